@@ -1,0 +1,1 @@
+//! The drop interval of an incident from its runs (FOLDS.md §C).

@@ -1,0 +1,107 @@
+//! Counters and settings that stand beside a table: sysctl, `/proc/net/stat`, slabinfo, addresses, uname.
+//!
+//! A field that no input gave is `None`: not known, never zero.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Statistics of the tracker, summed over all processors (formats.md §5.5). `entries` is not summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatCounters {
+    /// Entries now, the global number that every row repeats.
+    pub entries: Option<u64>,
+    /// Packets refused: no entry could be made, or (from 4.7 on) a clash was not resolved.
+    pub drop: Option<u64>,
+    /// Entries evicted to make room.
+    pub early_drop: Option<u64>,
+    /// Inserts that failed.
+    pub insert_failed: Option<u64>,
+    /// Inserts that failed because the chain was too long (6.x).
+    pub chain_too_long: Option<u64>,
+    /// Clashes resolved (6.x).
+    pub clash_resolve: Option<u64>,
+    /// Packets that fit no connection.
+    pub invalid: Option<u64>,
+    /// NAT tuples found taken.
+    pub found: Option<u64>,
+    /// Lookups restarted.
+    pub search_restart: Option<u64>,
+    /// Entries inserted (by ctnetlink on new kernels).
+    pub insert: Option<u64>,
+}
+
+/// One slab cache of the tracker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slab {
+    /// Cache name.
+    pub name: Box<str>,
+    /// Objects in use.
+    pub active: u64,
+    /// Objects allocated.
+    pub total: u64,
+    /// Bytes of one object.
+    pub object_bytes: u64,
+}
+
+/// An address of the host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LocalAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// Its interface, where known.
+    pub interface: Option<Box<str>>,
+}
+
+/// `Linux web8 2.6.18-274.el5 …`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uname {
+    /// Host name.
+    pub host: Box<str>,
+    /// Kernel release.
+    pub release: Box<str>,
+}
+
+/// What counters and settings say. Several of one snapshot merge: later inputs fill what earlier ones left open.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Counters {
+    /// Sysctl keys in dotted form as found (`net.netfilter.nf_conntrack_max`), values as text.
+    pub sysctl: BTreeMap<Box<str>, Box<str>>,
+    /// Statistics.
+    pub stat: Option<StatCounters>,
+    /// Slab caches whose names begin with `ip_conntrack` or `nf_conntrack`.
+    pub slabs: Vec<Slab>,
+    /// Local addresses. Empty and `addresses_known` false: not known.
+    pub addresses: Vec<LocalAddress>,
+    /// An address list was read.
+    pub addresses_known: bool,
+    /// Kernel and host.
+    pub uname: Option<Uname>,
+    /// `conntrack -C` or the `count` file: entries as counted by the kernel.
+    pub count: Option<u64>,
+    /// Total RAM in bytes (meminfo).
+    pub memory_bytes: Option<u64>,
+}
+
+impl Counters {
+    /// A conntrack setting by its bare name (`max`, `tcp_timeout_time_wait`, `buckets`, `count`), whatever the
+    /// era's prefix: `net.netfilter.nf_conntrack_*`, `net.ipv4.netfilter.ip_conntrack_*`, `net.nf_conntrack_max`,
+    /// `net.ipv4.ip_conntrack_max`. Returns the key as found and the number.
+    pub fn setting(&self, name: &str) -> Option<(&str, u64)> {
+        const PREFIXES: [&str; 4] = [
+            "net.netfilter.nf_conntrack_",
+            "net.ipv4.netfilter.ip_conntrack_",
+            "net.nf_conntrack_",
+            "net.ipv4.ip_conntrack_",
+        ];
+        PREFIXES.iter().find_map(|prefix| {
+            let key = format!("{prefix}{name}");
+            let (key, value) = self.sysctl.get_key_value(key.as_str())?;
+            Some((&**key, value.trim().parse().ok()?))
+        })
+    }
+
+    /// Any other sysctl as a number.
+    pub fn number(&self, key: &str) -> Option<u64> {
+        self.sysctl.get(key)?.trim().parse().ok()
+    }
+}

@@ -1,0 +1,112 @@
+//! What was given to us and what became of it, and the streams that came of it.
+
+use super::census::Census;
+use super::counters::Counters;
+use super::piece::Piece;
+use super::time::WallTime;
+
+/// What an input turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InputKind {
+    /// A log.
+    Log,
+    /// A conntrack table.
+    Table,
+    /// Counters and settings.
+    Counters,
+    /// A bundle of ours.
+    Bundle,
+    /// Pieces that `scan` wrote.
+    Signals,
+    /// A stranger.
+    Unrecognised,
+}
+
+/// One input of the report: a file, an archive member, a pipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// First 12 hex digits of the stream id (FOLDS.md §A), or of the path's hash where nothing could be read.
+    pub id: Box<str>,
+    /// As given or found.
+    pub path: Box<str>,
+    /// Member of an archive.
+    pub member: Option<Box<str>>,
+    /// How it was unpacked, outermost first: `gz`.
+    pub via: Vec<&'static str>,
+    /// What it is.
+    pub kind: InputKind,
+    /// Its dialect: `syslog`, `journal-export`, `kmsg`, `proc-nf_conntrack` …; none for strangers.
+    pub dialect: Option<&'static str>,
+    /// Decoded bytes read.
+    pub bytes: u64,
+    /// Records, entries or keys found.
+    pub records: u64,
+    /// Signals found (logs only).
+    pub signals: u64,
+    /// Damaged records.
+    pub malformed: u64,
+    /// The first damage in words: where, what.
+    pub first_malformed: Option<(super::blemish::BlemishKind, super::blemish::Blemish)>,
+    /// First record's wall time, if known after `conclude`.
+    pub first: Option<WallTime>,
+    /// Last record's wall time.
+    pub last: Option<WallTime>,
+    /// Read to its end, undamaged.
+    pub complete: bool,
+    /// It was named on the command line (strangers met inside a directory are not partial results).
+    pub named: bool,
+    /// Why it is not complete, or what to know of it.
+    pub note: Option<Box<str>>,
+}
+
+/// What surrounds a stream and may help to understand it. Nothing here is believed over its content.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hints {
+    /// Path, for messages and for rotation order.
+    pub path: Box<str>,
+    /// When it was last written: the file's time, or the one in the gzip header.
+    pub modified: Option<WallTime>,
+    /// Name of the reader's time zone.
+    pub reader_zone: Option<Box<str>>,
+    /// The directory or bundle it stands in.
+    pub directory: Option<Box<str>>,
+}
+
+/// One log stream, read and summed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogStream {
+    /// Stream id: 12 hex digits, equal to [`Input::id`].
+    pub id: Box<str>,
+    /// Hints.
+    pub hints: Hints,
+    /// Dialect.
+    pub dialect: &'static str,
+    /// What it says.
+    pub piece: Piece,
+}
+
+/// One table, read and counted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableStream {
+    /// Stream id.
+    pub id: Box<str>,
+    /// Hints.
+    pub hints: Hints,
+    /// Dialect.
+    pub dialect: &'static str,
+    /// Both looks.
+    pub census: Census,
+}
+
+/// Counters and settings found in one input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CounterStream {
+    /// Stream id.
+    pub id: Box<str>,
+    /// Hints.
+    pub hints: Hints,
+    /// Dialect.
+    pub dialect: &'static str,
+    /// What they say.
+    pub counters: Counters,
+}

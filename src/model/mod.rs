@@ -1,0 +1,43 @@
+//! Nouns and the field's constants. No room stands below this one: it imports nothing of the crate
+//! but itself, opens nothing, knows no format and no clock.
+//!
+//! Reading order: how a log line is understood ([`time`], [`signal`], [`record`]), what is summed up
+//! of a log ([`run`], [`piece`]), what a set of logs amounts to ([`incident`]); how a table entry is
+//! understood ([`flow`]), what is summed up of a table ([`census`]); what else was found beside them
+//! ([`counters`], [`input`]); what is said about it all ([`sentence`], [`diagnosis`], [`report`]).
+
+pub mod time;
+
+pub mod signal;
+
+pub mod record;
+
+pub mod run;
+
+pub mod piece;
+
+pub mod incident;
+
+pub mod flow;
+
+pub mod census;
+
+pub mod counters;
+
+pub mod input;
+
+pub mod sentence;
+
+pub mod diagnosis;
+
+pub mod report;
+
+pub mod fold;
+
+pub mod blemish;
+
+pub mod address_kind;
+
+pub mod era;
+
+pub mod services;

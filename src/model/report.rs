@@ -1,0 +1,167 @@
+//! The report view: everything every format shows, from which text, HTML, mail and JSON are written. Facts are put
+//! together here once, so that every number agrees in all of them.
+
+use std::net::IpAddr;
+
+use super::counters::{Counters, LocalAddress};
+use super::diagnosis::{Body, Finding};
+use super::incident::{Assumption, Gap, Host, Incident, Namespace};
+use super::input::Input;
+use super::time::WallTime;
+
+/// What the user set.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// Zone of lines that name none (`--tz`).
+    pub zone: Option<Box<str>>,
+    /// Year of the newest yearless line (`--year`).
+    pub year: Option<i32>,
+    /// Name for lines that name no host (`--host-name`).
+    pub host_name: Option<Box<str>>,
+    /// Only these hosts (`--host`).
+    pub hosts: Vec<Box<str>>,
+    /// Only incidents that end after this.
+    pub since: Option<WallTime>,
+    /// Only incidents that start before this.
+    pub until: Option<WallTime>,
+    /// Addresses of the host (`--local`).
+    pub local: Vec<IpAddr>,
+    /// Rows of each ranking.
+    pub top: usize,
+    /// Runs of one table closer than this many seconds are one incident.
+    pub quiet_seconds: u64,
+    /// The scenario asked for (`--what-if`).
+    pub what_if: Vec<(String, u64)>,
+}
+
+/// A host with what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostView {
+    /// Name, other words, boots.
+    pub host: Host,
+    /// Kernel release (uname), where known.
+    pub kernel: Option<Box<str>>,
+    /// Addresses, and whence each is known (input id or `--local`).
+    pub local_addresses: Vec<(LocalAddress, Box<str>)>,
+    /// Incidents of it.
+    pub incidents: u64,
+}
+
+/// When a snapshot was taken, seen from the incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Role {
+    Before,
+    At,
+    FollowUp,
+    After,
+}
+
+/// A table and the counters that stand beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Input id of its table (or of its counters, where there is no table).
+    pub id: Box<str>,
+    /// Path, for messages.
+    pub path: Box<str>,
+    /// Host name found beside it (uname, manifest) or given.
+    pub host: Option<Box<str>>,
+    /// Namespace, where known.
+    pub namespace: Namespace,
+    /// When it was taken (the file's time unless something better is known).
+    pub taken_at: Option<WallTime>,
+    /// The table; none: only counters.
+    pub census: Option<super::census::Census>,
+    /// Counters beside it.
+    pub counters: Counters,
+    /// Counters of an earlier and a later moment, where inputs are named `*before*` and `*after*`.
+    pub before_after: Option<(Counters, Counters)>,
+    /// Input ids of everything in it.
+    pub inputs: Vec<Box<str>>,
+}
+
+/// A snapshot in the role it plays for an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SnapshotUse {
+    /// Input id.
+    pub id: Box<str>,
+    /// Role.
+    pub role: Role,
+    /// The census of the incident is this one's.
+    pub leads: bool,
+    /// When.
+    pub taken_at: Option<WallTime>,
+    /// Seconds after the incident's start (negative: before).
+    pub offset_seconds: Option<f64>,
+    /// Entries listed.
+    pub listed: Option<u64>,
+    /// Entries counted by the kernel.
+    pub count: Option<u64>,
+    /// Limit.
+    pub max: Option<u64>,
+    /// Buckets.
+    pub buckets: Option<u64>,
+    /// Duplicates left out.
+    pub duplicates_removed: Option<u64>,
+    /// Read whole.
+    pub complete: bool,
+    /// What to know of it.
+    pub note: Option<super::sentence::Sentence>,
+}
+
+/// An incident with everything said about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IncidentView {
+    /// The incident.
+    pub incident: Incident,
+    /// Sources that confirm it: `counters`.
+    pub confirmed_by: Vec<&'static str>,
+    /// Kernel counters before and after.
+    pub counters: Option<(Counters, Counters)>,
+    /// Tables.
+    pub snapshots: Vec<SnapshotUse>,
+    /// Diagnosis.
+    pub body: Body,
+}
+
+/// A table that belongs to no incident, with everything said about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SnapshotView {
+    /// Input id.
+    pub id: Box<str>,
+    /// Host, where known.
+    pub host: Option<Box<str>>,
+    /// Namespace.
+    pub namespace: Namespace,
+    /// How it looks: count, limit and the like.
+    pub facts: SnapshotUse,
+    /// Diagnosis.
+    pub body: Body,
+}
+
+/// The report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// When it is made; handed in.
+    pub generated_at: WallTime,
+    /// Zone in which local times are shown.
+    pub zone: Box<str>,
+    /// Settings.
+    pub settings: Settings,
+    /// Everything named was read whole.
+    pub complete: bool,
+    /// Inputs, by path.
+    pub inputs: Vec<Input>,
+    /// Hosts, by name.
+    pub hosts: Vec<HostView>,
+    /// Incidents.
+    pub incidents: Vec<IncidentView>,
+    /// Tables that belong to no incident.
+    pub snapshots: Vec<SnapshotView>,
+    /// Look-alikes and warnings.
+    pub findings: Vec<Finding>,
+    /// Assumptions.
+    pub assumptions: Vec<Assumption>,
+    /// Gaps.
+    pub gaps: Vec<Gap>,
+}

@@ -1,0 +1,1 @@
+//! Stamps as logs write them → [`crate::model::time::Stamp`].

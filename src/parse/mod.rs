@@ -1,0 +1,7 @@
+//! Bytes → values, total: any bytes give values and blemishes. Opens nothing, never panics.
+
+pub mod counters;
+pub mod kernel;
+pub mod log;
+pub mod sniff;
+pub mod table;

@@ -1,0 +1,1 @@
+//! Bytes of strangers are escaped at the door of each format.

@@ -1,0 +1,1 @@
+//! `conntriage.bundle/1`: the manifest of an evidence bundle (DESIGN §4).
