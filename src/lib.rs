@@ -15,3 +15,10 @@ pub mod census;
 pub mod diagnose;
 
 pub mod report;
+
+#[allow(clippy::disallowed_methods, reason = "the one room that touches the world")]
+pub mod edge;
+
+pub mod cli;
+
+pub mod app;

@@ -1,6 +1,8 @@
 //! Which table fits which incident, what caused it, what fixes it, what will not help. Rules read censuses, counters
 //! and marks, never raw text; they speak in sentence values.
 
+pub mod gather;
+
 use crate::model::diagnosis::Finding;
 use crate::model::incident::{Assumption, Conclusion, Gap};
 use crate::model::report::{HostView, IncidentView, Settings, Snapshot, SnapshotView};

@@ -31,3 +31,19 @@ pub struct Blemish {
     /// The first one's raw bytes, at most 200.
     pub first_raw: Box<[u8]>,
 }
+
+impl BlemishKind {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::LineTooLong => "longer than any log line; its rest was skipped",
+            Self::ImpossibleNumber => "a number that does not fit its field",
+            Self::ImpossibleTime => "a date or time that does not exist",
+            Self::MissingField => "a field is missing",
+            Self::BadAddress => "an address that is none",
+            Self::BrokenFraming => "broken framing",
+            Self::Truncated => "cut in the middle",
+            Self::Unrecognised => "not understood",
+        }
+    }
+}

@@ -105,3 +105,25 @@ impl Counters {
         self.sysctl.get(key)?.trim().parse().ok()
     }
 }
+
+impl Counters {
+    /// Takes from `other` what this one does not know.
+    pub fn fill_from(&mut self, other: &Self) {
+        for (key, value) in &other.sysctl {
+            self.sysctl.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        self.stat = self.stat.or(other.stat);
+        if self.slabs.is_empty() {
+            self.slabs.clone_from(&other.slabs);
+        }
+        for address in &other.addresses {
+            if !self.addresses.contains(address) {
+                self.addresses.push(address.clone());
+            }
+        }
+        self.addresses_known |= other.addresses_known;
+        self.uname = self.uname.take().or_else(|| other.uname.clone());
+        self.count = self.count.or(other.count);
+        self.memory_bytes = self.memory_bytes.or(other.memory_bytes);
+    }
+}

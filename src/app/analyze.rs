@@ -1,0 +1,147 @@
+//! `analyze`: inputs → report.
+
+use std::net::IpAddr;
+
+use crate::census::{self, HowSink, WhoSink};
+use crate::cli::args::{Colour, Format};
+use crate::cli::exit::Exit;
+use crate::cli::plan::AnalyzePlan;
+use crate::detect::conclude::conclude;
+use crate::detect::scan::Scan;
+use crate::diagnose::{self, gather::gather};
+use crate::edge::output;
+use crate::edge::progress::Wanted;
+use crate::edge::read::{self, FirstLook, looks::Reading};
+use crate::model::input::{Input, InputKind, TableStream};
+use crate::model::report::Report;
+use crate::report::{escape, spell, text};
+use crate::wire;
+
+/// Reads, concludes, diagnoses, writes.
+pub fn run(plan: &AnalyzePlan, local_zone: Option<String>) -> anyhow::Result<Exit> {
+    let report = report(plan, local_zone);
+    let exit = complaints(&report.inputs);
+    let written = match plan.format {
+        Format::Json => wire::report::to_json(&report, &spell::plain),
+        Format::Text => text::render(&report, look(plan)),
+    };
+    match &plan.output {
+        Some(path) => output::to_file(path, &written)
+            .map_err(|error| anyhow::anyhow!("{}: cannot be written: {error}", path.display()))?,
+        None => output::to_stdout(&written)?,
+    }
+    let found = plan.fail_on_incident && !report.incidents.is_empty();
+    Ok(if found { Exit::Incident } else { exit })
+}
+
+/// Inputs → report view.
+pub fn report(plan: &AnalyzePlan, local_zone: Option<String>) -> Report {
+    let progress = if plan.progress { Wanted::OnTerminal } else { Wanted::Never };
+    let reading = Reading { paths: plan.paths.clone(), reader_zone: local_zone, progress };
+    let mut first = read::first_look::<Scan, WhoSink>(&reading);
+    let tables = second_looks(&mut first, &plan.settings.local);
+    let FirstLook { mut inputs, logs, counters, .. } = first;
+    let places: Vec<_> = logs.iter().map(|log| (log.id.clone(), log.hints.clone())).collect();
+    let conclusion = conclude(logs, &plan.settings);
+    for input in &mut inputs {
+        if let Some((_, first, last)) = conclusion.coverage.iter().find(|(id, _, _)| *id == input.id) {
+            (input.first, input.last) = (*first, *last);
+        }
+    }
+    let snapshots = gather(tables, counters, &places, &conclusion);
+    let said = diagnose::diagnose(conclusion, snapshots, &plan.settings);
+    let complete = complaining(&inputs).next().is_none();
+    Report {
+        generated_at: output::now(),
+        zone: plan.shown_zone.as_str().into(),
+        settings: plan.settings.clone(),
+        complete,
+        inputs,
+        hosts: said.hosts,
+        incidents: said.incidents,
+        snapshots: said.snapshots,
+        findings: said.findings,
+        assumptions: said.assumptions,
+        gaps: said.gaps,
+    }
+}
+
+/// The second look at every table, and both together.
+fn second_looks(first: &mut FirstLook<census::WhoPart>, local: &[IpAddr]) -> Vec<TableStream> {
+    let beside = first.counters.iter().flat_map(|stream| &stream.counters.addresses);
+    let local: Vec<IpAddr> = local.iter().copied().chain(beside.map(|a| a.address)).collect();
+    let mut tables = Vec::new();
+    for table in std::mem::take(&mut first.tables) {
+        let leaders = census::leaders(&table.who, &local);
+        let looked = read::second_look(&table, || HowSink::new(&leaders));
+        let (how, changed, note) = match looked {
+            Ok((how, changed)) => (how, changed, None),
+            Err(why) => (census::HowPart::default(), true, Some(why)),
+        };
+        let mut census = census::census(table.who, how);
+        census.changed_between_looks = changed;
+        for input in first.inputs.iter_mut().filter(|input| input.id == table.id) {
+            enter(input, &census, note.as_deref());
+        }
+        let (id, hints, dialect) = (table.id, table.hints, table.dialect.name());
+        tables.push(TableStream { id, hints, dialect, census });
+    }
+    tables
+}
+
+/// What the census says of its input.
+fn enter(input: &mut Input, census: &crate::model::census::Census, note: Option<&str>) {
+    let who = &census.who;
+    input.malformed = who.damaged.values().map(|blemish| blemish.count).sum();
+    input.records = who.entries + who.expectations + who.duplicates + input.malformed;
+    input.first_malformed =
+        who.damaged.iter().min_by_key(|(_, b)| b.first_offset).map(|(kind, b)| (*kind, b.clone()));
+    if census.changed_between_looks {
+        let note =
+            note.unwrap_or("changed while it was read; the leaders' details are of the second reading");
+        input.note = Some(note.into());
+    }
+    input.complete &= input.malformed == 0 && !census.changed_between_looks;
+}
+
+/// Inputs that make the result partial.
+fn complaining(inputs: &[Input]) -> impl Iterator<Item = &Input> {
+    inputs.iter().filter(|input| !input.complete && (input.named || input.kind != InputKind::Unrecognised))
+}
+
+/// Says on stderr what could not be read, and answers accordingly.
+pub fn complaints(inputs: &[Input]) -> Exit {
+    let mut exit = Exit::Done;
+    for input in complaining(inputs) {
+        exit = Exit::Partial;
+        let path = escape::terminal(input.path.as_bytes());
+        output::complain(&format!("{path}: {}", escape::terminal(why(input).as_bytes())));
+    }
+    exit
+}
+
+fn why(input: &Input) -> String {
+    if let Some(note) = &input.note {
+        return note.to_string();
+    }
+    match &input.first_malformed {
+        Some((kind, blemish)) => format!(
+            "{} damaged records; the first at byte {}: {}",
+            input.malformed,
+            blemish.first_offset,
+            kind.words()
+        ),
+        None => "not read to its end".to_owned(),
+    }
+}
+
+fn look(plan: &AnalyzePlan) -> text::Look {
+    let to_file = plan.output.is_some();
+    let colour = match plan.colour {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => !to_file && output::colour_welcome(),
+    };
+    let width = if to_file { output::COLUMNS_WITHOUT_TERMINAL } else { output::columns() };
+    text::Look { width, colour }
+}

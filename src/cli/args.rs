@@ -1,0 +1,172 @@
+//! What may be typed. One definition: help, man page and completions come from it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// Who filled the connection-tracking table, how, since when, and what it cost.
+#[derive(Debug, Parser)]
+#[command(name = "conntriage", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done (incidents or not), 1 failed, 2 usage, 3 partial (an input could not be \
+    read, or was damaged: the rest is reported), 10 an incident was found and --fail-on-incident was given."
+)]
+pub struct Typed {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Analyse archived logs and saved tables, and write the report
+    ///
+    /// Logs, conntrack tables, sysctl listings, counters and the output of `conntriage scan` may be given in any order
+    /// and any mix; each input is recognised by its content. Logs alone and tables alone both give a report.
+    Analyze(Analyze),
+    /// Sum logs up as JSON lines, for `analyze` to join: many machines can scan, one concludes
+    Scan(Scan),
+    /// Print the JSON Schema of one of the program's own formats
+    Schema(Schema),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man,
+}
+
+/// `analyze`
+#[derive(Debug, Args)]
+pub struct Analyze {
+    /// Files, directories, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write the report to FILE instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only incidents that are not over before TIME (2026-11-23, "2026-11-23 04:00", RFC 3339, or @SECONDS)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only incidents that began before TIME
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only this host (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
+    /// Host of lines that name none
+    #[arg(long, value_name = "NAME")]
+    pub host_name: Option<String>,
+    /// Time zone of lines that name none, e.g. Europe/Berlin [default: this machine's]
+    #[arg(long, value_name = "ZONE")]
+    pub tz: Option<String>,
+    /// Year of the newest line, for stamps without year [default: from file times]
+    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(i32).range(1970..=2999))]
+    pub year: Option<i32>,
+    /// An address of the host (repeatable)
+    #[arg(long, value_name = "ADDR")]
+    pub local: Vec<IpAddr>,
+    /// Rows of each ranking
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub top: u16,
+    /// A setting to try in thought, e.g. net.netfilter.nf_conntrack_max=262144 (repeatable: one scenario)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub what_if: Vec<String>,
+    /// Answer 10 when an incident was found
+    #[arg(long)]
+    pub fail_on_incident: bool,
+    /// No progress on a terminal
+    #[arg(long)]
+    pub no_progress: bool,
+    /// Colour in text
+    #[arg(long, value_enum, default_value_t = Colour::Auto)]
+    pub color: Colour,
+}
+
+/// `scan`
+#[derive(Debug, Args)]
+pub struct Scan {
+    /// Logs: files, directories, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// No progress on a terminal
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+/// `schema`
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Which format
+    #[arg(value_name = "NAME", value_parser = ["report", "incidents", "bundle"])]
+    pub name: String,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// For which shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Forms of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people, in a terminal
+    Text,
+    /// For programs: conntriage.report/1
+    Json,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The manual page: commands and options from the definition above, the rest from `manual.roff`.
+pub fn manual() -> String {
+    let program = Typed::command().disable_help_subcommand(true);
+    let mut head = Vec::new();
+    let manual = clap_mangen::Man::new(program.clone()).date("2026-11-23");
+    // Writing into memory cannot fail.
+    let _ = manual.render_title(&mut head);
+    let _ = manual.render_name_section(&mut head);
+    let commands: String = program.get_subcommands().map(section).collect();
+    String::from_utf8_lossy(&head).into_owned()
+        + include_str!("manual-head.roff")
+        + &commands
+        + include_str!("manual-tail.roff")
+}
+
+/// One command as a section of the page.
+fn section(command: &clap::Command) -> String {
+    let mut page = Vec::new();
+    let name = format!("conntriage {}", command.get_name());
+    let manual = clap_mangen::Man::new(command.clone().bin_name(name).disable_help_flag(true));
+    let _ = manual.render_synopsis_section(&mut page);
+    let _ = manual.render_description_section(&mut page);
+    if command.get_arguments().next().is_some() {
+        let _ = manual.render_options_section(&mut page);
+    }
+    let text = String::from_utf8_lossy(&page);
+    // Headings become headings of the second order; the quoting preamble stands once, at the top of the page.
+    let lines = text.lines().filter(|line| !line.starts_with(".ie") && !line.starts_with(".el"));
+    let body: String = lines.map(|line| line.replacen(".SH ", ".SS ", 1) + "\n").collect();
+    format!(".SH \"CONNTRIAGE {}\"\n{body}", command.get_name().to_uppercase())
+}
+
+/// Completions for a shell.
+pub fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Typed::command(), "conntriage", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}

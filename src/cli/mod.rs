@@ -1,0 +1,6 @@
+//! Arguments → plan. What was typed ([`args`]) is checked whole before anything is opened ([`plan`]); nothing deeper
+//! in the house sees a flag. [`exit`] says what the program answers.
+
+pub mod args;
+pub mod exit;
+pub mod plan;

@@ -1,0 +1,107 @@
+//! Tables and the counters that stand beside them → snapshots. What stands in one directory was taken together.
+
+use std::collections::BTreeMap;
+
+use crate::model::counters::Counters;
+use crate::model::incident::{Conclusion, Namespace};
+use crate::model::input::{CounterStream, Hints, TableStream};
+use crate::model::report::Snapshot;
+use crate::model::time::{SECOND_US, WallTime};
+
+/// A log that was still being written when its directory was saved ends this close to its file's time.
+const FILE_TIMES_BELIEVED_WITHIN_US: i64 = 10 * 60 * SECOND_US;
+
+/// Where a log stood: its id and what surrounded it.
+pub type LogPlace = (Box<str>, Hints);
+
+/// Groups tables and counters by directory. Each table is a snapshot, with all counters of its directory; counters
+/// without a table are one too. Counters named `…before…` and `…after…` are kept apart as a pair.
+pub fn gather(
+    tables: Vec<TableStream>,
+    counters: Vec<CounterStream>,
+    logs: &[LogPlace],
+    conclusion: &Conclusion,
+) -> Vec<Snapshot> {
+    let mut beside: BTreeMap<Option<Box<str>>, Vec<CounterStream>> = BTreeMap::new();
+    for stream in counters {
+        beside.entry(stream.hints.directory.clone()).or_default().push(stream);
+    }
+    let believed = |directory: &Option<Box<str>>| {
+        logs.iter().any(|log| log.1.directory == *directory && ends_with_its_file(log, conclusion))
+    };
+    let mut snapshots = Vec::new();
+    for table in tables {
+        let streams = beside.get(&table.hints.directory).map_or(&[][..], Vec::as_slice);
+        let taken_at = table.hints.modified.filter(|_| believed(&table.hints.directory));
+        let mut snapshot = Snapshot {
+            id: table.id.clone(),
+            path: table.hints.path.clone(),
+            host: None,
+            namespace: Namespace::Unknown,
+            taken_at,
+            census: Some(table.census),
+            counters: Counters::default(),
+            before_after: None,
+            inputs: vec![table.id],
+        };
+        add_counters(&mut snapshot, streams);
+        snapshots.push(snapshot);
+    }
+    let with_table: Vec<Box<str>> = snapshots.iter().flat_map(|snapshot| snapshot.inputs.clone()).collect();
+    for (directory, streams) in beside {
+        let Some(first) = streams.first() else { continue };
+        if streams.iter().any(|stream| with_table.contains(&stream.id)) {
+            continue;
+        }
+        let newest = streams.iter().filter_map(|stream| stream.hints.modified).max();
+        let mut snapshot = Snapshot {
+            id: first.id.clone(),
+            path: directory.clone().unwrap_or_else(|| first.hints.path.clone()),
+            host: None,
+            namespace: Namespace::Unknown,
+            taken_at: newest.filter(|_| believed(&directory)),
+            census: None,
+            counters: Counters::default(),
+            before_after: None,
+            inputs: Vec::new(),
+        };
+        add_counters(&mut snapshot, &streams);
+        snapshots.push(snapshot);
+    }
+    snapshots.sort_by(|a, b| a.path.cmp(&b.path).then_with(|| a.id.cmp(&b.id)));
+    snapshots
+}
+
+fn add_counters(snapshot: &mut Snapshot, streams: &[CounterStream]) {
+    let (mut before, mut after) = (Counters::default(), Counters::default());
+    for stream in streams {
+        let name = stream.hints.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        let side = match (name.contains("before"), name.contains("after")) {
+            (true, false) => &mut before,
+            (false, true) => &mut after,
+            _ => &mut snapshot.counters,
+        };
+        side.fill_from(&stream.counters);
+        snapshot.inputs.push(stream.id.clone());
+    }
+    if before != Counters::default() && after != Counters::default() {
+        snapshot.before_after = Some((before.clone(), after.clone()));
+    }
+    // Settings found only beside one of the two moments are better than none; statistics keep their own moment.
+    let statistics = snapshot.counters.stat;
+    snapshot.counters.fill_from(&after);
+    snapshot.counters.fill_from(&before);
+    snapshot.counters.stat = statistics;
+    snapshot.host = snapshot.counters.uname.as_ref().map(|uname| uname.host.clone());
+}
+
+/// The file's time is that of its last line, so files beside it were not merely copied at their times either.
+fn ends_with_its_file((id, hints): &LogPlace, conclusion: &Conclusion) -> bool {
+    let last = conclusion.coverage.iter().find(|(stream, _, _)| stream == id).and_then(|(_, _, last)| *last);
+    match (hints.modified, last) {
+        (Some(WallTime(modified)), Some(WallTime(last))) => {
+            modified.abs_diff(last) <= FILE_TIMES_BELIEVED_WITHIN_US.unsigned_abs()
+        }
+        _ => false,
+    }
+}

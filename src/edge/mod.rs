@@ -1,0 +1,6 @@
+//! The only room that touches the world, and it owns every thread.
+
+pub mod output;
+pub mod progress;
+pub mod read;
+pub mod zone;

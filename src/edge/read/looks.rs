@@ -1,0 +1,418 @@
+//! The two looks at all inputs, on all cores. Big plain files are read in parts; everything else one stream a worker.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use super::blocks::{PART_BYTES, PartBlock, each_block};
+use super::decode::decode;
+use super::identity::{END_BYTES, Identified, path_id, stream_id};
+use super::one::{Again, Counted, StreamRead, Understood, cut_short, read_stream};
+use super::open::{Opened, open};
+use super::walk::{Found, walk};
+use crate::edge::progress::{Progress, Wanted};
+use crate::model::fold::{FlowSink, Part, RecordSink};
+use crate::model::input::{CounterStream, Hints, Input, InputKind, LogStream};
+use crate::model::piece::Piece;
+use crate::parse::log::lines::LineParser;
+use crate::parse::sniff::{Dialect, sniff};
+use crate::parse::table::{self, TableDialect};
+
+/// Workers at most, however many cores there are.
+const WORKERS_MAX: usize = 64;
+
+/// A table after its first look.
+pub struct TableLook<P> {
+    /// Stream id.
+    pub id: Box<str>,
+    /// Hints.
+    pub hints: Hints,
+    /// Form.
+    pub dialect: TableDialect,
+    /// Who, not yet finished.
+    pub who: P,
+    /// Read to its end.
+    pub complete: bool,
+    kept: Option<Arc<Vec<u8>>>,
+    path: PathBuf,
+}
+
+/// Everything after the first look.
+pub struct FirstLook<P> {
+    /// What was given and what became of it, by path.
+    pub inputs: Vec<Input>,
+    /// Logs.
+    pub logs: Vec<LogStream>,
+    /// Tables.
+    pub tables: Vec<TableLook<P>>,
+    /// Counters.
+    pub counters: Vec<CounterStream>,
+}
+
+/// How to read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// What to read.
+    pub paths: Vec<PathBuf>,
+    /// The reader's zone, a hint for logs that name none.
+    pub reader_zone: Option<String>,
+    /// Progress.
+    pub progress: Wanted,
+}
+
+/// Reads every input once.
+pub fn first_look<S, W>(reading: &Reading) -> FirstLook<W::Part>
+where
+    S: RecordSink<Part = Piece> + Default,
+    W: FlowSink + Default,
+{
+    let found = walk(&reading.paths);
+    let progress = Arc::new(Progress::over(total_bytes(&found), reading.progress));
+    let next = AtomicUsize::new(0);
+    let done: Mutex<BTreeMap<usize, (StreamRead<W::Part>, Hints)>> = Mutex::new(BTreeMap::new());
+    let mut refused = BTreeMap::new();
+    let mut small = Vec::new();
+    for (index, item) in found.iter().enumerate() {
+        match &item.refused {
+            Some(why) => {
+                refused.insert(index, why.clone());
+            }
+            None => match read_big::<S, W>(item, reading, &progress) {
+                Some(read) => {
+                    lock(&done).insert(index, read);
+                }
+                None => small.push(index),
+            },
+        }
+    }
+    let failed: Mutex<BTreeMap<usize, String>> = Mutex::new(refused);
+    std::thread::scope(|scope| {
+        for _ in 0..workers().min(small.len()) {
+            scope.spawn(|| {
+                while let Some(&index) = small.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(item) = found.get(index) else { continue };
+                    match read_small::<S, W>(item, reading, &progress) {
+                        Ok(read) => drop(lock(&done).insert(index, read)),
+                        Err(why) => drop(lock(&failed).insert(index, why)),
+                    }
+                }
+            });
+        }
+    });
+    progress.done();
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    gather(&found, done, &failed)
+}
+
+/// Reads every table a second time. The second value says whether its bytes were others than at the first look.
+pub fn second_look<H, P>(table: &TableLook<P>, new: impl Fn() -> H + Sync) -> Result<(H::Part, bool), String>
+where
+    H: FlowSink,
+{
+    let raw: Box<dyn Read + Send> = match &table.kept {
+        Some(kept) => Box::new(io::Cursor::new(SharedBytes(Arc::clone(kept)))),
+        None => {
+            let opened = open(&table.path).map_err(|error| error.to_string())?;
+            if let Some(length) = opened.length.filter(|length| *length >= 2 * PART_BYTES)
+                && !is_packed(&opened.file)
+            {
+                let dialect = table.dialect;
+                let fold = |block: &PartBlock| {
+                    let mut sink = new();
+                    let (lines, offset) = block.lines();
+                    table::block(dialect, lines, offset, &mut sink);
+                    sink.finish()
+                };
+                let (part, error) = in_parts(&opened.file, length, None, fold);
+                let same = file_id(&opened.file, length).is_ok_and(|id| id == table.id) && error.is_none();
+                return Ok((part, !same));
+            }
+            Box::new(opened.file)
+        }
+    };
+    let mut reader = Identified::new(decode(raw).reader);
+    let mut sink = new();
+    // A table cut short was cut short at the first look too, and is reported there.
+    let _ = each_block(&mut reader, |block, offset| table::block(table.dialect, block, offset, &mut sink));
+    let changed = table.kept.is_none() && reader.id() != table.id;
+    Ok((sink.finish(), changed))
+}
+
+struct SharedBytes(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for SharedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(WORKERS_MAX)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn total_bytes(found: &[Found]) -> u64 {
+    found
+        .iter()
+        .filter(|item| item.refused.is_none())
+        .filter_map(|item| item.path.metadata().ok())
+        .map(|m| m.len())
+        .sum()
+}
+
+fn hints(item: &Found, reading: &Reading) -> Hints {
+    Hints {
+        path: item.path.to_string_lossy().into(),
+        modified: None,
+        reader_zone: reading.reader_zone.as_deref().map(Into::into),
+        directory: item.directory.as_ref().map(|path| path.to_string_lossy().into()),
+    }
+}
+
+/// Reads a plain file of lines in parts on all cores; none where it is not such a file.
+fn read_big<S, W>(
+    item: &Found,
+    reading: &Reading,
+    progress: &Progress,
+) -> Option<(StreamRead<W::Part>, Hints)>
+where
+    S: RecordSink<Part = Piece> + Default,
+    W: FlowSink + Default,
+{
+    if item.path == Path::new("-") || item.path.metadata().ok()?.len() < 2 * PART_BYTES {
+        return None;
+    }
+    let Opened { file, length, modified } = open(&item.path).ok()?;
+    let length = length.filter(|length| *length >= 2 * PART_BYTES)?;
+    if is_packed(&file) {
+        return None;
+    }
+    let mut head = vec![0; END_BYTES];
+    let filled = file.read_at(&mut head, 0).ok()?;
+    head.truncate(filled);
+    let (what, error) = match sniff(&head)? {
+        Dialect::Lines => {
+            let (piece, error) = in_parts(&file, length, Some(progress), |block| {
+                let (mut parser, mut sink) = (LineParser::default(), S::default());
+                let (look_back, back_offset) = block.look_back();
+                parser.warm_up(look_back, back_offset);
+                let (lines, offset) = block.lines();
+                parser.block(lines, offset, &mut sink);
+                sink.finish()
+            });
+            (Understood::Log("lines", piece), error)
+        }
+        Dialect::Table(dialect) => {
+            let (who, error) = in_parts(&file, length, Some(progress), |block| {
+                let mut sink = W::default();
+                let (lines, offset) = block.lines();
+                table::block(dialect, lines, offset, &mut sink);
+                sink.finish()
+            });
+            (Understood::Table(dialect, who, None), error)
+        }
+        Dialect::JournalExport | Dialect::Counters(_) => return None,
+    };
+    let id = file_id(&file, length).unwrap_or_else(|_| path_id(&item.path.to_string_lossy()));
+    let error = error.map(|error| cut_short(&error, &[], length));
+    let hints = Hints { modified, ..hints(item, reading) };
+    Some((StreamRead { what, id, bytes: length, via: Vec::new(), modified: None, error }, hints))
+}
+
+fn is_packed(file: &File) -> bool {
+    let mut magic = [0; 3];
+    file.read_exact_at(&mut magic, 0).is_ok() && magic == [0x1f, 0x8b, 0x08]
+}
+
+fn file_id(file: &File, length: u64) -> io::Result<Box<str>> {
+    let size = usize::try_from(length).unwrap_or(usize::MAX).min(END_BYTES);
+    let (mut first, mut last) = (vec![0; size], vec![0; size]);
+    file.read_exact_at(&mut first, 0)?;
+    file.read_exact_at(&mut last, length - size as u64)?;
+    Ok(stream_id(&first, &last, length))
+}
+
+/// Folds a file part by part on all cores and joins the parts in order. After an error the parts before it are joined.
+fn in_parts<P: Part>(
+    file: &File,
+    length: u64,
+    progress: Option<&Progress>,
+    fold: impl Fn(&PartBlock) -> P + Sync,
+) -> (P, Option<io::Error>) {
+    let parts = length.div_ceil(PART_BYTES);
+    let next = AtomicU64::new(0);
+    let (give, results) = mpsc::sync_channel::<(u64, io::Result<P>)>(workers() * 2);
+    std::thread::scope(|scope| {
+        for _ in 0..workers() {
+            let give = give.clone();
+            scope.spawn(|| {
+                let (give, mut buffer) = (give, Vec::new());
+                loop {
+                    let part = next.fetch_add(1, Ordering::Relaxed);
+                    if part >= parts {
+                        return;
+                    }
+                    let result = match PartBlock::read(file, length, part, std::mem::take(&mut buffer)) {
+                        Ok(block) => {
+                            let folded = fold(&block);
+                            buffer = block.into_buffer();
+                            Ok(folded)
+                        }
+                        Err(error) => Err(error),
+                    };
+                    if let Some(progress) = progress {
+                        progress.add(PART_BYTES.min(length - part * PART_BYTES));
+                    }
+                    if give.send((part, result)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(give);
+        join_in_order(&results)
+    })
+}
+
+fn join_in_order<P: Part>(results: &mpsc::Receiver<(u64, io::Result<P>)>) -> (P, Option<io::Error>) {
+    let mut waiting = BTreeMap::new();
+    let mut whole = P::default();
+    let mut joined = 0;
+    let mut failed = None;
+    for (part, result) in results {
+        waiting.insert(part, result);
+        while let Some(result) = waiting.remove(&joined) {
+            joined += 1;
+            match result {
+                Ok(part) if failed.is_none() => whole = whole.join(part),
+                Ok(_) => {}
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+    }
+    (whole, failed)
+}
+
+fn read_small<S, W>(
+    item: &Found,
+    reading: &Reading,
+    progress: &Arc<Progress>,
+) -> Result<(StreamRead<W::Part>, Hints), String>
+where
+    S: RecordSink<Part = Piece> + Default,
+    W: FlowSink + Default,
+{
+    let mut hints = hints(item, reading);
+    let (raw, again): (Box<dyn Read + Send>, Again) = if item.path == Path::new("-") {
+        (Box::new(io::stdin()), Again::Never)
+    } else {
+        let opened = open(&item.path).map_err(|error| error.to_string())?;
+        hints.modified = opened.modified;
+        let again = if opened.length.is_some() { Again::FromFile } else { Again::Never };
+        (Box::new(opened.file), again)
+    };
+    let read = read_stream::<S, W>(Box::new(Counted(raw, Arc::clone(progress))), again);
+    // The time in a gzip header is the log's own; that of the file is when somebody copied it.
+    hints.modified = read.modified.or(hints.modified);
+    Ok((read, hints))
+}
+
+fn gather<P>(
+    found: &[Found],
+    mut done: BTreeMap<usize, (StreamRead<P>, Hints)>,
+    failed: &BTreeMap<usize, String>,
+) -> FirstLook<P> {
+    let mut look =
+        FirstLook { inputs: Vec::new(), logs: Vec::new(), tables: Vec::new(), counters: Vec::new() };
+    for (index, item) in found.iter().enumerate() {
+        let mut input = blank_input(item);
+        match done.remove(&index) {
+            Some((read, hints)) => settle(&mut look, &mut input, item, read, hints),
+            None => {
+                input.note = failed.get(&index).map(|why| why.as_str().into());
+            }
+        }
+        look.inputs.push(input);
+    }
+    look.inputs.sort_by(|a, b| a.path.cmp(&b.path).then_with(|| a.id.cmp(&b.id)));
+    look
+}
+
+fn blank_input(item: &Found) -> Input {
+    let path = item.path.to_string_lossy();
+    Input {
+        id: path_id(&path),
+        path: path.into(),
+        member: None,
+        via: Vec::new(),
+        kind: InputKind::Unrecognised,
+        dialect: None,
+        bytes: 0,
+        records: 0,
+        signals: 0,
+        malformed: 0,
+        first_malformed: None,
+        first: None,
+        last: None,
+        complete: false,
+        named: item.named,
+        note: None,
+    }
+}
+
+/// Enters what a stream turned out to be.
+fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: StreamRead<P>, hints: Hints) {
+    let StreamRead { what, id, bytes, via, modified: _, error } = read;
+    input.complete = error.is_none();
+    input.note = error.map(Into::into);
+    (input.bytes, input.via) = (bytes, via);
+    if !matches!(what, Understood::Stranger | Understood::Empty) {
+        input.id = id.clone();
+    }
+    match what {
+        Understood::Log(dialect, piece) => {
+            (input.kind, input.dialect) = (InputKind::Log, Some(dialect));
+            (input.records, input.signals) = (piece.records, piece.signals);
+            input.malformed = piece.malformed.values().map(|blemish| blemish.count).sum();
+            input.first_malformed =
+                piece.malformed.iter().min_by_key(|(_, b)| b.first_offset).map(|(k, b)| (*k, b.clone()));
+            look.logs.push(LogStream { id, hints, dialect, piece });
+        }
+        Understood::Table(dialect, who, kept) => {
+            (input.kind, input.dialect) = (InputKind::Table, Some(dialect.name()));
+            let (path, complete) = (item.path.clone(), input.complete);
+            look.tables.push(TableLook { id, hints, dialect, who, complete, kept, path });
+        }
+        Understood::Counters(dialect, counters, records, damage) => {
+            (input.kind, input.dialect) = (InputKind::Counters, Some(dialect.name()));
+            input.records = records;
+            input.malformed = damage.iter().map(|(_, blemish)| blemish.count).sum();
+            input.first_malformed = damage.into_iter().min_by_key(|(_, blemish)| blemish.first_offset);
+            look.counters.push(CounterStream { id, hints, dialect: dialect.name(), counters: *counters });
+        }
+        Understood::Signals(streams) => {
+            (input.kind, input.dialect) = (InputKind::Signals, Some("conntriage.signals/1"));
+            input.records = streams.len() as u64;
+            input.signals = streams.iter().map(|stream| stream.piece.signals).sum();
+            look.logs.extend(streams);
+        }
+        Understood::Empty => {
+            input.note = input.note.take().or_else(|| Some("is empty".into()));
+        }
+        Understood::Stranger => {
+            input.complete = false;
+            input.note = Some("not recognised: neither a log, nor a conntrack table, nor counters".into());
+        }
+    }
+    if input.complete && input.malformed > 0 {
+        input.complete = false;
+    }
+}
