@@ -65,8 +65,14 @@ pub fn colour_welcome() -> bool {
     io::stdout().is_terminal() && !refused && !dumb
 }
 
-/// What time it is: the one clock of a run, read once and handed in.
+/// What time it is: the one clock of a run, read once and handed in. `$SOURCE_DATE_EPOCH` stands for it where reports
+/// are to be reproducible.
 pub fn now() -> crate::model::time::WallTime {
-    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    crate::model::time::WallTime(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.trim().parse::<i64>().ok());
+    let clock = || {
+        let since_epoch =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
+    };
+    crate::model::time::WallTime(fixed.map_or_else(clock, |seconds| seconds.saturating_mul(1_000_000)))
 }

@@ -1,0 +1,178 @@
+//! conntriage beside its peers, in one run: whole processes in turn, medians, and their ratio beside its bound.
+//!
+//! `cargo bench --bench versus` makes the inputs (a gigabyte; deterministic) in a temporary directory, warms the page
+//! cache, and prints a row for each piece of work. Absolute times mean little on a shared machine; ratios of runs that
+//! alternate mean more. `VERSUS_MEGABYTES` makes the log smaller.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a benchmark runs programs and prints"
+)]
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Runs of each side.
+const RUNS: usize = 5;
+
+/// The peer's patterns: every wording of a full table, and every suppression line.
+const FULL: &str = r"\b(ip|nf)_conntrack: (nf_conntrack: )?((CT|VPS|VE)[ #]?\S+?:? )?table full( in netns \d+)?, dropping packet\.?";
+const SUPPRESSED: &str =
+    r"\b(NET|printk|__ratelimit|net_ratelimit): -?\d+ (messages|callbacks) suppressed\.?";
+
+struct Row {
+    work: &'static str,
+    bound: f64,
+    ours: Vec<String>,
+    peer: Vec<String>,
+}
+
+fn main() {
+    // `cargo test --benches` only asks whether it runs at all.
+    let smoke = !std::env::args().any(|argument| argument == "--bench");
+    let megabytes = if smoke { 1 } else { number("VERSUS_MEGABYTES", 1000) };
+    let entries = if smoke { 1000 } else { 1_000_000 };
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let log = make_log(directory.path(), megabytes);
+    let table = make_table(directory.path(), entries);
+    println!(
+        "{megabytes} MB of messages, a tenth of the lines matching; a table of {entries} entries; {RUNS} runs each, in turn\n"
+    );
+    println!(
+        "{:<44} {:>9} {:>9} {:>7} {:>7}  {:>9}",
+        "work", "ours s", "peer s", "ratio", "bound", "peak MiB"
+    );
+    for row in rows(&log, &table) {
+        measure(&row, if smoke { 1 } else { RUNS });
+    }
+}
+
+fn rows(log: &Path, table: &Path) -> Vec<Row> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let (log, table) = (log.to_str().expect("UTF-8"), table.to_str().expect("UTF-8"));
+    let program = env!("CARGO_BIN_EXE_conntriage");
+    vec![
+        Row {
+            work: "scan a plain log / rg -c",
+            bound: 0.8,
+            ours: words(&[program, "scan", log]),
+            peer: words(&["rg", "-c", "-e", FULL, "-e", SUPPRESSED, log]),
+        },
+        Row {
+            work: "census of a table, both looks / awk one field",
+            bound: 0.3,
+            ours: words(&[program, "analyze", "--format", "json", table]),
+            peer: words(&["awk", "{ c[$7]++ } END { for (k in c) n++; print n }", table]),
+        },
+        Row {
+            work: "census of a table, both looks / wc -l",
+            bound: 7.0,
+            ours: words(&[program, "analyze", "--format", "json", table]),
+            peer: words(&["wc", "-l", table]),
+        },
+    ]
+}
+
+fn measure(row: &Row, runs: usize) {
+    let (mut ours, mut peers, mut peak) = (Vec::new(), Vec::new(), 0);
+    for run in 0..=runs {
+        let Some((time, memory)) = timed(&row.ours) else {
+            return println!("{:<44} could not be run", row.work);
+        };
+        let Some((peer, _)) = timed(&row.peer) else {
+            let program = row.peer.first().map_or("", String::as_str);
+            return println!("{:<44} {program} is not installed", row.work);
+        };
+        if run > 0 {
+            ours.push(time);
+            peers.push(peer);
+            peak = peak.max(memory);
+        }
+    }
+    let (ours, peers) = (median(ours), median(peers));
+    let ratio = ours / peers;
+    let verdict = if ratio <= row.bound { "" } else { "  above its bound" };
+    let peak = peak as f64 / 1024.0;
+    println!(
+        "{:<44} {ours:>9.3} {peers:>9.3} {ratio:>7.2} {:>7.2}  {peak:>9.1}{verdict}",
+        row.work, row.bound
+    );
+}
+
+/// Seconds of one run, and its peak memory in KiB; none where the program is not there.
+fn timed(command: &[String]) -> Option<(f64, u64)> {
+    let (program, arguments) = command.split_first()?;
+    let begin = Instant::now();
+    let mut child =
+        Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().ok()?.is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = peak.max(line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Some((begin.elapsed().as_secs_f64(), peak))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+fn make_log(directory: &Path, megabytes: u64) -> PathBuf {
+    let path = directory.join("messages");
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(&path).expect("a file"));
+    let (mut written, mut line) = (0_u64, 0_u64);
+    while written < megabytes * 1_000_000 {
+        let second = line / 400;
+        let (hour, minute, rest) = (second / 3600 % 24, second / 60 % 60, second % 60);
+        let day = 1 + second / 86_400 % 28;
+        let text = match line % 40 {
+            0 => format!(
+                "Nov {day:>2} {hour:02}:{minute:02}:{rest:02} gw1 kernel: net_ratelimit: {} callbacks suppressed\n",
+                line % 977
+            ),
+            10 | 20 | 30 => format!(
+                "Nov {day:>2} {hour:02}:{minute:02}:{rest:02} gw1 kernel: nf_conntrack: table full, dropping packet\n"
+            ),
+            n => format!(
+                "Nov {day:>2} {hour:02}:{minute:02}:{rest:02} gw1 sshd[{line}]: Connection closed by 192.0.2.{n} port {} [preauth] after a while\n",
+                1024 + line % 60000
+            ),
+        };
+        file.write_all(text.as_bytes()).expect("room on the disk");
+        written += text.len() as u64;
+        line += 1;
+    }
+    file.flush().expect("room on the disk");
+    path
+}
+
+fn make_table(directory: &Path, entries: u64) -> PathBuf {
+    let path = directory.join("nf_conntrack");
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(&path).expect("a file"));
+    for n in 0..entries {
+        // A multiplicative sequence: sources and ports in no order, the same on every machine.
+        let mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+        let (a, b) = (mixed % 200, mixed / 200 % 250);
+        let (port, left) = (1024 + mixed % 60_000, mixed % 120);
+        writeln!(
+            file,
+            "ipv4     2 tcp      6 {left} TIME_WAIT src=10.1.{a}.{b} dst=192.0.2.7 sport={port} dport=443 \
+             src=192.0.2.7 dst=10.1.{a}.{b} sport=443 dport={port} [ASSURED] mark=0 zone=0 use=2"
+        )
+        .expect("room on the disk");
+    }
+    file.flush().expect("room on the disk");
+    path
+}

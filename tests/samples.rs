@@ -1,0 +1,113 @@
+//! Every folder below `samples/` is a case: its input, and the whole text and JSON that must come out. Whoever adds a
+//! format or a cause adds a folder; `CONNTRIAGE_BLESS=1 cargo test --test samples` writes what is expected.
+
+#![allow(clippy::disallowed_methods, reason = "tests run programs and read files")]
+
+mod common;
+
+use common::{args, conntriage, golden, name, outcome, samples, stage};
+use serde_json::Value;
+
+#[test]
+fn every_sample_gives_its_whole_expected_report() {
+    let mut wrong = Vec::new();
+    for sample in samples() {
+        let staged = stage(&sample);
+        for (format, file) in [("text", "expected.txt"), ("json", "expected.json")] {
+            let output = conntriage(staged.path())
+                .args(["analyze", "input", "--format", format])
+                .args(args(&sample))
+                .output()
+                .unwrap();
+            let (stdout, stderr, code) = outcome(&output);
+            let whole = if format == "text" {
+                format!("{stdout}\n-- stderr\n{stderr}-- exit {code}\n")
+            } else {
+                stdout
+            };
+            wrong.extend(golden(&sample.join(file), &whole).err());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_report_is_valid_by_its_own_schema() {
+    let schema = conntriage(common::root()).args(["schema", "report"]).output().unwrap();
+    let schema: Value = serde_json::from_slice(&schema.stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for sample in samples() {
+        let report = analyze_json(&sample, &[]);
+        let errors: Vec<String> =
+            validator.iter_errors(&report).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", name(&sample));
+    }
+}
+
+#[test]
+fn the_interval_of_every_sample_holds_its_true_number_of_drops() {
+    let mut held = 0;
+    for sample in samples() {
+        let Ok(truth) = std::fs::read_to_string(sample.join("truth.json")) else { continue };
+        let truth: Value = serde_json::from_str(&truth).unwrap();
+        let Some(drops) = truth["drops"].as_u64() else { continue };
+        let report = analyze_json(&sample, &[]);
+        let incidents = report["incidents"].as_array().unwrap();
+        let low: u64 = incidents.iter().map(|i| i["drops"]["low"].as_u64().unwrap()).sum();
+        let high: Option<u64> = incidents.iter().map(|i| i["drops"]["high"].as_u64()).sum();
+        assert!(low <= drops, "{}: low {low} is above the truth {drops}", name(&sample));
+        assert!(high.is_none_or(|high| drops <= high), "{}: high {high:?} is below {drops}", name(&sample));
+        held += 1;
+    }
+    assert!(held >= 9, "only {held} samples know their truth");
+}
+
+#[test]
+fn scanning_first_and_analysing_the_scans_gives_the_same_report() {
+    for sample in samples() {
+        let staged = stage(&sample);
+        let scan = conntriage(staged.path()).args(["scan", "input"]).output().unwrap();
+        assert_eq!(scan.status.code(), Some(0), "{}", name(&sample));
+        // What is no log stays a file; the logs are replaced by their scan.
+        let logs = analyze_json(&sample, &[]);
+        for input in logs["inputs"].as_array().unwrap() {
+            if input["kind"] == "log" {
+                std::fs::remove_file(staged.path().join(input["path"].as_str().unwrap())).unwrap();
+            }
+        }
+        std::fs::write(staged.path().join("input").join("scan.jsonl"), &scan.stdout).unwrap();
+        let again = analyze_in(staged.path(), &sample, &[]);
+        assert_eq!(comparable(again), comparable(logs), "{}", name(&sample));
+    }
+}
+
+#[test]
+fn decoys_yield_no_incident_and_no_finding_of_a_full_table() {
+    let report = analyze_json(&common::root().join("samples/decoys"), &["--fail-on-incident"]);
+    assert_eq!(report["incidents"], Value::Array(Vec::new()));
+}
+
+fn analyze_json(sample: &std::path::Path, more: &[&str]) -> Value {
+    let staged = stage(sample);
+    analyze_in(staged.path(), sample, more)
+}
+
+fn analyze_in(directory: &std::path::Path, sample: &std::path::Path, more: &[&str]) -> Value {
+    let output = conntriage(directory)
+        .args(["analyze", "input", "--format", "json"])
+        .args(args(sample))
+        .args(more)
+        .output()
+        .unwrap();
+    let (stdout, stderr, _) = outcome(&output);
+    serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{}: {error}\n{stderr}", name(sample)))
+}
+
+/// "Same report": equal JSON without when, by what, and from which files it was made.
+fn comparable(mut report: Value) -> Value {
+    let fields = report.as_object_mut().unwrap();
+    for field in ["generated_at", "tool", "inputs"] {
+        fields.remove(field);
+    }
+    report
+}
