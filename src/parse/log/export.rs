@@ -120,12 +120,11 @@ impl ExportParser {
         if !is_name(name) {
             return self.lose_framing(sink);
         }
-        match value.strip_prefix(b"=") {
-            Some(value) => self.entry.field(name, value),
-            None => {
-                self.entry.name = name.to_vec();
-                self.state = State::Length;
-            }
+        if let Some(value) = value.strip_prefix(b"=") {
+            self.entry.field(name, value);
+        } else {
+            self.entry.name = name.to_vec();
+            self.state = State::Length;
         }
     }
 
@@ -341,7 +340,7 @@ impl Entry {
             }
             b"SYSLOG_FACILITY" => self.of_user |= value != b"0",
             b"SYSLOG_IDENTIFIER" => {
-                self.is_journald |= matches!(value, b"systemd-journald" | b"systemd-journal")
+                self.is_journald |= matches!(value, b"systemd-journald" | b"systemd-journal");
             }
             b"MESSAGE_ID" => self.is_journald |= value == MISSED_KERNEL_MESSAGES,
             b"MESSAGE" if self.message.is_empty() => self.message = value.to_vec(),
@@ -402,7 +401,8 @@ fn boot_id(value: &[u8]) -> Option<BootId> {
 /// `[A-Z_][A-Z0-9_]*`, at most 64 bytes.
 fn is_name(name: &[u8]) -> bool {
     let of_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
-    !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.starts_with(b"0") && name.iter().all(of_name)
+    let begins_well = name.first().is_some_and(|first| !first.is_ascii_digit());
+    begins_well && name.len() <= NAME_BYTES_MAX && name.iter().all(of_name)
 }
 
 fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -71,9 +71,9 @@ struct OfHost {
 /// All hosts, one of them being spoken of. See the head of this file.
 #[derive(Debug)]
 pub(super) struct Recall {
-    /// Never empty.
+    /// The first is that of lines without a host word; it is never dropped.
     hosts: Vec<OfHost>,
-    index: HashMap<Option<Box<[u8]>>, usize, foldhash::fast::RandomState>,
+    index: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
     current: usize,
     /// Up to this offset a suppression line of some host may wait for the line behind it.
     waiting_until: u64,
@@ -83,8 +83,13 @@ pub(super) struct Recall {
 
 impl Default for Recall {
     fn default() -> Self {
-        let index = HashMap::from_iter([(None, 0)]);
-        Self { hosts: vec![OfHost::default()], index, current: 0, waiting_until: 0, waiting: 0 }
+        Self {
+            hosts: vec![OfHost::default()],
+            index: HashMap::default(),
+            current: 0,
+            waiting_until: 0,
+            waiting: 0,
+        }
     }
 }
 
@@ -94,8 +99,11 @@ impl Recall {
         if self.hosts.get(self.current).is_some_and(|current| current.name.as_deref() == host) {
             return;
         }
-        let name: Option<Box<[u8]>> = host.map(Into::into);
-        if let Some(known) = self.index.get(&name) {
+        let Some(host) = host else {
+            self.current = 0;
+            return;
+        };
+        if let Some(known) = self.index.get(host) {
             self.current = *known;
             return;
         }
@@ -103,14 +111,18 @@ impl Recall {
             self.forget(offset);
         }
         self.current = self.hosts.len();
-        self.hosts.push(OfHost { name: name.clone(), ..OfHost::default() });
-        self.index.insert(name, self.current);
+        self.hosts.push(OfHost { name: Some(host.into()), ..OfHost::default() });
+        self.index.insert(host.into(), self.current);
     }
 
     /// Drops what is out of reach.
     fn forget(&mut self, offset: u64) {
-        self.hosts.retain(|host| host.last.as_ref().is_some_and(|(start, _)| within_reach(*start, offset)));
-        self.index = self.hosts.iter().enumerate().map(|(place, host)| (host.name.clone(), place)).collect();
+        let remembered =
+            |host: &OfHost| host.last.as_ref().is_some_and(|(start, _)| within_reach(*start, offset));
+        self.hosts.retain(|host| host.name.is_none() || remembered(host));
+        let named =
+            self.hosts.iter().enumerate().filter_map(|(place, host)| Some((host.name.clone()?, place)));
+        self.index = named.collect();
         self.waiting = self.hosts.iter().filter(|host| host.suppression.is_some()).count();
     }
 

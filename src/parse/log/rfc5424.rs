@@ -61,8 +61,7 @@ fn behind_structured_data(rest: &[u8]) -> Option<&[u8]> {
     }
     let mut quoted = false;
     let mut escaped = false;
-    let mut bytes = rest.iter().enumerate();
-    while let Some((index, byte)) = bytes.next() {
+    for (index, byte) in rest.iter().enumerate() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
