@@ -1,11 +1,118 @@
 //! The only place that infers: the set of all streams → hosts, times, incidents (FOLDS.md §A, `conclude`).
+//!
+//! Nine steps, each a file, in this order; none looks ahead:
+//!
+//! 1. `equal`: a stream given twice counts once.
+//! 2. `hosts`: which words, boots and files are one host.
+//! 3. `zones`: the zone of stamps that name none.
+//! 4. `years`: the year of stamps that name none.
+//! 5. `boots`: the tie between the printk clock and wall time. Before it, `successors` joins the files of a rotated
+//!    log, because boots are counted along it; after it, `place` puts every run on a scale.
+//! 6. `copies`: one line in several logs counts once.
+//! 7. `windows`: the run that a suppression count belongs to; `cost` makes the drop interval of it.
+//! 8. `incidents` (with `shares`, `timeline`, `around`): where an incident begins and ends. `containers`: one line of
+//!    a container in its host's log and its own.
+//! 9. `told`: what had to be assumed and what stays unknown; `chosen`: what the user asked to see.
 
-use crate::model::incident::Conclusion;
+mod around;
+mod boots;
+mod chosen;
+mod civil;
+mod containers;
+mod copies;
+mod cost;
+mod equal;
+mod hosts;
+mod incidents;
+mod notes;
+mod place;
+mod shares;
+mod successors;
+mod timeline;
+mod told;
+mod topics;
+mod windows;
+mod years;
+mod zones;
+
+pub use incidents::incident_id;
+
+use crate::model::incident::{Conclusion, Incident};
 use crate::model::input::LogStream;
 use crate::model::report::Settings;
+use crate::model::time::{SECOND_US, WallTime};
+
+/// Runs closer than this are one incident where the settings say nothing.
+const QUIET_SECONDS: u64 = 600;
 
 /// What all streams together amount to. Order and repetition of `streams` change nothing.
 pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
-    let _ = (streams, settings);
-    Conclusion::default()
+    let mut notes = notes::Notes::default();
+    let streams = equal::without_repetition(streams);
+    let hosts = hosts::tell_apart(&streams, settings, &mut notes);
+    let zones = zones::choose(&streams, settings, &mut notes);
+    let clocks = years::infer(&streams, &hosts, &zones, settings, &mut notes);
+    let coverage = coverage(&streams, &clocks);
+    let stream_hosts = stream_hosts(&streams, &hosts);
+    let mut tracks = successors::join(streams, &clocks, &hosts);
+    let boots = boots::tie(&tracks, &hosts, &mut notes);
+    let runs = place::all(&mut tracks, &hosts, &boots);
+    let topics = topics::Topics::learn(&runs, &hosts, &mut notes);
+    let counting = copies::choose(&runs, &tracks, &topics);
+    let neighbours = windows::neighbours(&runs);
+    let evidence = around::Evidence::gather(&runs);
+    let known = incidents::Known {
+        runs: &runs,
+        tracks: &tracks,
+        hosts: &hosts,
+        boots: &boots,
+        topics: &topics,
+        counting: &counting,
+        neighbours: &neighbours,
+        evidence: &evidence,
+        quiet_us: quiet_us(settings),
+    };
+    let cases = incidents::cases(&known);
+    let found = incidents::describe_all(&cases, &known);
+    told::say(&cases, &found, &known, &mut notes);
+    let found = containers::merge(found, &hosts.list, &mut notes);
+    let mut incidents = chosen::by(settings, found, &hosts.list);
+    incidents.sort_by(|a, b| order(a).cmp(&order(b)));
+    let (assumptions, gaps) = notes.into_lists();
+    Conclusion { hosts: hosts.list, incidents, assumptions, gaps, coverage, stream_hosts }
+}
+
+/// The order of incidents in a report; hosts are in the order of their names.
+fn order(incident: &Incident) -> impl Ord {
+    let times = &incident.times;
+    let start = (times.start.is_none(), times.start, times.since_boot_us);
+    (incident.host, start, incident.table, incident.namespace.clone(), incident.id.clone())
+}
+
+fn quiet_us(settings: &Settings) -> i64 {
+    let seconds = if settings.quiet_seconds == 0 { QUIET_SECONDS } else { settings.quiet_seconds };
+    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND_US)
+}
+
+/// Wall time of first and last record of each stream, where known.
+fn coverage(
+    streams: &[LogStream],
+    clocks: &[civil::Clock],
+) -> Vec<(Box<str>, Option<WallTime>, Option<WallTime>)> {
+    let reach = |stream: &LogStream, clock| successors::Reach::on_wall(&stream.piece, clock);
+    let rows = streams.iter().zip(clocks).map(|(stream, clock)| {
+        let reach = reach(stream, clock);
+        (stream.id.clone(), reach.map(|r| WallTime(r.begin)), reach.map(|r| WallTime(r.end)))
+    });
+    rows.collect()
+}
+
+/// The host of each stream that speaks of exactly one.
+fn stream_hosts(streams: &[LogStream], hosts: &hosts::Hosts) -> Vec<(Box<str>, usize)> {
+    let rows = streams.iter().enumerate().filter_map(|(index, stream)| {
+        let of = hosts.of_stream(index, stream);
+        let only = of.first().copied().filter(|_| of.len() == 1)?;
+        Some((stream.id.clone(), only))
+    });
+    rows.collect()
 }

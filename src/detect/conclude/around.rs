@@ -1,0 +1,141 @@
+//! Evidence lines near an incident, as facts. The same kinds far away from any incident are not told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::place::{Placed, Scale};
+use super::successors::{OVERLAP_US, Track};
+use crate::model::incident::Around;
+use crate::model::run::{RelatedSum, Ticks};
+use crate::model::sentence::{Sentence, Word, noun};
+use crate::model::signal::RelatedKind;
+use crate::model::time::{Moment, SECOND_US, WallTime};
+use crate::sentence;
+
+/// How far around an incident evidence is looked for.
+const NEAR_US: i64 = 600 * SECOND_US;
+/// Facts listed for one incident.
+const FACTS_MAX: usize = 64;
+
+/// Evidence lines of all runs, to be asked by time.
+#[derive(Debug, Default)]
+pub(super) struct Evidence<'a> {
+    sums: Vec<Found<'a>>,
+    /// First and last time of each, by host and scale, ascending.
+    points: BTreeMap<(usize, Scale), Vec<(i64, usize)>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Found<'a> {
+    track: usize,
+    kind: RelatedKind,
+    sum: &'a RelatedSum,
+    first: i64,
+    last: i64,
+}
+
+impl<'a> Evidence<'a> {
+    /// Gathers the evidence lines of all runs.
+    pub(super) fn gather(runs: &'a [Placed]) -> Self {
+        let mut evidence = Self::default();
+        for run in runs.iter().filter(|run| run.scale != Scale::Untimed) {
+            for (kind, sum) in &run.run.related {
+                let (Some(first), Some(last)) = (time(run, &sum.first), time(run, &sum.last)) else {
+                    continue;
+                };
+                let at = evidence.sums.len();
+                let points = evidence.points.entry((run.host, run.scale)).or_default();
+                points.extend([(first, at), (last, at)]);
+                evidence.sums.push(Found { track: run.track, kind: *kind, sum, first, last });
+            }
+        }
+        for points in evidence.points.values_mut() {
+            points.sort_unstable();
+        }
+        evidence
+    }
+
+    /// What stands within ten minutes of `span`; of two logs that tell the same, `leader` is believed.
+    pub(super) fn near(
+        &self,
+        host: usize,
+        scale: Scale,
+        span: (i64, i64),
+        leader: usize,
+        tracks: &[Track],
+    ) -> Vec<Around> {
+        let (begin, end) = (span.0.saturating_sub(NEAR_US), span.1.saturating_add(NEAR_US));
+        let points = self.points.get(&(host, scale)).map_or(&[][..], Vec::as_slice);
+        let from = points.partition_point(|(at, _)| *at < begin);
+        let to = points.partition_point(|(at, _)| *at <= end);
+        let near: BTreeSet<usize> =
+            points.get(from..to).unwrap_or_default().iter().map(|(_, found)| *found).collect();
+        let mut near: Vec<&Found<'_>> = near.into_iter().filter_map(|at| self.sums.get(at)).collect();
+        near.sort_by_key(|found| (found.track != leader, found.track, found.first, found.kind));
+        let mut kept: Vec<&Found<'_>> = Vec::new();
+        for found in near {
+            if kept.len() < FACTS_MAX && !kept.iter().any(|other| told(other, found)) {
+                kept.push(found);
+            }
+        }
+        kept.sort_by_key(|found| (found.first, found.kind, found.track));
+        kept.into_iter().map(|found| fact(found, scale, (begin, end), tracks)).collect()
+    }
+}
+
+/// Another log tells the same at the same time.
+fn told(kept: &Found<'_>, found: &Found<'_>) -> bool {
+    kept.track != found.track
+        && kept.kind == found.kind
+        && found.first <= kept.last.saturating_add(OVERLAP_US)
+        && kept.first <= found.last.saturating_add(OVERLAP_US)
+}
+
+/// A moment of a run on the run's scale.
+fn time(run: &Placed, moment: &Moment) -> Option<i64> {
+    let tick = match run.key.ticks {
+        Ticks::SinceBoot => moment.since_boot_us?,
+        Ticks::Stamp => moment.stamp?.us(),
+        Ticks::Untimed => return None,
+    };
+    Some(run.on_scale(tick))
+}
+
+fn fact(found: &Found<'_>, scale: Scale, window: (i64, i64), tracks: &[Track]) -> Around {
+    let inside = (window.0..=window.1).contains(&found.first);
+    let (at, moment) = if inside { (found.first, &found.sum.first) } else { (found.last, &found.sum.last) };
+    Around {
+        at: (scale == Scale::Wall).then_some(WallTime(at)),
+        kind: found.kind,
+        fact: words(found.kind, found.sum),
+        from: tracks.get(found.track).map(|track| track.id_at(moment.offset)).unwrap_or_default(),
+        count: found.sum.count,
+        port: found.sum.port,
+        capacity: found.sum.capacity,
+    }
+}
+
+fn words(kind: RelatedKind, sum: &RelatedSum) -> Sentence {
+    match kind {
+        RelatedKind::Capacity => match sum.capacity {
+            Some(capacity) => sentence![
+                "connection tracking was loaded with",
+                Word::Count(capacity.buckets, noun::BUCKET),
+                "and a limit of",
+                Word::Count(capacity.max, noun::ENTRY)
+            ],
+            None => "connection tracking was loaded".into(),
+        },
+        RelatedKind::TimeWaitOverflow => "the bucket table of TIME_WAIT sockets was full".into(),
+        RelatedKind::SynFlood => match sum.port {
+            Some(port) => sentence![
+                "the kernel suspected a SYN flood on port",
+                Word::Port(port, crate::model::flow::L4::TCP)
+            ],
+            None => "the kernel suspected a SYN flood".into(),
+        },
+        RelatedKind::OrphanedSockets => "too many sockets had lost their process".into(),
+        RelatedKind::NeighbourOverflow => "the neighbour table was full".into(),
+        RelatedKind::Vmalloc => "the hash table did not fit into contiguous memory".into(),
+        RelatedKind::BootBegins => "the machine booted".into(),
+    }
+}

@@ -1,0 +1,250 @@
+//! Step 6, second half: one line in several logs counts once.
+//!
+//! Runs of one host that stand within five seconds of each other, by the printk clock of one boot or else by wall
+//! time, tell of the same seconds. Of the tracks that show a topic there one leads: the most trusted, of these the
+//! one that shows most. Logs lose lines and never invent them, so the fullest is nearest the truth; adding
+//! them up, or matching single lines by second and text, is wrong as soon as a daemon sums up repetitions. The
+//! others count only for the time that the leader does not cover.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::place::{Placed, Scale};
+use super::successors::{OVERLAP_US, Reach, ReachScale, Track};
+use super::topics::{Topic, Topics};
+use crate::model::record::Trust;
+use crate::model::run::Ticks;
+use crate::model::time::{DAY_US, StampKind};
+
+/// A run that counts for a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// Index of the placed run.
+    pub(super) run: usize,
+    /// How much of it.
+    pub(super) part: Part,
+    /// Copies of it: indices of the runs of other tracks that show the topic in the same seconds.
+    pub(super) group: usize,
+}
+
+/// How much of a run counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All.
+    Whole,
+    /// What stands outside the time that a better log covers.
+    Outside {
+        /// Lines surely about the topic.
+        low: u64,
+        /// Lines and refusals that may be about it.
+        high: u64,
+        /// Ends of that part on the scale.
+        lo: i64,
+        hi: i64,
+    },
+}
+
+/// What counts, and what is a copy of what.
+#[derive(Debug, Default)]
+pub(super) struct Counting {
+    /// By host, scale and topic, in order of time.
+    pub(super) counted: BTreeMap<(usize, Scale, Topic), Vec<Counted>>,
+    /// Groups of runs that tell of the same seconds.
+    pub(super) groups: Vec<Vec<usize>>,
+}
+
+/// Decides which runs count.
+pub(super) fn choose(runs: &[Placed], tracks: &[Track], topics: &Topics) -> Counting {
+    let groups = group(runs);
+    let mut counting = Counting::default();
+    for (number, members) in groups.iter().enumerate() {
+        let mut shown: BTreeSet<(Topic, Scale)> = BTreeSet::new();
+        for &run in members {
+            shown.extend(topics.shown(&runs[run]).into_iter().map(|topic| (topic, runs[run].scale)));
+        }
+        for (topic, scale) in shown {
+            let Some(&first) = members.first() else { continue };
+            let host = runs[first].host;
+            let list = counting.counted.entry((host, scale, topic.clone())).or_default();
+            count_group(runs, tracks, topics, members, &(topic, scale), number, list);
+        }
+    }
+    for list in counting.counted.values_mut() {
+        list.sort_by_key(|counted| {
+            let (lo, hi) = ends(runs, counted);
+            (lo, hi, counted.run)
+        });
+    }
+    counting.groups = groups;
+    counting
+}
+
+/// First and last time of what counts of a run.
+pub(super) fn ends(runs: &[Placed], counted: &Counted) -> (i64, i64) {
+    match counted.part {
+        Part::Whole => (runs[counted.run].lo, runs[counted.run].hi),
+        Part::Outside { lo, hi, .. } => (lo, hi),
+    }
+}
+
+/// Runs that tell of the same seconds, as groups of indices.
+fn group(runs: &[Placed]) -> Vec<Vec<usize>> {
+    let mut forest = Forest((0..runs.len()).collect());
+    let limited: Vec<usize> = (0..runs.len()).filter(|at| runs[*at].is_limited()).collect();
+    let on_scale =
+        limited.iter().map(|&at| ((runs[at].host, Some(runs[at].scale), None), runs[at].lo, runs[at].hi, at));
+    let since_boot = limited.iter().filter_map(|&at| {
+        let (lo, hi) = runs[at].since_boot()?;
+        Some(((runs[at].host, None, Some(runs[at].boot?)), lo, hi, at))
+    });
+    for mut spans in [on_scale.collect::<Vec<_>>(), since_boot.collect::<Vec<_>>()] {
+        spans.sort_unstable();
+        let mut open = None;
+        for (clock, lo, hi, at) in spans {
+            match &mut open {
+                Some((of, until, first)) if *of == clock && lo <= i64::saturating_add(*until, OVERLAP_US) => {
+                    *until = hi.max(*until);
+                    forest.unite(*first, at);
+                }
+                _ => open = Some((clock, hi, at)),
+            }
+        }
+    }
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for at in limited {
+        groups.entry(forest.root(at)).or_default().push(at);
+    }
+    groups.into_values().collect()
+}
+
+struct Forest(Vec<usize>);
+
+impl Forest {
+    fn root(&mut self, mut at: usize) -> usize {
+        while self.0[at] != at {
+            self.0[at] = self.0[self.0[at]];
+            at = self.0[at];
+        }
+        at
+    }
+
+    fn unite(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.0[a.max(b)] = a.min(b);
+    }
+}
+
+/// What makes a track lead, greatest first. Behind trust and fullness stand signs of an original: all uses of the
+/// limiter, the finer clock, no step back.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    trust: Trust,
+    visible: u64,
+    tokens: u64,
+    suppression_lines: u64,
+    clock: Reverse<(Ticks, StampKind, u32, bool)>,
+    track: Reverse<usize>,
+}
+
+fn rank(runs: &[Placed], topics: &Topics, members: &[usize], topic: &Topic, track: usize) -> Option<Rank> {
+    let of_track: Vec<&Placed> =
+        members.iter().map(|at| &runs[*at]).filter(|run| run.track == track).collect();
+    let showing = || of_track.iter().filter(|run| topics.visible(run, topic).0 > 0);
+    let sum = |value: &dyn Fn(&Placed) -> u64| {
+        of_track.iter().fold(0, |sum: u64, run| sum.saturating_add(value(run)))
+    };
+    let clock =
+        showing().map(|run| (run.key.ticks, run.key.stamp, run.run.head.precision_us, run.run.back)).max()?;
+    Some(Rank {
+        trust: showing().map(|run| run.key.trust).max()?,
+        visible: sum(&|run| topics.visible(run, topic).0),
+        tokens: sum(&Placed::tokens),
+        suppression_lines: sum(&|run| run.run.suppression_lines),
+        clock: Reverse(clock),
+        track: Reverse(track),
+    })
+}
+
+fn count_group(
+    runs: &[Placed],
+    tracks: &[Track],
+    topics: &Topics,
+    members: &[usize],
+    about: &(Topic, Scale),
+    group: usize,
+    list: &mut Vec<Counted>,
+) {
+    let (topic, scale) = about;
+    let involved: BTreeSet<usize> = members.iter().map(|at| runs[*at].track).collect();
+    let mut ranks: Vec<Rank> =
+        involved.iter().filter_map(|track| rank(runs, topics, members, topic, *track)).collect();
+    ranks.sort_by(|a, b| b.cmp(a));
+    let mut covered: Vec<(i64, i64)> = Vec::new();
+    for Rank { track: Reverse(track), .. } in ranks {
+        let of_track = || members.iter().filter(|at| runs[**at].track == track && runs[**at].scale == *scale);
+        for &run in of_track().filter(|at| topics.visible(&runs[**at], topic).0 > 0) {
+            if let Some(part) = part_outside(&runs[run], topics, &covered) {
+                list.push(Counted { run, part, group });
+            }
+        }
+        let own = of_track().map(|at| &runs[*at]);
+        let seen = own.clone().map(|run| run.lo).min().zip(own.clone().map(|run| run.hi).max());
+        let reach = own.clone().next().and_then(|run| tracks.get(track).and_then(|t| coverage(t, run)));
+        if let Some((lo, hi)) = hull(seen, reach) {
+            covered.push((lo.saturating_sub(OVERLAP_US), hi.saturating_add(OVERLAP_US)));
+        }
+    }
+}
+
+fn hull(a: Option<(i64, i64)>, b: Option<(i64, i64)>) -> Option<(i64, i64)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (a, b) => a.or(b),
+    }
+}
+
+/// From when to when a track tells of everything, on the scale of one of its runs.
+pub(super) fn coverage(track: &Track, run: &Placed) -> Option<(i64, i64)> {
+    if run.scale == Scale::Wall
+        && let Some(reach) = Reach::on_wall(&track.piece, &track.clock)
+    {
+        return Some((reach.begin, reach.end));
+    }
+    let reach = Reach::of(&track.piece, &track.clock)?;
+    match (reach.scale, run.scale) {
+        // Anchors do not say which boot they are of; with one boot there is no question.
+        (ReachScale::SinceBoot, Scale::Wall | Scale::Boot(_)) if track.piece.boots == 0 => {
+            Some((run.on_scale(reach.begin), run.on_scale(reach.end)))
+        }
+        (ReachScale::Yearless, Scale::Yearless) => {
+            let turns = i64::from(track.piece.rollovers).saturating_mul(-366 * DAY_US);
+            Some((reach.begin.saturating_add(turns), reach.end))
+        }
+        _ => None,
+    }
+}
+
+/// What of a run stands outside the covered time; none if nothing does.
+fn part_outside(run: &Placed, topics: &Topics, covered: &[(i64, i64)]) -> Option<Part> {
+    let disjoint = |lo: i64, hi: i64| covered.iter().all(|(begin, end)| hi < *begin || lo > *end);
+    if disjoint(run.lo, run.hi) {
+        return Some(Part::Whole);
+    }
+    let width = super::timeline::width_us(run.run.bins.exponent);
+    let alone =
+        topics.shown(run).len() == 1 && run.run.other_subjects == crate::model::run::Visible::default();
+    let (mut low, mut high) = (0_u64, 0_u64);
+    let mut span: Option<(i64, i64)> = None;
+    for (bin, (visible, suppressed)) in &run.run.bins.counts {
+        let begin = run.on_scale(bin.saturating_mul(width)).max(run.lo);
+        let end = run.on_scale(bin.saturating_add(1).saturating_mul(width)).saturating_sub(1).min(run.hi);
+        if !disjoint(begin, end) {
+            continue;
+        }
+        low = low.saturating_add(if alone { *visible } else { 0 });
+        high = high.saturating_add(*visible).saturating_add(*suppressed);
+        span = hull(span, Some((begin, end)));
+    }
+    let (lo, hi) = span?;
+    (high > 0).then_some(Part::Outside { low, high, lo, hi })
+}

@@ -1,0 +1,177 @@
+//! Puts every run of every track on a scale: wall time where it can be known, else the best clock that is left.
+
+use super::boots::Boots;
+use super::civil::CLOCK_CHANGE_US;
+use super::hosts::Hosts;
+use super::successors::Track;
+use crate::model::incident::TimeBasis;
+use crate::model::piece::BACK_US;
+use crate::model::run::{Run, RunKey, Ticks};
+use crate::model::time::{DAY_US, StampKind};
+
+/// A clock on which runs of one host may be compared. Runs on different scales never are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Scale {
+    /// UTC.
+    Wall,
+    /// Since the boot of that index.
+    Boot(usize),
+    /// Stamps of an unknown year, counted back from the end of their log.
+    Yearless,
+    /// No clock at all.
+    Untimed,
+}
+
+/// A run with its place.
+#[derive(Debug, Clone)]
+pub(super) struct Placed {
+    /// Index of the track.
+    pub(super) track: usize,
+    /// Index of the host.
+    pub(super) host: usize,
+    /// Index of the boot, where known.
+    pub(super) boot: Option<usize>,
+    /// Its key.
+    pub(super) key: RunKey,
+    /// The run.
+    pub(super) run: Run,
+    /// Its clock.
+    pub(super) scale: Scale,
+    /// Microseconds to add to the run's own clock to be on the scale.
+    pub(super) shift_us: i64,
+    /// First and last signal on the scale.
+    pub(super) lo: i64,
+    pub(super) hi: i64,
+    /// Where its times come from.
+    pub(super) basis: TimeBasis,
+    /// How far they may be off.
+    pub(super) doubt_us: i64,
+}
+
+impl Placed {
+    /// A time of the run's own clock on the scale.
+    pub(super) fn on_scale(&self, tick: i64) -> i64 {
+        tick.saturating_add(self.shift_us)
+    }
+
+    /// First and last signal since boot, where the run has that clock.
+    pub(super) fn since_boot(&self) -> Option<(i64, i64)> {
+        match self.key.ticks {
+            Ticks::SinceBoot => Some((self.run.lo?, self.run.hi?)),
+            Ticks::Stamp | Ticks::Untimed => None,
+        }
+    }
+
+    /// Visible table-full lines, all subjects.
+    pub(super) fn full(&self) -> u64 {
+        let all = self.run.visible.values().chain([&self.run.other_subjects]);
+        all.fold(0, |sum: u64, v| sum.saturating_add(v.lines).saturating_add(v.repeated))
+    }
+
+    /// Uses of the limiter that it shows.
+    pub(super) fn tokens(&self) -> u64 {
+        self.full().saturating_add(self.run.other)
+    }
+
+    /// Says anything of the limiter.
+    pub(super) fn is_limited(&self) -> bool {
+        self.tokens() > 0 || self.run.suppression_lines > 0
+    }
+}
+
+/// All runs in the order of (host, scale, time, track, offset).
+pub(super) fn all(tracks: &mut [Track], hosts: &Hosts, boots: &Boots) -> Vec<Placed> {
+    let mut placed = Vec::new();
+    for (index, track) in tracks.iter_mut().enumerate() {
+        let runs = std::mem::take(&mut track.piece.runs);
+        let mut runs: Vec<(RunKey, Run)> = runs
+            .into_iter()
+            .flat_map(|(key, runs)| runs.into_iter().map(move |run| (key.clone(), run)))
+            .collect();
+        runs.sort_by_key(|(_, run)| run.head.offset);
+        let mut floor: Option<i64> = None;
+        for (key, run) in runs {
+            let Some(host) = track.host_of(&key, hosts) else { continue };
+            let boot = boots.of(index, host, &key, &run);
+            let spot = place(track, &key, &run, boot.map(|at| (at, boots)), floor);
+            if spot.scale == Scale::Wall {
+                floor = Some(floor.map_or(spot.lo, |old| old.max(spot.lo)));
+            }
+            let Spot { scale, shift_us, lo, hi, basis, doubt_us } = spot;
+            placed.push(Placed {
+                track: index,
+                host,
+                boot,
+                key,
+                run,
+                scale,
+                shift_us,
+                lo,
+                hi,
+                basis,
+                doubt_us,
+            });
+        }
+    }
+    placed.sort_by_key(|run| (run.host, run.scale, run.lo, run.hi, run.track, run.run.head.offset));
+    placed
+}
+
+struct Spot {
+    scale: Scale,
+    shift_us: i64,
+    lo: i64,
+    hi: i64,
+    basis: TimeBasis,
+    doubt_us: i64,
+}
+
+fn place(track: &Track, key: &RunKey, run: &Run, boot: Option<(usize, &Boots)>, floor: Option<i64>) -> Spot {
+    let untimed =
+        Spot { scale: Scale::Untimed, shift_us: 0, lo: 0, hi: 0, basis: TimeBasis::Relative, doubt_us: 0 };
+    let (Some(lo), Some(hi)) = (run.lo, run.hi) else { return untimed };
+    let head = match key.ticks {
+        Ticks::SinceBoot => run.head.since_boot_us,
+        Ticks::Stamp => run.head.stamp.map(crate::model::time::Stamp::us),
+        Ticks::Untimed => None,
+    };
+    let Some(head) = head else { return untimed };
+    let at = |scale, shift_us: i64, basis, doubt_us| Spot {
+        scale,
+        shift_us,
+        lo: lo.saturating_add(shift_us),
+        hi: hi.saturating_add(shift_us),
+        basis,
+        doubt_us,
+    };
+    let reading = run.head.stamp.and_then(|stamp| track.clock.read(stamp, run.rollover));
+    if let Some(reading) = reading {
+        let wall = reading.not_before(floor.map(|floor| floor.saturating_sub(BACK_US)));
+        let doubt = if reading.doubtful { CLOCK_CHANGE_US } else { 0 };
+        return at(Scale::Wall, wall.saturating_sub(head), basis_of(key.stamp), doubt);
+    }
+    match key.ticks {
+        Ticks::SinceBoot => match boot.and_then(|(index, boots)| Some((index, boots.list.get(index)?))) {
+            Some((index, boot)) => match boot.tie {
+                Some(tie) => at(Scale::Wall, tie.offset_us, TimeBasis::BootTied, tie.spread_us),
+                None => at(Scale::Boot(index), 0, TimeBasis::Relative, 0),
+            },
+            None => untimed,
+        },
+        // The year is not known: turns of the year are counted back from the end.
+        Ticks::Stamp => {
+            let turns = i64::from(track.piece.rollovers.saturating_sub(run.rollover));
+            at(Scale::Yearless, turns.saturating_mul(-366 * DAY_US), TimeBasis::Relative, 0)
+        }
+        Ticks::Untimed => untimed,
+    }
+}
+
+fn basis_of(kind: StampKind) -> TimeBasis {
+    match kind {
+        StampKind::Absolute => TimeBasis::Stamped,
+        StampKind::Local => TimeBasis::AssumedZone,
+        StampKind::Yearless => TimeBasis::InferredYear,
+        StampKind::Absent => TimeBasis::BootTied,
+    }
+}

@@ -1,0 +1,164 @@
+//! Step 9: what has to be said of the incidents and streams as a whole: copies, clocks that nothing ties, eras, bounds.
+
+use std::collections::BTreeSet;
+
+use super::incidents::{Case, Known, telling};
+use super::notes::{Notes, quoted};
+use super::place::{Placed, Scale};
+use super::successors::Track;
+use crate::model::era::{Era, era};
+use crate::model::incident::{Incident, TimeBasis};
+use crate::model::sentence::{Sentence, Word};
+use crate::sentence;
+
+/// Says it.
+pub(super) fn say(cases: &[Case<'_>], incidents: &[Incident], known: &Known<'_>, notes: &mut Notes) {
+    say_successors(known.tracks, notes);
+    for case in cases {
+        say_copies(case, known, notes);
+    }
+    say_relative(cases, known, notes);
+    say_doubtful_hours(known.runs, known.tracks, notes);
+    for incident in incidents {
+        say_era(incident, known, notes);
+    }
+    say_bounds(known.tracks, notes);
+}
+
+fn say_successors(tracks: &[Track], notes: &mut Notes) {
+    for track in tracks {
+        for pair in track.members.windows(2) {
+            if let [early, late] = pair {
+                let text = sentence![
+                    quoted(&late.hints.path),
+                    "goes on where",
+                    quoted(&early.hints.path),
+                    "ends; they are read as one log"
+                ];
+                notes.assume("copies", text, Some(&late.id));
+            }
+        }
+    }
+}
+
+fn say_copies(case: &Case<'_>, known: &Known<'_>, notes: &mut Notes) {
+    let leading: BTreeSet<usize> = case.counted.iter().map(|counted| known.runs[counted.run].track).collect();
+    let copies: BTreeSet<usize> = telling(case, known)
+        .into_iter()
+        .map(|at| known.runs[at].track)
+        .filter(|track| !leading.contains(track))
+        .collect();
+    let Some(leader) = leading.first().and_then(|track| known.tracks.get(*track)) else { return };
+    for track in copies.iter().filter_map(|track| known.tracks.get(*track)) {
+        let text = sentence![
+            "lines in",
+            quoted(track.path()),
+            "are copies of those in",
+            quoted(leader.path()),
+            "at the same time; they are not added up"
+        ];
+        notes.assume("copies", text, track.members.first().map(|member| &*member.id));
+    }
+}
+
+/// Incidents whose wall time is not known may be the same as others of their host.
+fn say_relative(cases: &[Case<'_>], known: &Known<'_>, notes: &mut Notes) {
+    for case in cases.iter().filter(|case| case.scale != Scale::Wall) {
+        let runs = case.counted.iter().map(|counted| &known.runs[counted.run]);
+        let tracks: BTreeSet<usize> = runs.map(|run| run.track).collect();
+        for track in tracks.iter().filter_map(|track| known.tracks.get(*track)) {
+            let from = track.members.first().map(|member| &*member.id);
+            let (why, command): (Sentence, Option<&str>) = match case.scale {
+                Scale::Boot(_) => (
+                    "its lines count seconds since boot, and no log of that boot ties them to the clock"
+                        .into(),
+                    Some("journalctl -k -o export --since=-30days"),
+                ),
+                // The gap about the year says the same with its own command.
+                Scale::Yearless => {
+                    ("its lines name no year".into(), Some("conntriage analyze --year YYYY PATH"))
+                }
+                _ => ("its lines carry no time".into(), Some("journalctl -k -o export --since=-30days")),
+            };
+            notes.gap(sentence!["wall time of lines in", quoted(track.path())], why, command.map(Into::into));
+            let others = cases.iter().any(|other| {
+                other.host == case.host && other.topic == case.topic && other.scale != case.scale
+            });
+            if others {
+                let text = sentence![
+                    "lines in",
+                    quoted(track.path()),
+                    "may be copies of those in other logs of the host; they are shown apart and not added up"
+                ];
+                notes.assume("copies", text, from);
+            }
+        }
+    }
+}
+
+fn say_doubtful_hours(runs: &[Placed], tracks: &[Track], notes: &mut Notes) {
+    for run in runs.iter().filter(|run| run.doubt_us > 0 && run.basis != TimeBasis::BootTied) {
+        let Some(track) = tracks.get(run.track) else { continue };
+        let text = sentence![
+            "some lines in",
+            quoted(track.path()),
+            "stand in an hour that a clock change skips or repeats; they may be off by an hour"
+        ];
+        notes.assume("zone", text, track.members.first().map(|member| &*member.id));
+    }
+}
+
+fn say_era(incident: &Incident, known: &Known<'_>, notes: &mut Notes) {
+    let Some(host) = known.hosts.list.get(incident.host) else { return };
+    let name = quoted(&host.name);
+    match era(&incident.wordings, &incident.limiters) {
+        Some(era) => {
+            let text = sentence![
+                "by its wording the kernel of",
+                name,
+                "limits messages as kernels",
+                kernels(era),
+                "do"
+            ];
+            notes.assume("era", text, None);
+        }
+        None => notes.gap(
+            sentence!["how the kernel of", name, "limits messages"],
+            "its lines fit several eras of kernels".into(),
+            Some("uname -r".into()),
+        ),
+    }
+}
+
+fn kernels(era: Era) -> Word {
+    Word::Text(match era {
+        Era::A => "2.4.21 to 2.6.18",
+        Era::B => "2.6.26 to 2.6.32",
+        Era::C => "2.6.33 to 4.9",
+        Era::D => "4.10 to 6.17",
+        Era::E => "from 6.18 on",
+    })
+}
+
+fn say_bounds(tracks: &[Track], notes: &mut Notes) {
+    for track in tracks {
+        let piece = &track.piece;
+        if piece.keys_left_out > 0 {
+            notes.gap(
+                sentence!["signals of further hosts in", quoted(track.path())],
+                sentence![
+                    Word::Number(piece.keys_left_out),
+                    "of them are of more hosts and boots than are kept apart"
+                ],
+                Some("conntriage analyze PATH, with the log split by host".into()),
+            );
+        }
+        if piece.losses_left_out > 0 {
+            notes.gap(
+                sentence!["when lines were lost in", quoted(track.path())],
+                sentence![Word::Number(piece.losses_left_out), "more losses than are kept one by one"],
+                None,
+            );
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Step 4: the year of stamps that name none.
+//!
+//! The last line of a file is not younger than the file: the newest year that fits its time of writing (and a day of
+//! doubt) is taken. Turns of the year inside the stream count back from there. Files of one host must not
+//! contradict: where one ends in the very second in which the next begins, they are neighbours. A stream
+//! without time of writing takes its year from neighbours, then from dated logs of its host. `--year` is
+//! the year of the newest such line of all.
+
+use std::collections::BTreeSet;
+
+use super::civil::{Clock, Zone, is_leap_day, is_leap_year, year_of};
+use super::hosts::Hosts;
+use super::notes::{Notes, quoted};
+use crate::model::input::LogStream;
+use crate::model::piece::Piece;
+use crate::model::report::Settings;
+use crate::model::sentence::Word;
+use crate::model::time::{DAY_US, SECOND_US, Stamp, StampKind};
+use crate::sentence;
+
+/// How far a file's last line may be younger than the file (zones, clocks).
+const DOUBT_US: i64 = DAY_US;
+/// Years back that are tried: leap days are at most eight years apart.
+const YEARS_BACK: i32 = 12;
+/// A stream that goes on in the next one ends so close to its beginning.
+const TOUCH_US: i64 = 5 * SECOND_US;
+/// Neighbours of a stream without time of writing may be so far apart.
+const NEIGHBOUR_US: i64 = DAY_US;
+
+/// What is known of a stream's yearless stamps.
+#[derive(Debug, Clone)]
+struct Dated {
+    stream: usize,
+    hosts: BTreeSet<usize>,
+    directory: Option<Box<str>>,
+    /// Yearless microseconds of its first and last line.
+    first: i64,
+    last: i64,
+    rollovers: u32,
+    /// Turns of the year before each leap day it holds.
+    leap_days: BTreeSet<u32>,
+    modified: Option<i64>,
+    zone: Zone,
+    /// Year of its last line.
+    newest: Option<i32>,
+}
+
+impl Dated {
+    fn clock(&self) -> Clock {
+        Clock { zone: self.zone, newest_year: self.newest, rollovers: self.rollovers }
+    }
+
+    /// First and last line in UTC, if its last stood in `year`.
+    fn span_in(&self, year: i32) -> Option<(i64, i64)> {
+        let clock = Clock { newest_year: Some(year), ..self.clock() };
+        let first = clock.read(Stamp::Yearless(self.first), 0)?;
+        let last = clock.read(Stamp::Yearless(self.last), self.rollovers)?;
+        Some((first.us, last.us))
+    }
+
+    /// The leap days it holds exist if its last line stood in `year`.
+    fn fits(&self, year: i32) -> bool {
+        self.leap_days.iter().all(|rollover| {
+            let back = i32::try_from(self.rollovers.saturating_sub(*rollover)).unwrap_or(i32::MAX);
+            is_leap_year(year.saturating_sub(back))
+        })
+    }
+
+    /// The greatest year that fits and puts the last line no later than `limit`.
+    fn newest_until(&self, limit: i64) -> Option<i32> {
+        let top = year_of(limit)?.saturating_add(1);
+        (0..=YEARS_BACK)
+            .filter_map(|back| top.checked_sub(back))
+            .find(|year| self.fits(*year) && self.span_in(*year).is_some_and(|(_, last)| last <= limit))
+    }
+
+    /// May speak of the same host as `other`.
+    fn shares_host(&self, other: &Self) -> bool {
+        if self.hosts.is_empty() || other.hosts.is_empty() {
+            return self.directory == other.directory;
+        }
+        !self.hosts.is_disjoint(&other.hosts)
+    }
+}
+
+/// The clock of every stream.
+pub(super) fn infer(
+    streams: &[LogStream],
+    hosts: &Hosts,
+    zones: &[Zone],
+    settings: &Settings,
+    notes: &mut Notes,
+) -> Vec<Clock> {
+    let mut dated = collect(streams, hosts, zones);
+    for stream in &mut dated {
+        stream.newest = stream.modified.and_then(|at| stream.newest_until(at.saturating_add(DOUBT_US)));
+    }
+    settle_contradictions(&mut dated);
+    if let Some(year) = settings.year {
+        obey(&mut dated, year);
+    }
+    from_neighbours(&mut dated);
+    from_dated_logs(&mut dated, streams, hosts, zones);
+    from_neighbours(&mut dated);
+    let mut clocks: Vec<Clock> = (streams.iter().zip(zones))
+        .map(|(s, zone)| Clock { zone: *zone, newest_year: None, rollovers: s.piece.rollovers })
+        .collect();
+    for stream in &dated {
+        if let Some(clock) = clocks.get_mut(stream.stream) {
+            *clock = stream.clock();
+        }
+        say(stream, &streams[stream.stream], settings, notes);
+    }
+    clocks
+}
+
+fn collect(streams: &[LogStream], hosts: &Hosts, zones: &[Zone]) -> Vec<Dated> {
+    let all = streams.iter().zip(zones).enumerate();
+    all.filter_map(|(index, (stream, zone))| {
+        let anchors = stream.piece.anchors.get(&StampKind::Yearless)?;
+        Some(Dated {
+            stream: index,
+            hosts: hosts.of_stream(index, stream),
+            directory: stream.hints.directory.clone(),
+            first: anchors.first.stamp?.us(),
+            last: anchors.last.stamp?.us(),
+            rollovers: stream.piece.rollovers,
+            leap_days: leap_days(&stream.piece),
+            modified: stream.hints.modified.map(|at| at.0),
+            zone: *zone,
+            newest: None,
+        })
+    })
+    .collect()
+}
+
+/// The turns of the year before each February 29 that the piece is known to hold.
+fn leap_days(piece: &Piece) -> BTreeSet<u32> {
+    let mut seen: Vec<(Option<Stamp>, u32)> = Vec::new();
+    if let Some(anchors) = piece.anchors.get(&StampKind::Yearless) {
+        seen.push((anchors.first.stamp, 0));
+        seen.push((anchors.last.stamp, piece.rollovers));
+    }
+    for run in piece.runs.values().flatten() {
+        seen.push((run.head.stamp, run.rollover));
+        seen.push((run.tail.stamp, run.rollover));
+    }
+    seen.extend(piece.losses.iter().map(|loss| (loss.moment.stamp, loss.rollover)));
+    let leap =
+        seen.into_iter().filter(|(stamp, _)| matches!(stamp, Some(Stamp::Yearless(us)) if is_leap_day(*us)));
+    leap.map(|(_, rollover)| rollover).collect()
+}
+
+/// A file that ends where the next begins, on the same day of the year, stood before it, not years after.
+fn settle_contradictions(dated: &mut [Dated]) {
+    let mut order: Vec<usize> = (0..dated.len()).filter(|at| dated[*at].newest.is_some()).collect();
+    order.sort_by_key(|at| (std::cmp::Reverse(dated[*at].modified), *at));
+    for (place, &late) in order.iter().enumerate() {
+        for &early in &order[place + 1..] {
+            if let Some(year) = year_before(&dated[early], &dated[late]) {
+                dated[early].newest = Some(year);
+            }
+        }
+    }
+}
+
+/// The year in which `early` ends if it touches the beginning of `late` but was put behind it.
+fn year_before(early: &Dated, late: &Dated) -> Option<i32> {
+    if !early.shares_host(late) {
+        return None;
+    }
+    let begin = late.span_in(late.newest?)?.0;
+    let placed = early.span_in(early.newest?)?.1;
+    if placed.saturating_sub(begin) <= TOUCH_US {
+        return None;
+    }
+    let year = nearest_year(early, begin, End::Last)?;
+    let (_, last) = early.span_in(year)?;
+    (early.fits(year) && last.abs_diff(begin) <= TOUCH_US.unsigned_abs()).then_some(year)
+}
+
+/// Which end of a stream is laid beside a point.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    First,
+    Last,
+}
+
+/// The year of the last line that brings an end of the stream nearest to `point`; of two the later.
+fn nearest_year(stream: &Dated, point: i64, end: End) -> Option<i32> {
+    let around = year_of(point)?;
+    let turns = i32::try_from(stream.rollovers).ok()?;
+    let base = match end {
+        End::First => around.checked_add(turns)?,
+        End::Last => around,
+    };
+    let candidates = (-1..=1).filter_map(|step| base.checked_add(step)).filter_map(|year| {
+        let (first, last) = stream.span_in(year)?;
+        let laid = match end {
+            End::First => first,
+            End::Last => last,
+        };
+        Some((laid.abs_diff(point), std::cmp::Reverse(year)))
+    });
+    candidates.min().map(|(_, year)| year.0)
+}
+
+/// `--year`: the newest line of all stands in that year; what is known of the others' distance to it stays.
+fn obey(dated: &mut [Dated], year: i32) {
+    if let Some(newest) = dated.iter().filter_map(|d| d.newest).max() {
+        let shift = year.saturating_sub(newest);
+        for stream in dated.iter_mut() {
+            stream.newest = stream.newest.and_then(|old| old.checked_add(shift));
+        }
+        return;
+    }
+    // Nobody knows its year: those that no other continues are the newest; neighbours follow from them.
+    let ends: Vec<bool> = (0..dated.len()).map(|at| is_newest(dated, at, year)).collect();
+    let anybody = ends.contains(&true);
+    for (stream, end) in dated.iter_mut().zip(ends) {
+        if end || !anybody {
+            stream.newest = Some(year);
+        }
+    }
+}
+
+/// No other stream begins where this one ends.
+fn is_newest(dated: &[Dated], at: usize, year: i32) -> bool {
+    let this = &dated[at];
+    let Some((_, end)) = this.span_in(year) else { return false };
+    !dated.iter().enumerate().any(|(other, next)| {
+        other != at
+            && this.shares_host(next)
+            && nearest_year(next, end, End::First).and_then(|year| next.span_in(year)).is_some_and(
+                |(begin, last)| {
+                    let ahead = begin.saturating_sub(end);
+                    last > end && (-TOUCH_US..=NEIGHBOUR_US).contains(&ahead)
+                },
+            )
+    })
+}
+
+/// Streams without a year take it from the nearest stream of their host that has one, as long as there is one.
+fn from_neighbours(dated: &mut [Dated]) {
+    loop {
+        let mut found: Vec<(usize, i32)> = Vec::new();
+        for (at, open) in dated.iter().enumerate().filter(|(_, d)| d.newest.is_none()) {
+            let known = dated.iter().filter(|d| d.newest.is_some() && d.shares_host(open));
+            if let Some((_, year)) = known.filter_map(|known| neighbour(open, known)).min() {
+                found.push((at, year));
+            }
+        }
+        if found.is_empty() {
+            return;
+        }
+        for (at, year) in found {
+            if let Some(open) = dated.get_mut(at) {
+                open.newest = Some(year);
+            }
+        }
+    }
+}
+
+/// How close `open` can be laid before or behind `known`, and the year that does it.
+fn neighbour(open: &Dated, known: &Dated) -> Option<(u64, i32)> {
+    let (begin, end) = known.span_in(known.newest?)?;
+    let lay = |point: i64, side: End| {
+        let year = nearest_year(open, point, side).filter(|year| open.fits(*year))?;
+        let (first, last) = open.span_in(year)?;
+        let gap = match side {
+            End::Last => begin.abs_diff(last),
+            End::First => end.abs_diff(first),
+        };
+        (gap <= NEIGHBOUR_US.unsigned_abs()).then_some((gap, year))
+    };
+    lay(begin, End::Last).into_iter().chain(lay(end, End::First)).min()
+}
+
+/// Streams still without a year are laid as near as possible to logs of their host that name it.
+fn from_dated_logs(dated: &mut [Dated], streams: &[LogStream], hosts: &Hosts, zones: &[Zone]) {
+    let mut spans: Vec<(BTreeSet<usize>, i64, i64)> = Vec::new();
+    for (index, stream) in streams.iter().enumerate() {
+        let zone = zones.get(index).copied().unwrap_or(Zone::Fixed(0));
+        let clock = Clock { zone, newest_year: None, rollovers: 0 };
+        for kind in [StampKind::Absolute, StampKind::Local] {
+            let Some(anchors) = stream.piece.anchors.get(&kind) else { continue };
+            let read = |stamp: Option<Stamp>| stamp.and_then(|stamp| clock.read(stamp, 0));
+            if let (Some(first), Some(last)) = (read(anchors.first.stamp), read(anchors.last.stamp)) {
+                spans.push((hosts.of_stream(index, stream), first.us.min(last.us), first.us.max(last.us)));
+            }
+        }
+    }
+    for open in dated.iter_mut().filter(|d| d.newest.is_none()) {
+        let near = spans.iter().filter(|(of, ..)| !of.is_disjoint(&open.hosts));
+        let fits = near.filter_map(|(_, begin, end)| nearest_to_span(open, *begin, *end));
+        open.newest = fits.min().map(|(_, year)| year.0);
+    }
+}
+
+/// The distance between the stream and a span of time, for the year that makes it least; of two the later.
+fn nearest_to_span(open: &Dated, begin: i64, end: i64) -> Option<(i64, std::cmp::Reverse<i32>)> {
+    let (low, high) = (year_of(begin)?.checked_sub(1)?, year_of(end)?.checked_add(1)?);
+    let turns = i32::try_from(open.rollovers).ok()?;
+    let years = (low..=high.checked_add(turns)?).rev().take(200).filter(|year| open.fits(*year));
+    years
+        .filter_map(|year| {
+            let (first, last) = open.span_in(year)?;
+            let apart = begin.saturating_sub(last).max(first.saturating_sub(end)).max(0);
+            Some((apart, std::cmp::Reverse(year)))
+        })
+        .min()
+}
+
+fn say(dated: &Dated, stream: &LogStream, settings: &Settings, notes: &mut Notes) {
+    let path = quoted(&stream.hints.path);
+    if let Some(year) = dated.newest {
+        let text = sentence![
+            "the last line in",
+            path,
+            "that names no year is taken to stand in",
+            Word::Code(year.to_string())
+        ];
+        notes.assume("year", text, Some(settings.year.map_or(&*stream.id, |_| "--year")));
+    } else {
+        let what = sentence!["the year of lines in", path];
+        let why = "they name no year, and neither the file's time nor another log of the host tells it";
+        notes.gap(what, why.into(), Some("conntriage analyze --year YYYY PATH".into()));
+    }
+    if !dated.leap_days.is_empty() && dated.newest.is_some() {
+        let text =
+            sentence![quoted(&stream.hints.path), "holds a February 29, so it is put into a leap year"];
+        notes.assume("year", text, Some(&stream.id));
+    }
+}
