@@ -1,6 +1,8 @@
 //! How the field itself writes its names: states as the kernel prints them, protocols, boot ids, RFC 3339. One
 //! spelling for every format; no prose, no layout.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Datelike, Timelike};
 
 use super::diagnosis::StateLabel;
@@ -114,7 +116,7 @@ impl WallTime {
         );
         let fraction = self.0.rem_euclid(SECOND_US);
         if fraction != 0 {
-            text.push_str(&format!(".{fraction:06}"));
+            let _ = write!(text, ".{fraction:06}");
         }
         text.push('Z');
         Some(text)

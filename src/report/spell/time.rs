@@ -76,7 +76,8 @@ impl Clock {
         if local.offset().fix().local_minus_utc() == 0 {
             return format!("{}{FIRM}UTC", utc.format("%Y-%m-%d %H:%M:%S"));
         }
-        let there = if local.date_naive() == utc.date_naive() { "%H:%M:%S" } else { "%Y-%m-%d\u{a0}%H:%M:%S" };
+        let there =
+            if local.date_naive() == utc.date_naive() { "%H:%M:%S" } else { "%Y-%m-%d\u{a0}%H:%M:%S" };
         format!("{} ({}{FIRM}UTC)", local.format("%Y-%m-%d %H:%M:%S\u{a0}%:z"), utc.format(there))
     }
 
@@ -112,8 +113,9 @@ impl Clock {
         format!("{head} {}{FIRM}{} ({day}{}{FIRM}UTC)", times(&a, &b), b.format("%:z"), times(&from, &to))
     }
 
-    fn format(&self, at: WallTime, how: &str) -> String {
-        instant(at).map_or_else(|| "?".to_owned(), |utc| utc.with_timezone(&self.zone).format(how).to_string())
+    fn format(self, at: WallTime, how: &str) -> String {
+        instant(at)
+            .map_or_else(|| "?".to_owned(), |utc| utc.with_timezone(&self.zone).format(how).to_string())
     }
 }
 
@@ -138,11 +140,22 @@ mod tests {
 
     #[test]
     fn durations_have_two_units_at_most() {
-        let spelled = [0.0, 0.25, 1.5, 42.0, 59.99, 120.0, 125.0, 3_720.0, 7_200.0, 432_000.0, 97_200.0, -30.0]
-            .map(|x| plain(&duration(x)));
+        let spelled =
+            [0.0, 0.25, 1.5, 42.0, 59.99, 120.0, 125.0, 3_720.0, 7_200.0, 432_000.0, 97_200.0, -30.0]
+                .map(|x| plain(&duration(x)));
         let wanted = [
-            "0 s", "250 ms", "1.5 s", "42 s", "1 min", "2 min", "2 min 05 s", "1 h 02 min", "2 h", "5 days",
-            "1 day 3 h", "-30 s",
+            "0 s",
+            "250 ms",
+            "1.5 s",
+            "42 s",
+            "1 min",
+            "2 min",
+            "2 min 05 s",
+            "1 h 02 min",
+            "2 h",
+            "5 days",
+            "1 day 3 h",
+            "-30 s",
         ];
         assert_eq!(spelled, wanted);
         assert_eq!(plain(&duration(f64::NAN)), "an unknown time");
@@ -167,7 +180,10 @@ mod tests {
     fn where_local_time_is_utc_it_is_said_once() {
         let clock = Clock::of("no/such zone");
         assert_eq!(plain(&clock.moment(WallTime(0))), "1970-01-01 00:00:00 UTC");
-        assert_eq!(plain(&clock.span(WallTime(0), WallTime(1_000_000))), "Thu 1970-01-01 00:00:00 to 00:00:01 UTC");
+        assert_eq!(
+            plain(&clock.span(WallTime(0), WallTime(1_000_000))),
+            "Thu 1970-01-01 00:00:00 to 00:00:01 UTC"
+        );
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub fn bytes(n: u64) -> String {
         value /= 1_024.0;
         unit = next;
     }
-    let digits = if value >= 99.95 || value.fract() < 0.05 { 0 } else { 1 };
+    let digits = usize::from(value < 99.95 && value.fract() >= 0.05);
     format!("{value:.digits$}{FIRM}{unit}")
 }
 
@@ -139,11 +139,9 @@ mod tests {
 
     #[test]
     fn a_share_never_rounds_to_all_or_nothing() {
-        let spelled = [0.0, 0.0001, 0.0085, 0.0999, 0.1, 0.9623, 0.99951, 0.999_999, 1.0].map(|x| plain(&share(x)));
-        assert_eq!(
-            spelled,
-            ["0 %", "< 0.1 %", "0.8 %", "10 %", "10 %", "96 %", "99.9 %", "99.9 %", "100 %"]
-        );
+        let spelled =
+            [0.0, 0.0001, 0.0085, 0.0999, 0.1, 0.9623, 0.99951, 0.999_999, 1.0].map(|x| plain(&share(x)));
+        assert_eq!(spelled, ["0 %", "< 0.1 %", "0.8 %", "10 %", "10 %", "96 %", "99.9 %", "99.9 %", "100 %"]);
         assert_eq!(plain(&share(f64::NAN)), "an unknown share");
     }
 
