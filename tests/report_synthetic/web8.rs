@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use conntriage::model::census::{Pair, Peer};
-use conntriage::model::counters::{Counters, LocalAddress};
+use conntriage::model::counters::LocalAddress;
 use conntriage::model::diagnosis::*;
 use conntriage::model::flow::{L4, Reply, State};
 use conntriage::model::incident::*;

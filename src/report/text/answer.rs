@@ -74,7 +74,7 @@ fn what_was_read(report: &Report) -> String {
         (InputKind::Table, "table", "tables", "entries"),
         (InputKind::Counters, "file of counters", "files of counters", "keys"),
         (InputKind::Bundle, "bundle", "bundles", "files"),
-        (InputKind::Unrecognised, "stranger", "strangers", ""),
+        (InputKind::Unrecognised, "file of no known kind", "files of no known kind", ""),
     ];
     let mut parts = Vec::new();
     for (kind, one, many, unit) in kinds {
@@ -105,8 +105,8 @@ fn set_overview(scene: &Scene<'_>, page: &mut Page) {
         ("id", Fit::Whole),
         ("host", Fit::Cut(8)),
         ("start", Fit::Whole),
-        ("packets dropped", Fit::Cut(14)),
-        ("cause", Fit::Cut(20)),
+        ("packets dropped", Fit::Cut(22)),
+        ("cause", Fit::Cut(21)),
         ("top source", Fit::Optional),
     ]);
     for view in incidents {

@@ -170,7 +170,7 @@ fn set_cause(body: &Body, page: &mut Page) {
     let verdict = &body.verdict;
     let mut text = words::cause_and_confidence(verdict.cause, verdict.confidence);
     if let Some(rate) = verdict.rate_per_second {
-        let _ = write!(text, ", {} new", spell::rate(rate));
+        let _ = write!(text, ", new entries {}", spell::rate(rate));
     }
     page.labelled("Cause", &text);
     if !verdict.contributing.is_empty() {

@@ -111,12 +111,22 @@ pub(super) fn set_command(line: &str, is_shell: bool, page: &mut Page) {
     } else if wide <= page.width {
         page.line(Style::Plain, format!("{}{text}", " ".repeat(page.width - wide)));
     } else if is_shell {
-        for part in continued(&text, page.width) {
+        for part in continued_within(&text, page.width, indent) {
             page.line(Style::Plain, part);
         }
     } else {
         page.line(Style::Plain, text);
     }
+}
+
+/// A shell command over several lines, indented where all of it fits so.
+fn continued_within(command: &str, columns: usize, indent: usize) -> Vec<String> {
+    let narrow = columns.saturating_sub(indent);
+    let lines = continued(command, narrow);
+    if lines.iter().any(|line| width(line) > narrow) {
+        return continued(command, columns);
+    }
+    lines.into_iter().map(|line| format!("{}{line}", " ".repeat(indent))).collect()
 }
 
 /// A shell command over several lines, each but the last ending in ` \`.

@@ -100,7 +100,7 @@ impl Grid {
         let Some(greatest) = values.iter().flatten().copied().max().filter(|greatest| *greatest > 0) else {
             return;
         };
-        let most = format!("at most {}", spell::number(greatest));
+        let most = format!("peak {}", spell::number(greatest));
         table.row(vec![name.to_owned(), bar::sparkline(values), most]);
     }
 }
