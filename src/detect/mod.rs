@@ -1,6 +1,7 @@
-//! Records → runs (scan, join) → incidents (conclude). FOLDS.md §A and §C are the law of this room.
+//! Records → runs (scan, join) → incidents (conclude). The drop interval is in `interval`.
 
 pub mod conclude;
 pub mod interval;
 pub mod join;
+pub mod run;
 pub mod scan;

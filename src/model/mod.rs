@@ -41,3 +41,5 @@ pub mod address_kind;
 pub mod era;
 
 pub mod services;
+
+pub mod words;

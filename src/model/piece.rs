@@ -19,8 +19,10 @@ pub const LINK_US: i64 = 60 * super::time::SECOND_US;
 pub const BACK_US: i64 = 5 * super::time::SECOND_US;
 /// A yearless stamp that falls back by more than this is a new year.
 pub const ROLLOVER_US: i64 = 183 * super::time::DAY_US;
-/// Losses kept one by one; more are summed in the last.
+/// Losses kept one by one; more are only counted.
 pub const LOSSES_MAX: usize = 4_096;
+/// Repetitions of an unknown line kept at the head of a piece; more are losses.
+pub const HEAD_REPETITIONS_MAX: usize = 16;
 
 /// A loss of log lines that the log itself tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +86,7 @@ pub struct HeadRepetition {
 /// One range of one stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Piece {
-    /// Bytes covered: first and one past the last. Both zero when empty.
+    /// Offset of the first record's first byte, and one past that of the last record's first byte. Both zero when empty.
     pub range: (u64, u64),
     /// Records seen.
     pub records: u64,
@@ -105,14 +107,16 @@ pub struct Piece {
     pub losses_left_out: u64,
     /// Runs by key, each list in byte order.
     pub runs: BTreeMap<RunKey, Vec<Run>>,
+    /// Runs of all keys.
+    pub run_count: u64,
     /// Signals of keys beyond [`KEYS_MAX`].
     pub keys_left_out: u64,
     /// LINK was doubled this many times for the runs of a key to fit.
     pub link_doublings: u8,
     /// Signals (table-full lines, repetitions expanded, and suppression lines).
     pub signals: u64,
-    /// A repetition at its head.
-    pub head_repetition: Option<HeadRepetition>,
-    /// Its last record.
+    /// Repetitions of an unknown line at its head, with nothing before them: at most [`HEAD_REPETITIONS_MAX`].
+    pub head_repetitions: Vec<HeadRepetition>,
+    /// Its last record that is no repetition of an unknown line.
     pub last_record: Option<LastRecord>,
 }

@@ -65,6 +65,17 @@ pub struct Callers {
     pub other: bool,
 }
 
+/// One use of the limiter: a line that it let pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// Time on the run's clock.
+    pub at: i64,
+    /// What one unit of that time is worth, microseconds.
+    pub precision_us: u32,
+    /// It stands in a repetition record, whose time is that of its last copy.
+    pub copy: bool,
+}
+
 /// The lines between two suppression lines (or before the first, or after the last).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stretch {
@@ -72,10 +83,12 @@ pub struct Stretch {
     pub full: u64,
     /// Other rate-limited lines.
     pub other: u64,
-    /// Times of the first ten of them (a repetition counts as often as it says), in byte order.
-    pub first: Vec<i64>,
-    /// Times of the last ten of them.
-    pub last: Vec<i64>,
+    /// Who comes first: the caller that flushes the suppression line before the stretch.
+    pub opened_by: Option<Flush>,
+    /// The first ten of them (a repetition counts as often as it says), in byte order. Empty in untimed runs.
+    pub first: Vec<Token>,
+    /// The last ten of them.
+    pub last: Vec<Token>,
 }
 
 /// Who used the token that flushed a suppression count.
@@ -85,7 +98,7 @@ pub enum Flush {
     Full,
     /// Another rate-limited line.
     Other,
-    /// Not seen (yet).
+    /// Not seen.
     Unseen,
 }
 
@@ -100,19 +113,26 @@ pub struct Suppression {
     pub count: u64,
     /// Printed by.
     pub limiter: Limiter,
-    /// Printed in front of.
-    pub flush: Flush,
 }
 
-/// Sums over the suppression lines that have a stretch of their own run before them, i.e. all but the first.
+/// What the stretch before a suppression line shows of the window that the line counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// Who was seen in the stretch.
+    pub callers: Callers,
+    /// Fewer than ten tokens of the window are visible, so that somebody unseen used some.
+    pub short: bool,
+}
+
+/// Sums over the suppression lines whose window and flush both lie inside the run: all but the first and the last.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Closed {
     /// Sum of counts, by callers seen in the stretch before (index `full + 2·other`) and by flush
     /// (index 0 full, 1 other, 2 unseen).
     pub counts: [[u64; 3]; 4],
-    /// Suppression lines with a count above zero, same indices.
-    pub windows: [[u64; 3]; 4],
-    /// Of them: windows in which fewer than ten tokens are visible, so that somebody unseen used some.
+    /// Suppression lines with a count above zero.
+    pub windows: u64,
+    /// Of them: those whose window is short.
     pub short_windows: u64,
 }
 
@@ -178,17 +198,14 @@ pub struct Run {
     pub trail: Option<Stretch>,
     /// The first suppression line.
     pub first_suppression: Option<Suppression>,
-    /// The last suppression line; equal to the first where there is only one.
-    pub last_suppression: Option<Suppression>,
-    /// The callers and short-window flag of the last suppression line while its flush is unseen are in `closed`
-    /// under "unseen" and move when the flush is seen; this says where they are: (callers index).
-    pub last_callers: Option<u8>,
-    /// All but the first.
+    /// Who flushed the first suppression line, once another one stands behind it.
+    pub first_flush: Option<Flush>,
+    /// The last suppression line and its window, where there are at least two.
+    pub last_suppression: Option<(Suppression, Window)>,
+    /// All between the first and the last.
     pub closed: Closed,
-    /// The last three counts above zero in byte order, the first suppression line included.
+    /// The last three counts above zero in byte order, without the first suppression line.
     pub recent: Vec<u64>,
-    /// Greatest count but the first.
-    pub count_max: u64,
     /// Suppression lines, the first included.
     pub suppression_lines: u64,
     /// More than ten limited lines stood within five seconds without a suppression line between:

@@ -148,8 +148,8 @@ fn gather(tracks: &[Track], hosts: &Hosts) -> BTreeMap<Slot, Gathered> {
 
 /// What a run's kept moments say of the tie.
 fn sample(track: &Track, run: &Run, samples: &mut Vec<i64>) {
-    let suppressions =
-        [&run.first_suppression, &run.last_suppression].into_iter().flatten().map(|s| &s.moment);
+    let last = run.last_suppression.as_ref().map(|(suppression, _)| suppression);
+    let suppressions = run.first_suppression.iter().chain(last).map(|suppression| &suppression.moment);
     let related = run.related.values().flat_map(|sum| [&sum.first, &sum.last]);
     for moment in [&run.head, &run.tail].into_iter().chain(suppressions).chain(related) {
         if samples.len() < SAMPLES_MAX {

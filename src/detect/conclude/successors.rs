@@ -334,8 +334,9 @@ fn shares(piece: &Piece) -> Vec<Share> {
 
 /// Sum of all suppression counts of a run.
 pub(super) fn suppressed(run: &Run) -> u64 {
-    let first = run.first_suppression.as_ref().map_or(0, |first| first.count);
-    run.closed.counts.iter().flatten().fold(first, |sum, count| sum.saturating_add(*count))
+    let last = run.last_suppression.as_ref().map(|(suppression, _)| suppression);
+    let ends = run.first_suppression.iter().chain(last).map(|suppression| suppression.count);
+    ends.chain(run.closed.counts.iter().flatten().copied()).fold(0, u64::saturating_add)
 }
 
 /// Moves every offset of a piece so that it begins at `begin`.
@@ -357,13 +358,14 @@ fn move_to(piece: &mut Piece, begin: u64) {
     for loss in &mut piece.losses {
         shift(&mut loss.moment);
     }
-    if let Some(repetition) = &mut piece.head_repetition {
+    for repetition in &mut piece.head_repetitions {
         shift(&mut repetition.moment);
     }
     for run in piece.runs.values_mut().flatten() {
         shift(&mut run.head);
         shift(&mut run.tail);
-        for suppression in [&mut run.first_suppression, &mut run.last_suppression].into_iter().flatten() {
+        let last = run.last_suppression.as_mut().map(|(suppression, _)| suppression);
+        for suppression in run.first_suppression.iter_mut().chain(last) {
             shift(&mut suppression.moment);
         }
         for related in run.related.values_mut() {

@@ -1,0 +1,110 @@
+//! Who holds the table: sources, peers, pairs.
+
+use crate::model::diagnosis::{Body, TopPeer, TopSource};
+
+use super::super::spell;
+use super::bar::bar;
+use super::page::{Page, Style};
+use super::scene::Scene;
+use super::table::{Fit, Table};
+use super::words;
+use super::wrap::Indent;
+
+/// Columns of a bar.
+const BAR: u64 = 10;
+
+pub(super) fn set(scene: &Scene<'_>, body: &Body, page: &mut Page) {
+    set_sources(scene, &body.top_sources, page);
+    set_peers(&body.top_peers, page);
+    set_pairs(body, page);
+    let error = body.top_sources.iter().map(|row| row.entries_error);
+    let error = error.chain(body.top_peers.iter().map(|row| row.entries_error)).max().unwrap_or(0);
+    if error > 0 {
+        let note = format!(
+            "Counts may be too low by up to {}: more keys than are counted exactly.",
+            spell::number(error)
+        );
+        page.paragraph(Style::Dim, Indent::all(4), &note);
+    }
+}
+
+fn set_sources(scene: &Scene<'_>, rows: &[TopSource], page: &mut Page) {
+    if rows.is_empty() {
+        return;
+    }
+    page.heading("Who holds it: sources");
+    let mut table = Table::new(&[
+        ("source", Fit::Whole),
+        ("", Fit::Whole),
+        ("entries", Fit::Number),
+        ("share", Fit::Number),
+        ("", Fit::Optional),
+        ("states", Fit::Cut(16)),
+    ]);
+    let most = rows.iter().map(|row| row.entries).max().unwrap_or(0);
+    for row in rows {
+        let local = if row.is_local == Some(true) { "this host" } else { "" };
+        let cells = vec![
+            words::address(row.address),
+            local.to_owned(),
+            spell::number(row.entries),
+            spell::share(row.share),
+            bar(row.entries, most, BAR),
+            words::states(&row.states, row.entries),
+        ];
+        table.row_with_note(cells, row.note.as_ref().map(|note| scene.say(note)));
+    }
+    table.set(page, 4);
+}
+
+fn set_peers(rows: &[TopPeer], page: &mut Page) {
+    if rows.is_empty() {
+        return;
+    }
+    page.heading("Whom they talk to: peers");
+    let mut table = Table::new(&[
+        ("peer", Fit::Whole),
+        ("service", Fit::Cut(8)),
+        ("entries", Fit::Number),
+        ("share", Fit::Number),
+        ("", Fit::Optional),
+        ("states", Fit::Cut(16)),
+    ]);
+    let most = rows.iter().map(|row| row.entries).max().unwrap_or(0);
+    for row in rows {
+        table.row(vec![
+            words::peer(&row.peer),
+            row.service.unwrap_or_default().to_owned(),
+            spell::number(row.entries),
+            spell::share(row.share),
+            bar(row.entries, most, BAR),
+            words::states(&row.states, row.entries),
+        ]);
+    }
+    table.set(page, 4);
+}
+
+fn set_pairs(body: &Body, page: &mut Page) {
+    if body.top_pairs.is_empty() {
+        return;
+    }
+    page.heading("Pairs");
+    let mut table = Table::new(&[
+        ("source", Fit::Whole),
+        ("peer", Fit::Whole),
+        ("entries", Fit::Number),
+        ("share", Fit::Number),
+        ("", Fit::Optional),
+    ]);
+    let most = body.top_pairs.iter().map(|row| row.entries).max().unwrap_or(0);
+    for row in &body.top_pairs {
+        table.row(vec![
+            words::address(row.pair.source),
+            words::peer(&row.pair.peer),
+            spell::number(row.entries),
+            spell::share(row.share),
+            bar(row.entries, most, BAR),
+        ]);
+    }
+    table.set(page, 4);
+}
