@@ -208,7 +208,9 @@ fn kernel_entry(us: u64, message: &[u8]) -> Vec<u8> {
 fn exported(chunks: &[&[u8]]) -> Vec<Seen> {
     let mut seen = Collector::default();
     let mut parser = ExportParser::default();
-    chunks.iter().for_each(|chunk| parser.push(chunk, &mut seen));
+    for chunk in chunks {
+        parser.push(chunk, &mut seen);
+    }
     parser.finish(&mut seen);
     seen.0
 }
