@@ -69,6 +69,20 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Few lines that refer to each other, and long ones of a stranger between them: references near the end of their reach.
+fn referring_line() -> impl Strategy<Value = Vec<u8>> {
+    const AT: &str = "Nov  6 02:39:55";
+    let words = prop_oneof![
+        Just(format!("{AT} a kernel: net_ratelimit: 7 callbacks suppressed\n")),
+        Just(format!("{AT} a kernel: martian source 10.0.0.1\n")),
+        Just(format!("{AT} a last message repeated 3 times\n")),
+        Just("6,7,1000,-;usb 1-1: new device\n".to_owned()),
+    ];
+    let stranger =
+        (1..8_usize).prop_map(|length| format!("{AT} z sshd[1]: {}\n", "x".repeat(length * 5_000)));
+    prop_oneof![words, stranger].prop_map(String::into_bytes)
+}
+
 /// Every line that is not blank has its record, at its place, and nothing else has one.
 fn assert_every_line_is_accounted_for(text: &[u8], seen: &[Seen]) {
     let mut expected = Vec::new();
@@ -98,8 +112,11 @@ proptest! {
 
     #[test]
     fn a_text_read_in_parts_gives_what_the_whole_gives(
-        lines in prop::collection::vec(line(), 1..120),
-        cut in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        lines in prop_oneof![
+            prop::collection::vec(line(), 1..120),
+            prop::collection::vec(referring_line(), 1..40),
+        ],
+        cut in prop::collection::vec(any::<prop::sample::Index>(), 0..16),
     ) {
         let text = lines.concat();
         let mut starts = vec![0];
