@@ -10,7 +10,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, packed};
 
 use crate::model::blemish::BlemishKind;
 use crate::model::fold::RecordSink;
@@ -34,27 +34,57 @@ pub const LOOK_BACK_BYTES: usize = 64 * 1024;
 const RAW_BYTES_MAX: usize = 512;
 
 /// A line that holds none of these is of no interest (its time is). Every grammar of [`kernel`], `repeat` and `loss`
-/// contains one of them; a test holds each example of theirs against this list.
-const LITERALS: [&str; 15] = [
+/// contains one of them; a test holds examples of all against this list. Their first four bytes are rare in logs: that
+/// is what makes the search fast.
+const LITERALS: [&str; 14] = [
     "_conntrack",
-    " suppress",
-    "message repeated ",
-    "message buffered ",
-    "' repeated ",
-    "SYN flooding on ",
-    " table overflow",
+    "suppress",
+    "repeated ",
+    "buffered ",
+    "SYN flooding",
+    "table overflow",
     "orphaned sockets",
     "Out of socket memory",
-    "TCP: drop open request",
+    "drop open request",
     "Linux version ",
     "Missed ",
-    " missed ",
-    "buffer overrun, some",
+    "missed ",
+    "overrun, some",
     "lost due to rate-limiting",
 ];
 
-/// None only if it could not be built, which a test excludes; then every line is of interest.
-static INTERESTING: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(LITERALS).ok());
+static INTERESTING: LazyLock<Finder> = LazyLock::new(Finder::new);
+
+/// Finds the first of [`LITERALS`].
+enum Finder {
+    /// With vector instructions.
+    Packed(packed::Searcher),
+    /// On machines without them.
+    Automaton(AhoCorasick),
+    /// Neither could be built, which a test excludes: then everything is of interest.
+    Everything,
+}
+
+impl Finder {
+    fn new() -> Self {
+        if let Some(searcher) = packed::Searcher::new(LITERALS) {
+            return Self::Packed(searcher);
+        }
+        AhoCorasick::new(LITERALS).map_or(Self::Everything, Self::Automaton)
+    }
+
+    /// Start of the first hit at or behind `start`.
+    fn find(&self, block: &[u8], start: usize) -> Option<usize> {
+        let span = aho_corasick::Span { start, end: block.len() };
+        match self {
+            Self::Packed(searcher) => searcher.find_in(block, span).map(|hit| hit.start()),
+            Self::Automaton(automaton) => {
+                automaton.find(aho_corasick::Input::new(block).span(span)).map(|hit| hit.start())
+            }
+            Self::Everything => Some(start),
+        }
+    }
+}
 
 /// Reads lines in order. Holds what a later line may refer to.
 #[derive(Debug, Default)]
@@ -289,22 +319,13 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(block: &'a [u8]) -> Self {
-        Self { block, next: Self::find(block, 0) }
-    }
-
-    fn find(block: &[u8], start: usize) -> Option<usize> {
-        match INTERESTING.as_ref() {
-            Some(literals) => {
-                literals.find(aho_corasick::Input::new(block).range(start..)).map(|hit| hit.start())
-            }
-            None => Some(start),
-        }
+        Self { block, next: INTERESTING.find(block, 0) }
     }
 
     /// Whether the line from `start` to `end` holds a literal. No literal holds a line end, so none lies across two.
     fn hits(&mut self, start: usize, end: usize) -> Interest {
         if self.next.is_some_and(|next| next < start) {
-            self.next = Self::find(self.block, start);
+            self.next = INTERESTING.find(self.block, start);
         }
         if self.next.is_some_and(|next| next < end) { Interest::Possible } else { Interest::None }
     }
@@ -431,4 +452,152 @@ fn without_padding(source: Source<'_>) -> &[u8] {
 
 fn length(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fold::Part;
+
+    /// Messages of every grammar that gives more than `Passing`; `Nov  6 02:39:55 a ` stands in front of them.
+    const EXAMPLES: [&str; 34] = [
+        "kernel: nf_conntrack: table full, dropping packet",
+        "kernel: nf_conntrack: nf_conntrack: table full in netns 4026532281, dropping packet",
+        "kernel: ip_conntrack: CT 101: table full, dropping packet.",
+        "kernel: ip_conntrack: maximum limit of 16376 entries exceeded",
+        "kernel: nf_conntrack: expectation table full",
+        "kernel: ip_conntrack: max number of expected connections 1 of ftp reached for 10.0.0.1->10.0.0.2",
+        "kernel: ip_conntrack version 2.1 (8192 buckets, 65536 max) - 304 bytes per conntrack",
+        "kernel: ip_conntrack: falling back to vmalloc.",
+        "kernel: NET: 12 messages suppressed.",
+        "kernel: printk: 4 messages suppressed.",
+        "kernel: __ratelimit: 1729 callbacks suppressed",
+        "kernel: net_ratelimit: 1805 callbacks suppresse",
+        "kernel: net_ratelimit: 99999999999 callbacks suppressed",
+        "kernel: TCP: time wait bucket table overflow (CT0)",
+        "kernel: DCCP: time wait bucket table overflow",
+        "kernel: possible SYN flooding on port 80. Sending cookies.",
+        "kernel: TCP: request_sock_TCP: Possible SYN flooding on port 0.0.0.0:22. Dropping request.",
+        "kernel: TCP: drop open request from 203.0.113.7/54321",
+        "kernel: TCP: too many of orphaned sockets",
+        "kernel: TCP: too many orphaned sockets",
+        "kernel: Out of socket memory",
+        "kernel: Neighbour table overflow.",
+        "kernel: neighbour: arp_cache: neighbor table overflow!",
+        "kernel: neighbour table overflow",
+        "kernel: Linux version 5.4.59 (build@host) (gcc version 9.3.0) #1 SMP",
+        "kernel: message repeated 9 times: [ nf_conntrack: table full, dropping packet.]",
+        "kernel: Last message 'nf_conntrack: table ' repeated 5 times, suppressed by syslog-ng on a",
+        "last message repeated 3 times",
+        "last message buffered 3 times",
+        "systemd-journald[1]: Missed 1204 kernel messages",
+        "systemd-journald[1]: /dev/kmsg buffer overrun, some messages lost.",
+        "systemd-journald[1]: Forwarding to syslog missed 12 messages.",
+        "rsyslogd: imjournal: 99 messages lost due to rate-limiting",
+        "kernel: message repeated 0 times: [ nf_conntrack: table full, dropping packet.]",
+    ];
+
+    #[derive(Default)]
+    struct Contents(Vec<Content>);
+
+    impl Part for Contents {
+        fn join(self, _: Self) -> Self {
+            self
+        }
+    }
+
+    impl RecordSink for Contents {
+        type Part = Self;
+
+        fn take(&mut self, record: &Record<'_>) {
+            self.0.push(record.content.clone());
+        }
+
+        fn finish(self) -> Self {
+            self
+        }
+    }
+
+    /// Reads line by line, each as if it were of interest.
+    fn without_search(text: &str) -> Vec<Content> {
+        let mut parser = LineParser::default();
+        let mut contents = Contents::default();
+        let mut offset = 0;
+        for line in text.lines() {
+            let source = Source { line: line.as_bytes(), offset };
+            parser.line(source, Interest::Possible, &mut |record| contents.take(record));
+            offset += length(line.len()) + 1;
+        }
+        contents.0
+    }
+
+    fn with_search(text: &str) -> Vec<Content> {
+        let mut contents = Contents::default();
+        LineParser::default().block(text.as_bytes(), 0, &mut contents);
+        contents.0
+    }
+
+    #[test]
+    fn a_line_that_says_something_holds_one_of_the_literals() {
+        assert!(!matches!(*INTERESTING, Finder::Everything));
+        for example in EXAMPLES {
+            let line = format!("Nov  6 02:39:55 a {example}");
+            assert_ne!(without_search(&line), [Content::Passing], "{line}");
+            assert_eq!(with_search(&line), without_search(&line), "{line}");
+            assert!(INTERESTING.find(line.as_bytes(), 0).is_some(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_search_changes_nothing_whatever_stands_side_by_side() {
+        let quiet = ["kernel: martian source 10.0.0.1", "sshd[1]: x", "kernel:", "", "last x"];
+        for first in EXAMPLES.iter().chain(&quiet) {
+            for second in EXAMPLES.iter().chain(&quiet) {
+                for host in ["a", "last", "b"] {
+                    let heads = ["Nov  6 02:39:55 a", "Nov  6 02:39:55 b"];
+                    let text = format!(
+                        "{} {first}\nNov  6 02:39:55 {host} {second}\n{} kernel: x\n{} {second}\n",
+                        heads[0], heads[1], heads[0]
+                    );
+                    assert_eq!(with_search(&text), without_search(&text), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_shortcut_gives_the_header_that_reading_gives() {
+        let lines = [
+            "Nov  6 02:39:55 a kernel: x",
+            "Nov  6 02:39:55 a   kernel: x",
+            "Nov  6 02:39:55 ab kernel: x",
+            "Nov  6 02:39:55 last message repeated 3 times",
+            "Nov  6 02:39:55 last messages",
+            "Nov  6 02:39:55 kernel: x",
+            "<4>Nov  6 02:39:55 a kernel: x",
+            "<12>Nov  6 02:39:55 a kernel: x",
+            "2024-05-01T12:00:00Z a kernel - - - x",
+            "2024-05-01T12:00:00Z a kernel: x",
+            "<4>1 2024-05-01T12:00:00Z a kernel - - - x",
+            "<4>1 - a kernel - - - x",
+        ];
+        for first in lines {
+            let Some(Line::Record(remembered)) = header::read(first.as_bytes()) else { panic!("{first}") };
+            let mut shortcut = Shortcut::default();
+            shortcut.remember(first.as_bytes(), &remembered);
+            for second in lines {
+                let Some(Line::Record(expected)) = header::read(second.as_bytes()) else {
+                    panic!("{second}")
+                };
+                if let Some(found) = shortcut.header(second.as_bytes()) {
+                    assert_eq!(
+                        (found.stamp, found.host, found.facility),
+                        (expected.stamp, expected.host, expected.facility)
+                    );
+                    assert_eq!(found.open().speaker, expected.open().speaker, "{first} / {second}");
+                    assert_eq!(found.open().text, expected.open().text, "{first} / {second}");
+                }
+            }
+        }
+    }
 }
