@@ -83,7 +83,7 @@ pub struct PartBlock {
 }
 
 impl PartBlock {
-    /// The lines before the part that its lines may refer to, and their offset.
+    /// What stands before the part and its lines may refer to, and its offset. It may begin within a line.
     pub fn look_back(&self) -> (&[u8], u64) {
         let (from, to) = self.look_back;
         (self.bytes.get(from..to).unwrap_or_default(), self.first_byte + from as u64)
@@ -108,9 +108,7 @@ impl PartBlock {
         let own = line_start(&bytes, at(start), first_byte + at(start) as u64);
         let behind = line_start(&bytes, at(end), first_byte + at(end) as u64);
         let behind = if end == length { bytes.len() } else { behind };
-        // The line that begins before the look-back is not whole; it is left out.
-        let whole = line_start(&bytes, 0, first_byte).min(own);
-        Ok(Self { look_back: (whole, own), lines: (own, behind.max(own)), first_byte, bytes })
+        Ok(Self { look_back: (0, own), lines: (own, behind.max(own)), first_byte, bytes })
     }
 
     /// Gives the buffer back.
