@@ -1,67 +1,81 @@
-//! Flows → census, in two looks: who holds the table, and how the leaders hold it (FOLDS.md §B).
+//! Flows → census, in two looks: who holds the table, and how the leaders hold it.
+//!
+//! The looks are two because memory is bounded: the first one learns who the leaders are without keeping an entry, the
+//! second one describes them exactly. Both are folds: parts of a table may be read by several workers and joined in
+//! any bracketing; while no tally overflowed, any cut gives the same census, and where one did, a count is never above
+//! the truth. A caller that reads the second look from another reading of the file must know that the bytes are the
+//! same (by length and hash) and say so in [`Census::changed_between_looks`] if not.
+//!
+//! Remaining times are kept as printed, since the timeouts may stand in another input; idle ages are arithmetic at the
+//! end ([`Remaining::idle_ages`](crate::model::census::Remaining::idle_ages)).
 
+mod class;
+mod distinct;
+mod histogram;
+mod how;
+mod key;
+mod nat;
+mod seen;
+mod tally;
+mod who;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::model::census::{Census, LeaderKey};
-use crate::model::fold::{FlowSink, Part, TableItem};
+pub use how::{HowPart, HowSink};
+pub use who::{WhoPart, WhoSink};
 
-/// First look, one worker.
-#[derive(Debug, Default)]
-pub struct WhoSink {}
-/// First look, a part of a table.
-#[derive(Debug, Default)]
-pub struct WhoPart {}
-/// Second look, one worker.
-#[derive(Debug, Default)]
-pub struct HowSink {}
-/// Second look, a part of a table.
-#[derive(Debug, Default)]
-pub struct HowPart {}
+use crate::model::census::{Census, Leader, LeaderKey, Ranking};
 
-impl Part for WhoPart {
-    fn join(self, _right: Self) -> Self {
-        self
-    }
-}
+/// Local addresses that are described; a host with more is one that answers for whole networks.
+pub const LOCAL_ADDRESSES_MAX: usize = 1_024;
 
-impl Part for HowPart {
-    fn join(self, _right: Self) -> Self {
-        self
-    }
-}
-
-impl FlowSink for WhoSink {
-    type Part = WhoPart;
-    fn take(&mut self, _item: &TableItem) {}
-    fn finish(self) -> WhoPart {
-        WhoPart::default()
-    }
-}
-
-impl FlowSink for HowSink {
-    type Part = HowPart;
-    fn take(&mut self, _item: &TableItem) {}
-    fn finish(self) -> HowPart {
-        HowPart::default()
-    }
-}
-
-impl HowSink {
-    /// A worker of the second look, which describes exactly these keys.
-    pub fn new(leaders: &[LeaderKey]) -> Self {
-        let _ = leaders;
-        Self::default()
-    }
-}
-
-/// The keys the second look describes: the leaders of each tally, and every local address.
+/// The keys the second look describes: the leaders of each tally, and every local address as source and destination.
+/// In ascending order, each once.
 pub fn leaders(who: &WhoPart, local: &[IpAddr]) -> Vec<LeaderKey> {
-    let _ = (who, local);
-    Vec::new()
+    let who = who.ended();
+    let local: BTreeSet<IpAddr> = local.iter().map(IpAddr::to_canonical).collect();
+    let local = local.into_iter().take(LOCAL_ADDRESSES_MAX);
+    let keys: BTreeSet<LeaderKey> = local
+        .flat_map(|address| [LeaderKey::Source(address), LeaderKey::Destination(address)])
+        .chain(who.sources.rows.iter().map(|row| LeaderKey::Source(row.key)))
+        .chain(who.destinations.rows.iter().map(|row| LeaderKey::Destination(row.key)))
+        .chain(who.peers.rows.iter().map(|row| LeaderKey::Peer(row.key)))
+        .chain(who.pairs.rows.iter().map(|row| LeaderKey::Pair(row.key)))
+        .collect();
+    keys.into_iter().collect()
 }
 
-/// Both looks together.
+/// Both looks together. Rows of the rankings that the second look described get their exact counts.
 pub fn census(who: WhoPart, how: HowPart) -> Census {
-    let _ = (who, how);
-    Census::default()
+    let mut ended = who.ended();
+    drop(who);
+    let how = how.ended();
+    settle(&mut ended.sources, &how, LeaderKey::Source);
+    settle(&mut ended.destinations, &how, LeaderKey::Destination);
+    settle(&mut ended.peers, &how, LeaderKey::Peer);
+    settle(&mut ended.pairs, &how, LeaderKey::Pair);
+    Census { who: ended, how, changed_between_looks: false }
+}
+
+/// Puts the exact counts into the rows, and the rows into their order. The error is 0 once every row is exact.
+fn settle<K: Copy + Ord>(
+    ranking: &mut Ranking<K>,
+    how: &BTreeMap<LeaderKey, Leader>,
+    leader: impl Fn(K) -> LeaderKey,
+) {
+    if ranking.error == 0 {
+        return;
+    }
+    let mut all = true;
+    for row in &mut ranking.rows {
+        match how.get(&leader(row.key)) {
+            Some(exact) => row.count = exact.entries,
+            None => all = false,
+        }
+    }
+    if all {
+        ranking.error = 0;
+    }
+    ranking.rows.sort_unstable_by(who::order);
 }

@@ -48,7 +48,10 @@ pub struct Row<K> {
 pub struct Ranking<K> {
     /// At most [`LEADERS_MAX`] rows.
     pub rows: Vec<Row<K>>,
-    /// How far a count may be below the truth. 0: exact.
+    /// How far the count of a row may be below the truth. 0: every row is exact, which after the second look is
+    /// always so. It says nothing about keys that are not among the rows: while `distinct` is known, none of them
+    /// has more entries than the last row; where it is not, at most so many and
+    /// [`Who::entries`] / [`TALLY_KEYS`] more.
     pub error: u64,
     /// Distinct keys; none when the tally overflowed its bound (then: more than [`TALLY_KEYS`]).
     pub distinct: Option<u64>,
@@ -82,6 +85,90 @@ pub struct Remaining {
     pub bins: BTreeMap<u32, u64>,
     /// Entries without timeout (offloaded).
     pub untimed: u64,
+}
+
+/// Remaining times below this are kept to the second.
+pub const REMAINING_EXACT_SECONDS: u32 = 1 << 10;
+/// Width of the bins above [`REMAINING_EXACT_SECONDS`].
+pub const REMAINING_BIN_SECONDS: u32 = 1 << 6;
+/// Remaining times from here on (12 days) share one bin: wrapped timers of old kernels stand there.
+pub const REMAINING_MAX_SECONDS: u32 = 1 << 20;
+
+/// Entries by idle age, computed from their remaining times: idle age = timeout − remaining, because every packet sets
+/// the timer back to the timeout.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IdleAges {
+    /// Greatest idle age of a bin in seconds → entries. The true age lies below it by less than the bin's width
+    /// ([`Remaining::width_seconds`] of `timeout − age`).
+    pub bins: BTreeMap<u32, u64>,
+    /// Entries with more time left than the timeout: their age is not known. The timeout was lowered after they were
+    /// last seen, or a policy, an offload or a commit from outside gave them another one.
+    pub above_timeout: u64,
+    /// Entries without timeout: their age is not known.
+    pub untimed: u64,
+}
+
+impl Remaining {
+    /// Lower end of the bin that a remaining time falls into.
+    pub fn bin(remaining_seconds: i64) -> u32 {
+        let seconds = u32::try_from(remaining_seconds.max(0)).unwrap_or(u32::MAX);
+        if seconds < REMAINING_EXACT_SECONDS {
+            seconds
+        } else if seconds < REMAINING_MAX_SECONDS {
+            seconds - seconds % REMAINING_BIN_SECONDS
+        } else {
+            REMAINING_MAX_SECONDS
+        }
+    }
+
+    /// Width in seconds of the bin with this lower end; none for the last one, which is open.
+    pub fn width_seconds(lower_end: u32) -> Option<u32> {
+        match lower_end {
+            0..REMAINING_EXACT_SECONDS => Some(1),
+            REMAINING_EXACT_SECONDS..REMAINING_MAX_SECONDS => Some(REMAINING_BIN_SECONDS),
+            _ => None,
+        }
+    }
+
+    /// Adds one entry.
+    pub fn add(&mut self, remaining_seconds: Option<i64>) {
+        match remaining_seconds {
+            Some(seconds) => *self.bins.entry(Self::bin(seconds)).or_default() += 1,
+            None => self.untimed += 1,
+        }
+    }
+
+    /// All entries.
+    pub fn entries(&self) -> u64 {
+        self.bins.values().fold(self.untimed, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Idle ages under a timeout, which may be learnt long after the table was read. A bin that only begins at or
+    /// below the timeout counts as below.
+    pub fn idle_ages(&self, timeout_seconds: u32) -> IdleAges {
+        let mut ages = IdleAges { untimed: self.untimed, ..IdleAges::default() };
+        for (lower_end, count) in &self.bins {
+            match timeout_seconds.checked_sub(*lower_end) {
+                Some(age) if *lower_end < REMAINING_MAX_SECONDS => {
+                    *ages.bins.entry(age).or_default() += count
+                }
+                _ => ages.above_timeout += count,
+            }
+        }
+        ages
+    }
+}
+
+impl IdleAges {
+    /// Entries idle for at least so long, to the width of a bin.
+    pub fn at_least(&self, age_seconds: u32) -> u64 {
+        self.bins.range(age_seconds..).map(|(_, count)| count).sum()
+    }
+
+    /// Entries with a known age.
+    pub fn entries(&self) -> u64 {
+        self.bins.values().sum()
+    }
 }
 
 /// Address translation seen.
@@ -148,7 +235,7 @@ pub enum LeaderKey {
 pub enum Distinct {
     /// Exactly so many.
     Exactly(u64),
-    /// More than [`DISTINCT_MAX`].
+    /// More than [`DISTINCT_MAX`]. (Ports and zones, of which there are only 65,536, are always counted exactly.)
     More,
 }
 
@@ -159,7 +246,8 @@ pub struct Leader {
     pub entries: u64,
     /// By protocol, state and flags.
     pub classes: BTreeMap<Class, u64>,
-    /// Remaining times by protocol and state.
+    /// Remaining times by protocol and state. Empty, that is not known, where a hostile table spreads them over more
+    /// bins than a leader may hold.
     pub remaining: BTreeMap<(L4, Option<State>), Remaining>,
     /// Distinct other ends: destinations of a source or pair, sources of a destination or peer.
     pub other_ends: Distinct,

@@ -1,0 +1,139 @@
+//! Keys of the tallies in compact form: they are hashed four times for each entry, and a million of them are kept.
+//!
+//! An IPv4 address is kept as its mapped IPv6 address, so a mapped one (which no tracker prints: such sockets speak
+//! IPv4) counts as the IPv4 address it is.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::model::census::{Pair, Peer};
+use crate::model::flow::{L4, L4Part, Tuple};
+
+/// An address: the halves of its 128 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct AddressKey(u64, u64);
+
+/// A peer: address, and port with protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct PeerKey {
+    address: AddressKey,
+    service: u32,
+}
+
+/// Source and peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct PairKey {
+    source: AddressKey,
+    peer: PeerKey,
+}
+
+/// The four keys of one entry.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keys {
+    pub(super) source: AddressKey,
+    pub(super) destination: AddressKey,
+    pub(super) peer: PeerKey,
+    pub(super) pair: PairKey,
+}
+
+impl Keys {
+    /// Of the original direction.
+    #[inline]
+    pub(super) fn of(original: &Tuple, l4: L4) -> Self {
+        let source = AddressKey::from(original.source);
+        let destination = AddressKey::from(original.destination);
+        let peer = PeerKey { address: destination, service: service(destination_port(original), l4) };
+        Self { source, destination, peer, pair: PairKey { source, peer } }
+    }
+}
+
+/// The port that a tuple goes to, where its protocol has ports.
+#[inline]
+pub(super) fn destination_port(tuple: &Tuple) -> Option<u16> {
+    match tuple.l4 {
+        L4Part::Ports { destination, .. } => Some(destination),
+        _ => None,
+    }
+}
+
+/// Port and protocol: the port in the upper half, a bit that there is one, the protocol number.
+#[inline]
+fn service(port: Option<u16>, l4: L4) -> u32 {
+    port.map_or(0, |port| u32::from(port) << 16 | 1 << 8) | u32::from(l4.0)
+}
+
+impl AddressKey {
+    /// The address; an IPv4 one as such.
+    pub(super) fn address(self) -> IpAddr {
+        let bits = u128::from(self.0) << 64 | u128::from(self.1);
+        IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical()
+    }
+}
+
+impl From<IpAddr> for AddressKey {
+    #[inline]
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self(0, 0xffff_0000_0000 | u64::from(address.to_bits())),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = address.octets();
+                Self(
+                    u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+                    u64::from_be_bytes([i, j, k, l, m, n, o, p]),
+                )
+            }
+        }
+    }
+}
+
+impl PeerKey {
+    /// The peer.
+    pub(super) fn peer(self) -> Peer {
+        let [high, low, has_port, l4] = self.service.to_be_bytes();
+        let port = (has_port != 0).then_some(u16::from_be_bytes([high, low]));
+        Peer { address: self.address.address(), port, l4: L4(l4) }
+    }
+}
+
+impl From<Peer> for PeerKey {
+    fn from(peer: Peer) -> Self {
+        Self { address: peer.address.into(), service: service(peer.port, peer.l4) }
+    }
+}
+
+impl PairKey {
+    /// The pair.
+    pub(super) fn pair(self) -> Pair {
+        Pair { source: self.source.address(), peer: self.peer.peer() }
+    }
+}
+
+impl From<Pair> for PairKey {
+    fn from(pair: Pair) -> Self {
+        Self { source: pair.source.into(), peer: pair.peer.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_gives_back_what_it_was_made_of() {
+        for address in ["10.0.0.1", "0.0.0.0", "255.255.255.255", "::", "::1", "fe80::1:2", "ffff:ffff::1"] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(AddressKey::from(address).address(), address);
+            for port in [None, Some(0), Some(1), Some(u16::MAX)] {
+                let peer = Peer { address, port, l4: L4(132) };
+                assert_eq!(PeerKey::from(peer).peer(), peer);
+                let pair = Pair { source: "192.0.2.7".parse().unwrap(), peer };
+                assert_eq!(PairKey::from(pair).pair(), pair);
+            }
+        }
+    }
+
+    #[test]
+    fn a_mapped_address_is_its_ipv4_address() {
+        let mapped: IpAddr = "::ffff:192.0.2.7".parse().unwrap();
+        assert_eq!(AddressKey::from(mapped).address(), mapped.to_canonical());
+    }
+}

@@ -1,0 +1,102 @@
+//! Settings of the running kernel as `sysctl -a` prints them, and `key = value` in general: `key=value`, `key: value`,
+//! keys with slashes, `grep . /proc/sys/net/netfilter/*`.
+//!
+//! Kept are the keys that a full table can depend on, in dotted form: `net.` (without the settings of single
+//! interfaces, of which a container host has a hundred thousand) and the few names of the kernel itself.
+
+use super::{Line, Reading, lines};
+use crate::model::blemish::BlemishKind;
+
+/// Keys that are kept.
+const KEYS_MAX: usize = 4_096;
+/// Bytes of a key, and of a value, that are kept.
+const KEY_BYTES_MAX: usize = 256;
+const VALUE_BYTES_MAX: usize = 1_024;
+/// First segments of the keys of a kernel.
+const ROOTS: [&str; 10] = ["abi", "crypto", "debug", "dev", "fs", "kernel", "net", "sunrpc", "user", "vm"];
+/// Keys outside `net.` that are kept.
+const KERNEL_KEYS: [&str; 4] =
+    ["kernel.hostname", "kernel.osrelease", "kernel.random.boot_id", "kernel.pid_max"];
+/// What `sysctl` says of keys that it may not read.
+const COMPLAINTS: [&str; 3] = ["sysctl: ", "error: ", "warning: "];
+
+/// Most lines are settings.
+pub(super) fn looks_like(lines: &[&str]) -> bool {
+    let lines: Vec<_> = lines.iter().filter(|line| !is_remark(line)).collect();
+    let settings = lines.iter().filter(|line| setting(line).is_some()).count();
+    settings > 0 && settings * 10 >= lines.len() * 8
+}
+
+/// Reads the settings; of a key that stands twice the last value holds.
+pub(super) fn read(text: &[u8], reading: &mut Reading) {
+    for line in lines(text) {
+        match line.text.map(|text| (text.trim_start(), setting(text.trim_start()))) {
+            Ok((text, _)) if text.is_empty() || is_remark(text) => {}
+            Ok((_, Some((key, value)))) => keep(key, value, &line, reading),
+            Ok((_, None)) => reading.damage(BlemishKind::Unrecognised, &line),
+            Err(kind) => reading.damage(kind, &line),
+        }
+    }
+    reading.counters.count = reading.counters.setting("count").map(|(_, count)| count);
+}
+
+/// Keeps a setting if it is one of ours. What the tracker is told is always a number.
+fn keep(key: String, value: &str, line: &Line<'_>, reading: &mut Reading) {
+    reading.records += 1;
+    if !is_kept(&key) {
+        return;
+    }
+    let settings = &mut reading.counters.sysctl;
+    let full = settings.len() >= KEYS_MAX && !settings.contains_key(key.as_str());
+    if full || key.len() > KEY_BYTES_MAX || value.len() > VALUE_BYTES_MAX {
+        reading.damage(BlemishKind::LineTooLong, line);
+    } else if key.contains("conntrack_") && value.parse::<i64>().is_err() {
+        reading.damage(BlemishKind::ImpossibleNumber, line);
+    } else {
+        settings.insert(key.into(), value.into());
+    }
+}
+
+/// Key in dotted form, and value.
+fn setting(line: &str) -> Option<(String, &str)> {
+    let line = line.strip_prefix('-').unwrap_or(line);
+    let line = line.strip_prefix("/proc/sys/").unwrap_or(line);
+    let end = line.find(['=', ':', ' ', '\t'])?;
+    let (key, rest) = line.split_at_checked(end)?;
+    let value = rest.trim_start().strip_prefix(['=', ':'])?;
+    let key = dotted(key)?;
+    let root = key.split('.').next()?;
+    ROOTS.contains(&root).then(|| (key, value.trim()))
+}
+
+/// A key with dots between its segments. Where slashes separate, dots belong to names (`eth0.100`) and become slashes:
+/// the rule of sysctl(8).
+fn dotted(key: &str) -> Option<String> {
+    let separator = key.find(['.', '/'])?;
+    let with_slashes = key.get(separator..)?.starts_with('/');
+    let clean = |c: char| c.is_ascii_alphanumeric() || "._-/@+*".contains(c);
+    if !key.starts_with(|c: char| c.is_ascii_lowercase()) || !key.chars().all(clean) {
+        return None;
+    }
+    let turned = |c| match c {
+        '/' => '.',
+        '.' => '/',
+        other => other,
+    };
+    Some(if with_slashes { key.chars().map(turned).collect() } else { key.to_owned() })
+}
+
+/// A comment, or what `sysctl` complains about.
+fn is_remark(line: &str) -> bool {
+    line.starts_with(['#', ';']) || COMPLAINTS.iter().any(|complaint| line.starts_with(complaint))
+}
+
+/// Settings of single interfaces are not kept, those of all and of new ones are.
+fn is_kept(key: &str) -> bool {
+    const PER_INTERFACE: [&str; 5] =
+        ["net.ipv4.conf.", "net.ipv6.conf.", "net.ipv4.neigh.", "net.ipv6.neigh.", "net.mpls.conf."];
+    match PER_INTERFACE.iter().find_map(|prefix| key.strip_prefix(prefix)) {
+        Some(rest) => rest.starts_with("all.") || rest.starts_with("default."),
+        None => key.starts_with("net.") || KERNEL_KEYS.contains(&key),
+    }
+}

@@ -1,0 +1,39 @@
+//! `uname -a`, or its first three words.
+
+use super::{Reading, lines};
+use crate::model::blemish::BlemishKind;
+use crate::model::counters::Uname;
+
+/// Bytes of a name that are kept.
+const NAME_BYTES_MAX: usize = 255;
+
+/// One line, of that shape.
+pub(super) fn looks_like(lines: &[&str]) -> bool {
+    matches!(lines, [line] if uname(line).is_some())
+}
+
+/// Reads the line.
+pub(super) fn read(text: &[u8], reading: &mut Reading) {
+    for line in lines(text) {
+        match line.text.map(|text| (text, uname(text))) {
+            Ok((text, _)) if text.trim().is_empty() => {}
+            Ok((_, Some(uname))) => {
+                reading.records += 1;
+                reading.counters.uname.get_or_insert(uname);
+            }
+            Ok((_, None)) => reading.damage(BlemishKind::Unrecognised, &line),
+            Err(kind) => reading.damage(kind, &line),
+        }
+    }
+}
+
+/// `Linux web8 2.6.18-274.el5 …`. (`Linux version 2.6.18-…` is the first line of a kernel log.)
+fn uname(line: &str) -> Option<Uname> {
+    let mut words = line.split_whitespace();
+    let (Some("Linux"), Some(host), Some(release)) = (words.next(), words.next(), words.next()) else {
+        return None;
+    };
+    let is_release = release.starts_with(|c: char| c.is_ascii_digit()) && release.contains('.');
+    let fits = host.len() <= NAME_BYTES_MAX && release.len() <= NAME_BYTES_MAX;
+    (is_release && fits && host != "version").then(|| Uname { host: host.into(), release: release.into() })
+}

@@ -1,0 +1,31 @@
+//! `/proc/net/ip_conntrack` of 2.4.21 to 2.6.18, and its copy for old tools of 2.6.32 to 4.9
+//! (`CONFIG_NF_CONNTRACK_PROC_COMPAT`): a line begins with the layer 4 name and number.
+//!
+//! 2.4.21 prints expectations into the same file, as lines that begin with `EXPECTING:`.
+
+use super::cursor::Cursor;
+use super::{Found, LineEnd, protocol, rest};
+use crate::model::blemish::BlemishKind;
+
+/// Reads one line.
+#[inline]
+pub(super) fn line(line: &[u8], end: LineEnd) -> Result<Found, BlemishKind> {
+    let mut cursor = Cursor(line);
+    if let Some(l4) = protocol(&mut cursor) {
+        return rest(cursor, end, None, l4);
+    }
+    if is_expectation(line) { Ok(Found::Expectation) } else { Err(BlemishKind::Unrecognised) }
+}
+
+/// `EXPECTING: 298 use=1 proto=6 …`, `EXPECTING: - use=1 …`, with or without a number in front.
+fn is_expectation(line: &[u8]) -> bool {
+    let mut cursor = Cursor(line);
+    cursor.skip_blanks();
+    if cursor.number().is_some() {
+        cursor.skip_blanks();
+    } else {
+        cursor = Cursor(line);
+        cursor.skip_blanks();
+    }
+    cursor.word() == b"EXPECTING:"
+}

@@ -1,0 +1,29 @@
+//! `/proc/net/nf_conntrack` of 2.6.18 to 6.18: a line begins with the layer 3 name and number, then those of layer 4.
+
+use super::cursor::Cursor;
+use super::{Found, LineEnd, protocol, rest};
+use crate::model::blemish::BlemishKind;
+use crate::model::flow::L3;
+
+/// Address family numbers as the kernel prints them (`AF_INET`, `AF_INET6`).
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+
+/// Reads one line.
+#[inline]
+pub(super) fn line(line: &[u8], end: LineEnd) -> Result<Found, BlemishKind> {
+    let mut cursor = Cursor(line);
+    let l3 = match protocol(&mut cursor).ok_or(BlemishKind::Unrecognised)?.0 {
+        AF_INET => L3::V4,
+        AF_INET6 => L3::V6,
+        _ => L3::Other,
+    };
+    cursor.skip_blanks();
+    match cursor.0.first() {
+        None => return Err(BlemishKind::Truncated),
+        Some(b'a'..=b'z') => {}
+        Some(_) => return Err(BlemishKind::Unrecognised),
+    }
+    let l4 = protocol(&mut cursor).ok_or(BlemishKind::Truncated)?;
+    rest(cursor, end, Some(l3), l4)
+}

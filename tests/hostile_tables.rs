@@ -1,0 +1,225 @@
+//! Tables and counters that were written by an enemy or by a broken disk: whatever the bytes are, nothing panics,
+//! every line gives one item, and what is kept is bounded.
+
+use conntriage::census::{HowSink, WhoSink, census, leaders};
+use conntriage::model::blemish::BlemishKind;
+use conntriage::model::fold::{FlowSink, Part, TableItem};
+use conntriage::parse::counters::{self, CounterDialect};
+use conntriage::parse::table::{self, LINE_BYTES_MAX, TableDialect};
+use proptest::prelude::*;
+
+const TABLES: [TableDialect; 2] = [TableDialect::ProcIpConntrack, TableDialect::ProcNfConntrack];
+const COUNTERS: [CounterDialect; 5] = [
+    CounterDialect::Sysctl,
+    CounterDialect::Stat,
+    CounterDialect::Slabinfo,
+    CounterDialect::IpAddr,
+    CounterDialect::Uname,
+];
+
+/// Lines that are right, to be broken.
+const LINES: [&str; 7] = [
+    "tcp      6 97 TIME_WAIT src=10.1.0.9 dst=192.0.2.7 sport=40001 dport=3128 src=192.0.2.7 dst=10.1.0.9 sport=3128 \
+     dport=40001 [ASSURED] use=1 ",
+    "EXPECTING: - use=1 proto=6 src=10.1.0.9 dst=192.0.2.7 sport=0 dport=2021 ",
+    "ipv4     2 tcp      6 431999 ESTABLISHED src=10.1.0.9 dst=192.0.2.7 sport=40001 dport=80 packets=3 bytes=180 \
+     src=192.0.2.7 dst=10.1.0.9 sport=80 dport=40001 packets=2 bytes=120 [ASSURED] mark=0 zone=0 use=2",
+    "ipv4     2 gre      47 179 timeout=600, stream_timeout=10800 src=10.1.0.9 dst=192.0.2.7 srckey=0x0 dstkey=0x8a2f \
+     src=192.0.2.7 dst=10.1.0.9 srckey=0x8a2f dstkey=0x0 [ASSURED] mark=0 use=1",
+    "ipv6     10 icmpv6   58 20 src=fe80:0000:0000:0000:0000:0000:0000:0001 dst=2001:db8::5 type=128 code=0 id=5 \
+     [UNREPLIED] src=2001:db8::5 dst=fe80::1 type=129 code=0 id=5 mark=0 use=2",
+    "net.netfilter.nf_conntrack_max = 65536",
+    "nf_conntrack 51 102 320 51 4 : tunables 0 0 0 : slabdata 2 2 0",
+];
+
+/// How a byte string is broken: at a place, by one of these means.
+fn broken() -> impl Strategy<Value = Vec<u8>> {
+    let piece: Vec<&'static [u8]> = vec![
+        b"\0\0\0",
+        b"\xff\xfe",
+        b"99999999999999999999999",
+        b"-",
+        b"=",
+        b"[",
+        b"src=",
+        b"\r",
+        b" ",
+        b":",
+        b"\n",
+        b"0x",
+        b"EXPECTING:",
+        b"use=",
+        b"4294967296",
+        b"id=",
+    ];
+    let edit = (0usize..400, 0usize..12, prop::sample::select(piece));
+    (prop::sample::select(LINES.to_vec()), prop::collection::vec(edit, 0..5)).prop_map(|(line, edits)| {
+        let mut bytes = line.as_bytes().to_vec();
+        for (place, length, piece) in edits {
+            let from = place.min(bytes.len());
+            let to = (from + length).min(bytes.len());
+            bytes.splice(from..to, piece.iter().copied());
+        }
+        bytes
+    })
+}
+
+fn hostile() -> impl Strategy<Value = Vec<u8>> {
+    let random = prop::collection::vec(any::<u8>(), 0..300);
+    prop::collection::vec(prop_oneof![3 => broken(), 1 => random], 0..12).prop_map(|lines| lines.join(&b'\n'))
+}
+
+/// Items by what they are, and the lines of damage.
+#[derive(Default)]
+struct Count {
+    flows: u64,
+    expectations: u64,
+    damaged: Vec<(BlemishKind, u64, usize)>,
+}
+
+impl Part for Count {
+    fn join(self, _: Self) -> Self {
+        self
+    }
+}
+
+impl FlowSink for Count {
+    type Part = Self;
+    fn take(&mut self, item: &TableItem) {
+        match item {
+            TableItem::Flow(_) => self.flows += 1,
+            TableItem::Expectation => self.expectations += 1,
+            TableItem::Damaged { kind, offset, raw } => self.damaged.push((*kind, *offset, raw.len())),
+        }
+    }
+    fn finish(self) -> Self {
+        self
+    }
+}
+
+fn read(dialect: TableDialect, text: &[u8]) -> Count {
+    let mut count = Count::default();
+    table::block(dialect, text, 1_000, &mut count);
+    count
+}
+
+fn lines_with_text(text: &[u8]) -> u64 {
+    let blank = |line: &&[u8]| line.iter().any(|byte| !b" \t\r".contains(byte));
+    text.split(|byte| *byte == b'\n').filter(blank).count() as u64
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_line_of_a_table_gives_one_item(text in hostile()) {
+        for dialect in TABLES {
+            let count = read(dialect, &text);
+            prop_assert_eq!(
+                count.flows + count.expectations + count.damaged.len() as u64,
+                lines_with_text(&text)
+            );
+            for (_, offset, raw) in count.damaged {
+                let place = usize::try_from(offset - 1_000).unwrap();
+                prop_assert!(place < text.len() && raw <= 200);
+                prop_assert!(place == 0 || text[place - 1] == b'\n');
+            }
+        }
+        table::sniff(&text);
+    }
+
+    #[test]
+    fn a_table_cut_at_any_line_end_gives_the_same_items(text in hostile(), cut in 0usize..12) {
+        let ends: Vec<usize> = text.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).collect();
+        let at = ends.get(cut).copied().unwrap_or(0);
+        for dialect in TABLES {
+            let whole = read(dialect, &text);
+            let mut parts = Count::default();
+            table::block(dialect, &text[..at], 1_000, &mut parts);
+            table::block(dialect, &text[at..], 1_000 + at as u64, &mut parts);
+            prop_assert_eq!((whole.flows, whole.expectations), (parts.flows, parts.expectations));
+            prop_assert_eq!(whole.damaged, parts.damaged);
+        }
+    }
+
+    #[test]
+    fn the_census_accounts_for_every_line(text in hostile()) {
+        for dialect in TABLES {
+            let mut sink = WhoSink::default();
+            table::block(dialect, &text, 0, &mut sink);
+            let who = sink.finish();
+            let mut sink = HowSink::new(&leaders(&who, &[]));
+            table::block(dialect, &text, 0, &mut sink);
+            let census = census(who, sink.finish());
+            let damaged: u64 = census.who.damaged.values().map(|blemish| blemish.count).sum();
+            let seen = census.who.entries + census.who.duplicates + census.who.expectations + damaged;
+            prop_assert_eq!(seen, lines_with_text(&text));
+        }
+    }
+
+    #[test]
+    fn counters_take_any_bytes(text in hostile()) {
+        counters::sniff(&text);
+        for dialect in COUNTERS {
+            let (read, records, damaged) = counters::parse(dialect, &text);
+            prop_assert!(records <= lines_with_text(&text));
+            for (_, blemish) in damaged {
+                prop_assert!(blemish.count > 0 && blemish.first_raw.len() <= 200);
+                prop_assert!(usize::try_from(blemish.first_offset).unwrap() <= text.len());
+            }
+            for (key, value) in &read.sysctl {
+                prop_assert!(key.len() <= 256 && value.len() <= 1_024);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_of_a_megabyte_is_damage_and_the_next_line_is_read() {
+    for filler in [&b"x"[..], b"0", b" src=", b"\0", b"\xff", b"[", b"1.", b"ffff:"] {
+        let mut text = b"ipv4     2 tcp      6 9 CLOSE ".to_vec();
+        text.extend(filler.iter().cycle().take(1 << 20));
+        text.push(b'\n');
+        assert!(text.len() > LINE_BYTES_MAX);
+        text.extend(LINES[2].as_bytes());
+        text.push(b'\n');
+        let count = read(TableDialect::ProcNfConntrack, &text);
+        assert_eq!((count.flows, count.damaged.len()), (1, 1));
+        assert_eq!(count.damaged[0].0, BlemishKind::LineTooLong);
+        table::sniff(&text);
+        for dialect in COUNTERS {
+            let (_, _, damaged) = counters::parse(dialect, &text);
+            assert!(damaged.iter().all(|(_, blemish)| blemish.first_raw.len() <= 200));
+        }
+    }
+}
+
+#[test]
+fn huge_numbers_never_become_small_ones() {
+    let line = |time: &str, port: &str, mark: &str| {
+        format!(
+            "ipv4 2 tcp 6 {time} CLOSE src=1.2.3.4 dst=1.2.3.5 sport={port} dport=2 src=1.2.3.5 dst=1.2.3.4 sport=2 \
+             dport=1 mark={mark} use=1\n"
+        )
+    };
+    for (time, port, mark) in [
+        ("99999999999999999999", "1", "0"),
+        ("9223372036854775808", "1", "0"),
+        ("--1", "1", "0"),
+        ("9", "65536", "0"),
+        ("9", "18446744073709551617", "0"),
+        ("9", "1", "4294967296"),
+        ("9", "-1", "0"),
+    ] {
+        let count = read(TableDialect::ProcNfConntrack, line(time, port, mark).as_bytes());
+        assert_eq!(
+            count.damaged.first().map(|damage| damage.0),
+            Some(BlemishKind::ImpossibleNumber),
+            "{time} {port}"
+        );
+    }
+    assert_eq!(
+        read(TableDialect::ProcNfConntrack, line("9223372036854775807", "1", "0").as_bytes()).flows,
+        1
+    );
+}
