@@ -4,6 +4,7 @@
 use crate::model::incident::{Assumption, Host, Incident, Namespace};
 use crate::model::report::{Role, Snapshot, TakenFrom};
 use crate::model::sentence::{Sentence, Word};
+use crate::model::signal::Wording;
 use crate::model::time::{SECOND_US, WallTime};
 use crate::sentence;
 
@@ -156,11 +157,28 @@ fn namespace_fits(snapshot: &Namespace, incident: &Namespace) -> Result<Option<S
     }
 }
 
+/// `ip_conntrack` knows no network namespaces (containers of OpenVZ are named in their own wording).
+pub(crate) fn before_namespaces(incident: &Incident) -> bool {
+    let old = |wording: &Wording| matches!(wording, Wording::MaximumLimit | Wording::IpPeriod);
+    incident.namespace == Namespace::Unknown
+        && !incident.wordings.is_empty()
+        && incident.wordings.iter().all(old)
+}
+
+/// Moves a time into the incident where it lies outside by no more than the incident's own times may be off.
+fn within_doubt(taken: i64, (start, end): (i64, i64), uncertainty_us: Option<i64>) -> i64 {
+    let doubt = uncertainty_us.unwrap_or(0).clamp(0, REACH_US);
+    let near = taken >= start.saturating_sub(doubt) && taken <= end.saturating_add(doubt);
+    if near { taken.clamp(start, end) } else { taken }
+}
+
 fn fit<'a>(snapshot: &'a Snapshot, incident: &Incident, host: &Host, only_host: bool) -> Option<Fit<'a>> {
     if !host_fits(snapshot, host, only_host) {
         return None;
     }
-    let note = namespace_fits(&snapshot.namespace, &incident.namespace).ok()?;
+    let note = namespace_fits(&snapshot.namespace, &incident.namespace)
+        .ok()?
+        .filter(|_| !before_namespaces(incident));
     let unknown = Fit { snapshot, role: Role::At, offset_seconds: None, distance_seconds: None, note };
     let (Some(WallTime(taken)), Some(WallTime(start))) = (snapshot.taken_at, incident.times.start) else {
         return Some(unknown);
@@ -169,7 +187,8 @@ fn fit<'a>(snapshot: &'a Snapshot, incident: &Incident, host: &Host, only_host: 
     if taken > end.saturating_add(FOLLOW_UP_US) && snapshot.taken_from == TakenFrom::FileTime {
         return Some(unknown);
     }
-    let (role, distance) = placed(taken, start, end);
+    let (role, distance) =
+        placed(within_doubt(taken, (start, end), incident.times.uncertainty_us), start, end);
     (distance <= REACH_US).then(|| Fit {
         role,
         offset_seconds: Some(seconds(taken.saturating_sub(start))),

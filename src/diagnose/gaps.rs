@@ -7,6 +7,7 @@ use crate::model::signal::Table;
 use crate::sentence;
 
 use super::arith::share;
+use super::correlate;
 use super::facts::Case;
 use super::locals::likely_own;
 use super::timeouts::Known;
@@ -94,6 +95,9 @@ fn read_late(case: &Case<'_>) -> Option<Gap> {
 
 fn namespace(case: &Case<'_>) -> Option<Gap> {
     let incident = case.incident?;
+    if correlate::before_namespaces(incident) {
+        return None;
+    }
     if incident.namespace != Namespace::Unknown && case.lead.is_none_or(|fit| fit.note.is_none()) {
         return None;
     }

@@ -48,6 +48,13 @@ pub(crate) fn headroom(case: &Case<'_>, max: u64) -> Headroom {
     let passing = mix.total().saturating_sub(lasting);
     let mean_lifetime = passing as f64 / admitted;
     let steady_state = rounded((admitted + lost) * mean_lifetime + lasting as f64);
+    if lasting > passing {
+        assumptions.push(
+            "most entries last as long as their connection is used: where they settle is not known".into(),
+        );
+        let full_again_seconds = (lost > 0.0).then(|| max.saturating_sub(held) as f64 / lost);
+        return Headroom { steady_state: None, full_again_seconds, assumptions };
+    }
     let full_again_seconds = match steady_state {
         Some(steady) if steady > max && lost > 0.0 => Some(max.saturating_sub(held) as f64 / lost),
         _ => None,

@@ -98,13 +98,17 @@ pub(crate) fn limit_alone(case: &Case<'_>) -> Option<WillNotHelp> {
     let outlook = headroom(case, doubled);
     let out = sentence!["doubling it to", Word::Number(doubled), "buys room, not a cure"];
     let out = match (outlook.full_again_seconds, outlook.steady_state) {
-        (Some(seconds), _) => out
-            .with(": at the rate of the packets lost it is full again after")
-            .with(Word::Duration(seconds)),
+        (Some(seconds), _) => {
+            out.with(": at the rate of the packets lost it is full again after").with(Word::Duration(seconds))
+        }
         (None, Some(steady)) => out
             .with(": at this rate the table settles at")
             .with(Word::Count(steady, noun::ENTRY))
-            .with(", and fills with whatever the rate grows by; the packets lost so far are not in that number unless the log counts them"),
+            .with(", and fills with whatever the rate grows by")
+            .with(match case.lost_per_second() {
+                Some(_) => "(the packets lost are counted in)",
+                None => "(the packets lost are not counted in: their rate is not known)",
+            }),
         (None, None) => out,
     };
     Some(reason(
@@ -148,7 +152,7 @@ pub(crate) fn for_flood(case: &Case<'_>) -> Vec<WillNotHelp> {
         reason("connlimit", "counts by source, and here nearly every entry has another one".into()),
         reason(
             "block-top-source",
-            "no source holds more than a handful of entries; forged ones may be anybody's".into(),
+            "nearly every half-open entry has another source, and forged ones may be anybody's".into(),
         ),
         reason("raise-limit", "a flood fills any size; a larger table is also slower to search".into()),
         reason("tcp_timeout_established", "half-open entries have timeouts of their own".into()),

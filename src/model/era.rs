@@ -6,7 +6,7 @@
 use super::flow::{L4, Reply, State};
 use super::signal::{Limiter, Wording};
 
-/// Eras of the rate limiter (formats.md §1.6).
+/// Eras of the rate limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Era {
     /// Token bucket: 2.4.21 to 2.6.18.

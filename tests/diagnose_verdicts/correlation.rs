@@ -177,3 +177,20 @@ fn a_hosts_kernel_and_addresses_are_shown_with_their_origin() {
     assert_eq!(&*host.local_addresses[0].1, "aaaaaaaaaaaa");
     assert_eq!(host.incidents, 1);
 }
+
+#[test]
+fn a_time_within_the_doubt_about_the_incidents_own_is_of_the_incident() {
+    let mut assumed = incident(Wording::NfPlain, 402);
+    assumed.times.uncertainty_us = Some(14 * 3_600 * SECOND_US);
+    let diagnosis = told(assumed, vec![at(gateway(), -8 * 3_600)]);
+    assert_eq!(diagnosis.incidents[0].snapshots[0].role, Role::At);
+    let diagnosis = told(incident(Wording::NfPlain, 402), vec![at(gateway(), -8 * 3_600)]);
+    assert_eq!(diagnosis.incidents[0].snapshots[0].role, Role::Before);
+}
+
+#[test]
+fn a_kernel_without_namespaces_leaves_no_gap_about_them() {
+    let diagnosis = told(incident(Wording::IpPeriod, 2), vec![web8::table()]);
+    assert!(diagnosis.incidents[0].snapshots[0].note.is_none());
+    assert!(diagnosis.gaps.iter().all(|gap| words(&gap.what) != "namespace"));
+}

@@ -158,10 +158,11 @@ fn what_to_do(case: &Case<'_>, churn: &Churn<'_>) -> Sentence {
     out = out.with(reload);
     if case.kernel.names == crate::model::era::Names::Ip || matches!(case.kernel.enterprise, Some(5..=7)) {
         out = out
-            .with(", which")
+            .with("(")
             .with(Word::Code("service iptables restart".to_owned()))
-            .with("does unless")
-            .with(Word::Code("IPTABLES_MODULES_UNLOAD=\"no\"".to_owned()));
+            .with("reloads it unless")
+            .with(Word::Code("IPTABLES_MODULES_UNLOAD=\"no\"".to_owned()))
+            .with(")");
     }
     out
 }
