@@ -1,11 +1,43 @@
 //! Which table fits which incident, what caused it, what fixes it, what will not help. Rules read censuses, counters
 //! and marks, never raw text; they speak in sentence values.
+//!
+//! Reading order: [`correlate`] puts snapshots where they belong, [`drops`] takes the kernel's counters over the
+//! log's, [`facts`] makes the case that the rules of [`causes`] read, [`rank`] decides between them, lets [`doubts`]
+//! lower how sure it is and [`limits`] add what contributes. [`remedies`] and [`will_not_help`] are what the rules
+//! say then; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the report. A further cause is one file in
+//! `causes` and one row of its list.
+
+mod arith;
+mod assemble;
+mod causes;
+mod correlate;
+mod doubts;
+mod drops;
+mod evidence;
+mod facts;
+mod findings;
+mod gaps;
+mod headroom;
+mod idle;
+mod kernel;
+mod limits;
+mod locals;
+mod mix;
+mod rank;
+mod remedies;
+mod timeouts;
+mod view;
+mod what_if;
+mod will_not_help;
 
 pub mod gather;
 
 use crate::model::diagnosis::Finding;
 use crate::model::incident::{Assumption, Conclusion, Gap};
 use crate::model::report::{HostView, IncidentView, Settings, Snapshot, SnapshotView};
+
+use assemble::Room;
+use correlate::{Correlation, correlate};
 
 /// Everything that is said.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,8 +56,53 @@ pub struct Diagnosis {
     pub gaps: Vec<Gap>,
 }
 
-/// Says it.
+/// Says it. The order of `snapshots` changes nothing.
 pub fn diagnose(conclusion: Conclusion, snapshots: Vec<Snapshot>, settings: &Settings) -> Diagnosis {
-    let _ = (snapshots, settings);
-    Diagnosis { assumptions: conclusion.assumptions, gaps: conclusion.gaps, ..Diagnosis::default() }
+    let mut conclusion = conclusion;
+    let mut snapshots = snapshots;
+    snapshots.sort_by(|a, b| (&a.id, &a.path).cmp(&(&b.id, &b.path)));
+    let incidents = std::mem::take(&mut conclusion.incidents);
+    let Correlation { fits, alone, assumptions } = correlate(&conclusion.hosts, &incidents, &snapshots);
+    let room = Room {
+        hosts: &conclusion.hosts,
+        incidents: &incidents,
+        snapshots: &snapshots,
+        fits: &fits,
+        settings,
+    };
+    let mut out = Diagnosis {
+        hosts: room.hosts(),
+        findings: room.findings(),
+        assumptions: conclusion.assumptions,
+        gaps: conclusion.gaps,
+        ..Diagnosis::default()
+    };
+    out.assume(assumptions);
+    for (index, fits) in fits.iter().enumerate() {
+        room.incident(index, fits, &mut out);
+    }
+    for snapshot in alone {
+        room.snapshot(snapshot, &mut out);
+    }
+    out
+}
+
+impl Diagnosis {
+    /// Adds what is not said yet.
+    fn assume(&mut self, assumptions: Vec<Assumption>) {
+        for assumption in assumptions {
+            if !self.assumptions.contains(&assumption) {
+                self.assumptions.push(assumption);
+            }
+        }
+    }
+
+    /// Adds what is not said yet.
+    fn miss(&mut self, gaps: Vec<Gap>) {
+        for gap in gaps {
+            if !self.gaps.contains(&gap) {
+                self.gaps.push(gap);
+            }
+        }
+    }
 }

@@ -1,8 +1,12 @@
 //! What each kernel era prints, is called, and defaults to. Tables, no logic.
 //!
-//! Sources: formats.md §1, §5; corrections.md §2.
+//! Sources: `nf_conntrack_core.c`, `nf_conntrack_standalone.c`, the `nf_conntrack_proto_*` trackers and `lib/ratelimit.c` of 2.4.21,
+//! 2.6.9, 2.6.18, 2.6.32, 3.10, 3.18, 4.10, 4.14, 4.18 (el8), 5.4 and 6.18.
 
-/// Eras of the rate limiter (formats.md §1.6).
+use super::flow::{L4, Reply, State};
+use super::signal::{Limiter, Wording};
+
+/// Eras of the rate limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Era {
     /// Token bucket: 2.4.21 to 2.6.18.
@@ -16,8 +20,6 @@ pub enum Era {
     /// Tokens that never miscount: 6.18.
     E,
 }
-
-use super::signal::{Limiter, Wording};
 
 /// The era that wordings and limiters point at; none where they say nothing. Of several the narrowest wins.
 pub fn era(wordings: &[Wording], limiters: &[Limiter]) -> Option<Era> {
@@ -42,4 +44,228 @@ pub fn era(wordings: &[Wording], limiters: &[Limiter]) -> Option<Era> {
         }
     }
     limiters.contains(&Limiter::NetRatelimit).then_some(Era::C)
+}
+
+/// A kernel release as far as defaults depend on it: `2.6.18`, `3.10.0`, `6.18.44`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Release(pub u16, pub u16, pub u16);
+
+/// The era of a release. Distribution kernels keep the release they started from (el8 is 4.18).
+pub fn era_of_release(release: Release) -> Era {
+    if release < Release(2, 6, 26) {
+        Era::A
+    } else if release < Release(2, 6, 33) {
+        Era::B
+    } else if release < Release(4, 10, 0) {
+        Era::C
+    } else if release < Release(6, 18, 0) {
+        Era::D
+    } else {
+        Era::E
+    }
+}
+
+/// What the tracker is called: prefix of keys, name of the module, of its files and of its slab cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Names {
+    /// `ip_conntrack`: 2.4 to 2.6.18.
+    Ip,
+    /// `nf_conntrack`: from 2.6.18 on, and alone from 4.10 on.
+    Nf,
+}
+
+impl Names {
+    /// The names of an era.
+    pub fn of(era: Era) -> Self {
+        match era {
+            Era::A => Self::Ip,
+            Era::B | Era::C | Era::D | Era::E => Self::Nf,
+        }
+    }
+
+    /// Module, and first part of every slab cache.
+    pub fn module(self) -> &'static str {
+        match self {
+            Self::Ip => "ip_conntrack",
+            Self::Nf => "nf_conntrack",
+        }
+    }
+
+    /// What stands in front of a bare setting's name: `tcp_timeout_time_wait`, `max`, `count`, `buckets`.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Ip => "net.ipv4.netfilter.ip_conntrack_",
+            Self::Nf => "net.netfilter.nf_conntrack_",
+        }
+    }
+
+    /// The limit's key. 2.4 has this one only under `Ip`; later `ip_conntrack` kernels have both.
+    pub fn max_key(self) -> &'static str {
+        match self {
+            Self::Ip => "net.ipv4.ip_conntrack_max",
+            Self::Nf => "net.netfilter.nf_conntrack_max",
+        }
+    }
+
+    /// The file that lists the table.
+    pub fn table_file(self) -> &'static str {
+        match self {
+            Self::Ip => "/proc/net/ip_conntrack",
+            Self::Nf => "/proc/net/nf_conntrack",
+        }
+    }
+
+    /// The file of the per-processor counters.
+    pub fn stat_file(self) -> &'static str {
+        match self {
+            Self::Ip => "/proc/net/stat/ip_conntrack",
+            Self::Nf => "/proc/net/stat/nf_conntrack",
+        }
+    }
+}
+
+/// Where `early_drop` looks for an entry that is not assured before it gives a packet up
+/// (`early_drop`, `early_drop_list` in `nf_conntrack_core.c`, `ip_conntrack_core.c`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EarlyDrop {
+    /// The packet's own chain (2.4 to 2.6.18).
+    OwnChain,
+    /// Whole chains, until eight entries were looked at (2.6.32 to 4.6).
+    EightEntries,
+    /// One bucket, eight times the same (4.7 to 4.19).
+    OneBucket,
+    /// Eight buckets (4.20 on, and el8).
+    EightBuckets,
+}
+
+/// How early drop looks in an era; none where the era alone does not tell (D spans two ways).
+pub fn early_drop(era: Era) -> Option<EarlyDrop> {
+    match era {
+        Era::A => Some(EarlyDrop::OwnChain),
+        Era::B | Era::C => Some(EarlyDrop::EightEntries),
+        Era::D => None,
+        Era::E => Some(EarlyDrop::EightBuckets),
+    }
+}
+
+/// How early drop looks in a release. (el8 is a 4.18 that carries the form of 4.20.)
+pub fn early_drop_of_release(release: Release) -> EarlyDrop {
+    if release < Release(2, 6, 26) {
+        EarlyDrop::OwnChain
+    } else if release < Release(4, 7, 0) {
+        EarlyDrop::EightEntries
+    } else if release < Release(4, 20, 0) {
+        EarlyDrop::OneBucket
+    } else {
+        EarlyDrop::EightBuckets
+    }
+}
+
+/// The bare name of the timeout that governs an entry, without the era's prefix; none for protocols and states that
+/// have none of their own, and for offloaded entries.
+pub fn timeout_name(l4: L4, state: Option<State>, replied: Reply) -> Option<&'static str> {
+    if replied == Reply::Offloaded {
+        return None;
+    }
+    Some(match (l4, state) {
+        (L4::TCP, Some(State::SynSent | State::SynSent2)) => "tcp_timeout_syn_sent",
+        (L4::TCP, Some(State::SynRecv)) => "tcp_timeout_syn_recv",
+        (L4::TCP, Some(State::Established)) => "tcp_timeout_established",
+        (L4::TCP, Some(State::FinWait)) => "tcp_timeout_fin_wait",
+        (L4::TCP, Some(State::CloseWait)) => "tcp_timeout_close_wait",
+        (L4::TCP, Some(State::LastAck)) => "tcp_timeout_last_ack",
+        (L4::TCP, Some(State::TimeWait)) => "tcp_timeout_time_wait",
+        (L4::TCP, Some(State::Close)) => "tcp_timeout_close",
+        (L4::UDP, _) if replied == Reply::Assured => "udp_timeout_stream",
+        (L4::UDP, _) => "udp_timeout",
+        (L4::ICMP, _) => "icmp_timeout",
+        (L4::ICMPV6, _) => "icmpv6_timeout",
+        (L4::GRE, _) if replied == Reply::Assured => "gre_timeout_stream",
+        (L4::GRE, _) => "gre_timeout",
+        (L4::SCTP, Some(State::Established)) => "sctp_timeout_established",
+        (L4::TCP | L4::SCTP | L4::DCCP, _) => return None,
+        _ => "generic_timeout",
+    })
+}
+
+/// Default of a timeout in seconds by its bare name (`tcp_timeouts`, `udp_timeouts` … of the `nf_conntrack_proto_*`
+/// trackers). The UDP stream timeout went from 180 s to 120 s in 5.0, SCTP's from five days to 210 s later still:
+/// without an era the older, longer one is given.
+pub fn default_timeout(era: Option<Era>, name: &str) -> Option<u64> {
+    let newest = era == Some(Era::E);
+    Some(match name {
+        "tcp_timeout_syn_sent" | "tcp_timeout_fin_wait" | "tcp_timeout_time_wait" => 120,
+        "tcp_timeout_syn_recv" | "tcp_timeout_close_wait" => 60,
+        "tcp_timeout_established" => 432_000,
+        "tcp_timeout_last_ack" | "udp_timeout" | "icmp_timeout" | "icmpv6_timeout" | "gre_timeout" => 30,
+        "tcp_timeout_close" => 10,
+        "tcp_timeout_max_retrans" | "tcp_timeout_unacknowledged" => 300,
+        "udp_timeout_stream" => {
+            if newest {
+                120
+            } else {
+                180
+            }
+        }
+        "gre_timeout_stream" => 180,
+        "generic_timeout" => 600,
+        "sctp_timeout_established" => {
+            if newest {
+                210
+            } else {
+                432_000
+            }
+        }
+        _ => return None,
+    })
+}
+
+/// Limit and buckets that a kernel sets at load, by memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefaultSize {
+    /// With more memory than this, in bytes.
+    pub memory_above_bytes: u64,
+    /// Hash buckets.
+    pub buckets: u64,
+    /// Entries allowed.
+    pub max: u64,
+}
+
+const GIB: u64 = 1 << 30;
+
+/// Default sizes of an era (`nf_conntrack_init_start`), largest first. Below the last one both follow memory:
+/// [`max_per_bucket`] still holds.
+pub fn default_sizes(era: Era) -> &'static [DefaultSize] {
+    const fn size(memory_above_bytes: u64, buckets: u64, max: u64) -> DefaultSize {
+        DefaultSize { memory_above_bytes, buckets, max }
+    }
+    const A: [DefaultSize; 1] = [size(GIB, 8_192, 65_536)];
+    const B: [DefaultSize; 1] = [size(GIB, 16_384, 65_536)];
+    const C: [DefaultSize; 2] = [size(4 * GIB, 65_536, 262_144), size(GIB, 16_384, 65_536)];
+    const E: [DefaultSize; 2] = [size(4 * GIB, 262_144, 262_144), size(GIB, 65_536, 65_536)];
+    match era {
+        Era::A => &A,
+        Era::B => &B,
+        Era::C | Era::D => &C,
+        Era::E => &E,
+    }
+}
+
+/// Entries that a default limit allows for each bucket. From 5.15 on: one. With `hashsize=` given at load it is
+/// eight in every version.
+pub fn max_per_bucket(era: Era) -> u64 {
+    match era {
+        Era::A => 8,
+        Era::B | Era::C | Era::D => 4,
+        Era::E => 1,
+    }
+}
+
+/// Bytes of one entry, without extensions, where no slab cache tells: 304 (2.6.18), 320 (3.10 to 4.x), 256 (6.18).
+pub fn entry_bytes(era: Option<Era>) -> u64 {
+    match era {
+        Some(Era::A | Era::B) => 304,
+        Some(Era::E) => 256,
+        Some(Era::C | Era::D) | None => 320,
+    }
 }

@@ -57,6 +57,16 @@ pub enum Role {
     After,
 }
 
+/// Whence the time of a snapshot is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum TakenFrom {
+    /// Something written at the time says so: a manifest, or the name of a file.
+    Recorded,
+    /// The time of the file, which a copy or a checkout sets anew: the table may be older, not younger.
+    #[default]
+    FileTime,
+}
+
 /// A table and the counters that stand beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
@@ -70,6 +80,8 @@ pub struct Snapshot {
     pub namespace: Namespace,
     /// When it was taken (the file's time unless something better is known).
     pub taken_at: Option<WallTime>,
+    /// Whence that is known.
+    pub taken_from: TakenFrom,
     /// The table; none: only counters.
     pub census: Option<super::census::Census>,
     /// Counters beside it.

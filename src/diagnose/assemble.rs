@@ -1,0 +1,247 @@
+//! Puts cases together and their answers into views: which counters, which addresses, which snapshots a case has.
+
+use crate::model::counters::Counters;
+use crate::model::diagnosis::Finding;
+use crate::model::incident::{Gap, Host, Incident};
+use crate::model::report::{HostView, IncidentView, Role, Settings, Snapshot, SnapshotUse, SnapshotView};
+use crate::model::sentence::{Sentence, Word};
+use crate::model::time::WallTime;
+use crate::sentence;
+
+use super::correlate::{Fit, host_fits, only_host, same_word};
+use super::drops::{self, Unused};
+use super::facts::{Case, usage};
+use super::kernel::Kernel;
+use super::locals::Locals;
+use super::{Diagnosis, findings, gaps, rank};
+
+/// Everything there is, while it is put together.
+#[derive(Debug)]
+pub(crate) struct Room<'a> {
+    pub(crate) hosts: &'a [Host],
+    pub(crate) incidents: &'a [Incident],
+    pub(crate) snapshots: &'a [Snapshot],
+    pub(crate) fits: &'a [Vec<Fit<'a>>],
+    pub(crate) settings: &'a Settings,
+}
+
+impl<'a> Room<'a> {
+    /// Hosts of the logs, and those that only a snapshot names; by name.
+    pub(crate) fn hosts(&self) -> Vec<HostView> {
+        let only = only_host(self.hosts, self.snapshots);
+        let mut out: Vec<HostView> = Vec::new();
+        for (index, host) in self.hosts.iter().enumerate() {
+            let own: Vec<&Snapshot> = self.snapshots.iter().filter(|s| host_fits(s, host, only)).collect();
+            let incidents = self.incidents.iter().filter(|incident| incident.host == index).count();
+            out.push(self.host_view(host.clone(), &own, incidents as u64));
+        }
+        for snapshot in self.snapshots {
+            let Some(word) = snapshot.host.as_deref() else { continue };
+            let known = self.hosts.iter().any(|host| host_fits(snapshot, host, only))
+                || out.iter().any(|view| same_word(word, &view.host.name));
+            if known {
+                continue;
+            }
+            let own: Vec<&Snapshot> = self
+                .snapshots
+                .iter()
+                .filter(|s| s.host.as_deref().is_some_and(|w| same_word(w, word)))
+                .collect();
+            let host = Host { name: word.into(), also_written_as: Vec::new(), boot_ids: Vec::new() };
+            out.push(self.host_view(host, &own, 0));
+        }
+        out.sort_by(|a, b| a.host.name.cmp(&b.host.name));
+        out
+    }
+
+    fn host_view(&self, host: Host, own: &[&Snapshot], incidents: u64) -> HostView {
+        let kernel = own.iter().find_map(|s| s.counters.uname.as_ref()).map(|uname| uname.release.clone());
+        let locals = Locals::of(own.iter().copied(), self.settings);
+        HostView { host, kernel, local_addresses: locals.addresses.into_values().collect(), incidents }
+    }
+
+    /// Warnings from settings, once for each host, and lines of the expectation table.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let only = only_host(self.hosts, self.snapshots);
+        let mut out = findings::of_expectations(self.hosts, self.incidents);
+        for snapshot in self.snapshots {
+            let host = self.hosts.iter().find(|host| host_fits(snapshot, host, only)).map(|host| &*host.name);
+            let name = host.or(snapshot.host.as_deref());
+            for finding in findings::of_settings(name, &snapshot.counters, &snapshot.inputs) {
+                let said = out.iter().any(|other| other.host == finding.host && other.cause == finding.cause);
+                if !said {
+                    out.push(finding);
+                }
+            }
+        }
+        out.sort_by(|a, b| (&a.host, a.cause).cmp(&(&b.host, b.cause)));
+        out
+    }
+
+    /// One incident with its snapshots.
+    pub(crate) fn incident(&self, index: usize, fits: &[Fit<'a>], out: &mut Diagnosis) {
+        let Some(of) = self.incidents.get(index) else { return };
+        let mut incident = of.clone();
+        let sides = drops::both_sides(fits);
+        let mut confirmed_by = Vec::new();
+        if let Some((id, sides)) = sides {
+            match drops::count(&mut incident, sides, self.fitting(id)) {
+                Ok(()) => confirmed_by.push("counters"),
+                Err(unused) => out.miss(vec![unused_gap(unused)]),
+            }
+        }
+        let locals = Locals::of(fits.iter().map(|fit| fit.snapshot), self.settings);
+        let case = self.case(Some(&incident), fits, &locals);
+        out.assume(gaps::assumptions(&case));
+        out.miss(gaps::gaps(&case));
+        let body = rank::body(&case);
+        let mut snapshots: Vec<SnapshotUse> = fits.iter().map(used).collect();
+        lead(&mut snapshots);
+        let counters = sides.map(|(_, sides)| sides.clone());
+        out.incidents.push(IncidentView { incident, confirmed_by, counters, snapshots, body });
+    }
+
+    /// One table, or counters, of no incident.
+    pub(crate) fn snapshot(&self, snapshot: &'a Snapshot, out: &mut Diagnosis) {
+        let fit = Fit { snapshot, role: Role::At, offset_seconds: None, distance_seconds: None, note: None };
+        let fits = std::slice::from_ref(&fit);
+        let beside = self.snapshots.iter().filter(|other| match (&other.host, &snapshot.host) {
+            (Some(a), Some(b)) => same_word(a, b) && other.namespace == snapshot.namespace,
+            _ => other.id == snapshot.id,
+        });
+        let locals = Locals::of(beside, self.settings);
+        let case = self.case(None, fits, &locals);
+        out.assume(gaps::assumptions(&case));
+        out.miss(gaps::gaps(&case));
+        let body = rank::body(&case);
+        let mut facts = used(&fit);
+        lead(std::slice::from_mut(&mut facts));
+        out.snapshots.push(SnapshotView {
+            id: snapshot.id.clone(),
+            host: snapshot.host.clone(),
+            namespace: snapshot.namespace.clone(),
+            facts,
+            body,
+        });
+    }
+
+    /// How many incidents a snapshot fits.
+    fn fitting(&self, id: &str) -> usize {
+        self.fits.iter().filter(|fits| fits.iter().any(|fit| &*fit.snapshot.id == id)).count()
+    }
+
+    fn case<'c>(
+        &'c self,
+        incident: Option<&'c Incident>,
+        fits: &'c [Fit<'a>],
+        locals: &'c Locals,
+    ) -> Case<'c> {
+        let counters = merged(fits);
+        let lead = fits.first();
+        let census = lead.and_then(|fit| fit.snapshot.census.as_ref());
+        Case {
+            starts: incident.map(|incident| self.starts(incident)).unwrap_or_default(),
+            kernel: Kernel::of(&counters, incident),
+            usage: usage(&counters, census),
+            incident,
+            lead,
+            census,
+            counters,
+            locals,
+            settings: self.settings,
+        }
+    }
+
+    /// Starts of the incidents of one host, table and namespace, ascending.
+    fn starts(&self, incident: &Incident) -> Vec<WallTime> {
+        let same = |other: &&Incident| {
+            other.host == incident.host
+                && other.table == incident.table
+                && other.namespace == incident.namespace
+        };
+        let mut starts: Vec<WallTime> =
+            self.incidents.iter().filter(same).filter_map(|i| i.times.start).collect();
+        starts.sort_unstable();
+        starts
+    }
+}
+
+/// Counters of the leading snapshot; what it leaves open is filled by the others, nearest first. Its own count is
+/// never taken from another moment.
+fn merged(fits: &[Fit<'_>]) -> Counters {
+    let mut fits = fits.iter();
+    let Some(lead) = fits.next() else { return Counters::default() };
+    let mut out = with_later_side(lead);
+    for fit in fits {
+        let other = with_later_side(fit);
+        for (key, value) in other.sysctl {
+            if !key.ends_with("_conntrack_count") {
+                out.sysctl.entry(key).or_insert(value);
+            }
+        }
+        out.stat = out
+            .stat
+            .or(other.stat.map(|stat| crate::model::counters::StatCounters { entries: None, ..stat }));
+        out.uname = out.uname.or(other.uname);
+        out.memory_bytes = out.memory_bytes.or(other.memory_bytes);
+        if out.slabs.is_empty() {
+            out.slabs = other.slabs;
+        }
+        if lead.snapshot.census.is_none() {
+            out.count = out.count.or(other.count);
+        }
+    }
+    out
+}
+
+/// Counters of a snapshot; the statistics of its later side where it has none of its own.
+fn with_later_side(fit: &Fit<'_>) -> Counters {
+    let mut counters = fit.snapshot.counters.clone();
+    let later = fit.snapshot.before_after.as_ref().and_then(|(_, after)| after.stat);
+    counters.stat =
+        counters.stat.or(later.map(|stat| crate::model::counters::StatCounters { entries: None, ..stat }));
+    counters
+}
+
+/// The first one leads, if it has a table.
+fn lead(snapshots: &mut [SnapshotUse]) {
+    if let Some(first) = snapshots.first_mut() {
+        first.leads = first.listed.is_some();
+    }
+}
+
+/// A snapshot in its role, in numbers.
+fn used(fit: &Fit<'_>) -> SnapshotUse {
+    let snapshot = fit.snapshot;
+    let census = snapshot.census.as_ref();
+    let usage = usage(&snapshot.counters, census);
+    SnapshotUse {
+        id: snapshot.id.clone(),
+        role: fit.role,
+        leads: false,
+        taken_at: snapshot.taken_at,
+        offset_seconds: fit.offset_seconds,
+        listed: usage.listed,
+        count: usage.count,
+        max: usage.max,
+        buckets: usage.buckets,
+        duplicates_removed: census.map(|census| census.who.duplicates),
+        complete: census.is_none_or(|census| census.who.damaged.is_empty() && !census.changed_between_looks),
+        note: fit.note.clone(),
+    }
+}
+
+fn unused_gap(unused: Unused) -> Gap {
+    let why: Sentence = match unused {
+        Unused::NoIncrease => {
+            "counters of both sides were given, but one is missing or fell in between: a reboot, another namespace or machine".into()
+        }
+        Unused::Several => {
+            "counters of both sides were given, but more than one incident fits between them: their increase is of all of them together".into()
+        }
+        Unused::BelowVisible => {
+            "counters of both sides were given, but they rose by less than the lines of the log: another namespace, or not both sides".into()
+        }
+    };
+    Gap { what: sentence![Word::Text("counters")], why, command: None }
+}

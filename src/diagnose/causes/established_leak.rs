@@ -1,0 +1,222 @@
+//! C20: established entries whose ends are gone, kept by a timeout of days. Look-alikes: many connections in use
+//! (their idle ages are small), mid-stream pickups (not assured).
+
+use crate::model::census::LeaderKey;
+use crate::model::diagnosis::{Confidence, Evidence, Remedy, WillNotHelp};
+use crate::model::flow::{L4, State};
+use crate::model::sentence::{Sentence, Word, noun};
+use crate::sentence;
+
+use super::super::arith::share;
+use super::super::evidence::{Cited, context, supports};
+use super::super::facts::Case;
+use super::super::idle::{older_than, spike};
+use super::super::{remedies, will_not_help};
+use super::Candidate;
+
+/// Longer than the idle time that load balancers and pools keep a connection for (240, 350 and 600 s).
+const SILENT_SECONDS: u64 = 600;
+/// Beyond keepalive's default of two hours: nobody is there.
+const GONE_SECONDS: u64 = 7_200;
+/// Below this share of the table the cause is not worth naming.
+const WORTH_NAMING: f64 = 0.2;
+/// Share of established entries that must be silent.
+const MOSTLY_SILENT: f64 = 0.5;
+/// Entries that share one age, as a share of the silent ones, to be called one event.
+const ONE_EVENT: f64 = 0.2;
+
+struct Leak {
+    established: u64,
+    silent: u64,
+    gone: u64,
+    oldest_seconds: u64,
+    spike: Option<(u64, u64)>,
+    share_of_table: f64,
+}
+
+pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
+    let leak = measure(case)?;
+    let confidence = match (share(leak.gone, leak.established) >= MOSTLY_SILENT, leak.share_of_table >= 0.5) {
+        (true, true) => Confidence::High,
+        (false, true) => Confidence::Medium,
+        (_, false) => Confidence::Low,
+    };
+    Some(Candidate {
+        tier: Candidate::tier_of(leak.share_of_table),
+        explains: leak.share_of_table,
+        confidence,
+        summary: summary(case, &leak),
+        why_not: sentence![
+            "silent established entries explain only",
+            Word::Share(leak.share_of_table),
+            "of the table"
+        ],
+        rate_per_second: (leak.oldest_seconds > 0).then(|| leak.silent as f64 / leak.oldest_seconds as f64),
+        evidence: evidence(case, &leak),
+        remedies: cures(case, &leak),
+        will_not_help: useless(case, &leak),
+        limit_contributes: true,
+    })
+}
+
+fn measure(case: &Case<'_>) -> Option<Leak> {
+    let mix = case.mix()?;
+    let established = mix.established_assured();
+    let all = mix.tcp(State::Established);
+    let ages = case.ages()?;
+    let of = ages.of(L4::TCP, Some(State::Established), &case.timeouts());
+    // Ages do not tell flags apart: what is not assured is taken off.
+    let pickups = all.saturating_sub(established);
+    let silent = older_than(SILENT_SECONDS, &of).saturating_sub(pickups);
+    let share_of_table = share(silent, mix.total());
+    if share(silent, established) < MOSTLY_SILENT || share_of_table < WORTH_NAMING {
+        return None;
+    }
+    Some(Leak {
+        established,
+        silent,
+        gone: older_than(GONE_SECONDS, &of).saturating_sub(pickups),
+        oldest_seconds: of.iter().map(|(age, _)| *age).max().unwrap_or(0),
+        spike: spike(&of, SILENT_SECONDS).filter(|(_, entries)| share(*entries, silent) >= ONE_EVENT),
+        share_of_table,
+    })
+}
+
+/// The destination port that most leading peers share: (port, entries of those peers, number of peers).
+fn port(case: &Case<'_>) -> Option<(u16, u64, u64)> {
+    let mut ports: std::collections::BTreeMap<u16, (u64, u64)> = std::collections::BTreeMap::new();
+    for row in &case.census?.who.peers.rows {
+        let Some(port) = row.key.port.filter(|_| row.key.l4 == L4::TCP) else { continue };
+        let Some(how) = case.how(&LeaderKey::Peer(row.key)) else { continue };
+        let established = super::super::mix::Mix(&how.classes).established_assured();
+        if established > 0 {
+            let sum = ports.entry(port).or_default();
+            *sum = (sum.0.saturating_add(established), sum.1.saturating_add(1));
+        }
+    }
+    let (port, (entries, peers)) = ports.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))?;
+    Some((port, entries, peers))
+}
+
+fn summary(case: &Case<'_>, leak: &Leak) -> Vec<Sentence> {
+    let mut who = sentence![
+        Word::Count(leak.silent, noun::ENTRY),
+        "of",
+        Word::Number(case.entries()),
+        "(",
+        Word::Share(leak.share_of_table),
+        ") are",
+        State::Established,
+        "connections that have been silent for more than",
+        Word::Duration(SILENT_SECONDS as f64)
+    ];
+    if let Some((port, entries, peers)) = port(case) {
+        who = who
+            .with("; among the leading peers,")
+            .with(Word::Count(peers, noun::PEER))
+            .with("on")
+            .with(Word::Port(port, L4::TCP))
+            .with("have")
+            .with(Word::Number(entries));
+    }
+    let mut how = sentence![
+        "their ends went away without closing (a machine deleted, a client lost), and each entry stays for the established timeout"
+    ];
+    if let Some(timeout) = case.timeouts().named_or_default("tcp_timeout_established") {
+        how = how.with("of").with(Word::Duration(timeout as f64));
+    }
+    if let Some((age, entries)) = leak.spike {
+        how = how
+            .with(";")
+            .with(Word::Number(entries))
+            .with("fell silent together,")
+            .with(Word::Duration(age as f64))
+            .with("before the table was read: one event");
+    }
+    let what = sentence![
+        "delete the entries of peers that are gone, lower the established timeout to a day in a way that survives a reload, and delete entries whenever a machine is taken down"
+    ];
+    vec![who, how, what]
+}
+
+fn evidence(case: &Case<'_>, leak: &Leak) -> Vec<Evidence> {
+    let mut out = vec![
+        supports(
+            "silent-established",
+            sentence![
+                Word::Number(leak.silent),
+                "of",
+                Word::Number(leak.established),
+                "assured established connections have been silent for more than",
+                Word::Duration(SILENT_SECONDS as f64),
+                ",",
+                Word::Number(leak.gone),
+                "for more than",
+                Word::Duration(GONE_SECONDS as f64)
+            ],
+        )
+        .value("established", leak.established as f64)
+        .value("silent", leak.silent as f64)
+        .value("gone", leak.gone as f64)
+        .read_in_table(case),
+        context("oldest", sentence!["the longest silence is", Word::Duration(leak.oldest_seconds as f64)])
+            .value("seconds", leak.oldest_seconds as f64)
+            .read_in_table(case),
+    ];
+    if let Some((age, entries)) = leak.spike {
+        out.push(
+            supports(
+                "silent-together",
+                sentence![
+                    Word::Count(entries, noun::ENTRY),
+                    "share one idle age of about",
+                    Word::Duration(age as f64)
+                ],
+            )
+            .value("entries", entries as f64)
+            .value("age_seconds", age as f64)
+            .read_in_table(case),
+        );
+    }
+    out
+}
+
+fn cures(case: &Case<'_>, leak: &Leak) -> Vec<Remedy> {
+    let mut out = Vec::new();
+    out.extend(remedies::delete_established_to(case, SILENT_SECONDS));
+    out.extend(remedies::established_timeout(case, leak.silent));
+    out.extend(remedies::raise_limit(case));
+    out.extend(remedies::more_buckets(case));
+    out
+}
+
+fn useless(case: &Case<'_>, leak: &Leak) -> Vec<WillNotHelp> {
+    let mut out = vec![will_not_help::very_short_established()];
+    if let (Some(max), true) = (case.usage.max, leak.oldest_seconds > 0) {
+        let rate = leak.silent as f64 / leak.oldest_seconds as f64;
+        out.push(WillNotHelp {
+            id: "raise-limit-only",
+            reason: sentence![
+                "doubling it buys about",
+                Word::Duration(max as f64 / rate),
+                "at the rate at which connections were abandoned over the last",
+                Word::Duration(leak.oldest_seconds as f64),
+                ": then it is full again"
+            ],
+        });
+    }
+    out.push(WillNotHelp {
+        id: "tcp_keepalive_time",
+        reason: "works only on sockets of programs that ask for keepalive, on machines that still exist"
+            .into(),
+    });
+    out.push(WillNotHelp {
+        id: "tcp_timeout_time_wait",
+        reason: sentence![
+            "governs",
+            Word::Count(case.mix().map_or(0, |mix| mix.tcp(State::TimeWait)), noun::ENTRY),
+            "of this table"
+        ],
+    });
+    out
+}

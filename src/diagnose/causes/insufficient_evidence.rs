@@ -1,0 +1,269 @@
+//! What is said where nothing decides: no table, a table that contradicts the log, or one that no rule explains.
+//! It guesses nothing; it gives what the log alone tells, and the command that would decide.
+
+use crate::model::diagnosis::{Confidence, Evidence, Remedy};
+use crate::model::incident::Incident;
+use crate::model::sentence::{Sentence, Word, noun};
+use crate::model::signal::{RelatedKind, Table};
+use crate::model::time::{SECOND_US, WallTime};
+use crate::sentence;
+
+use super::super::arith::seconds;
+use super::super::evidence::{Cited, context, contradicts};
+use super::super::facts::{Case, NEAR_FULL};
+use super::super::mix::Mix;
+use super::super::remedies;
+use super::{Candidate, Tier};
+
+/// A log that says full and a table below this share of its limit contradict each other.
+const CONTRADICTION: f64 = 0.5;
+/// Starts that repeat must agree within this share of their distance.
+const RHYTHM: f64 = 0.05;
+
+pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
+    let mut evidence = hints(case);
+    let (tier, summary) = match (case.incident, case.mix()) {
+        (None, None) => (Tier::Decided, only_counters(case)),
+        (Some(incident), None) => (Tier::Decided, only_log(case, incident)),
+        (Some(incident), Some(_)) if contradicted(case, incident) => {
+            evidence.push(contradiction(case)?);
+            (Tier::Decided, not_this_table(case)?)
+        }
+        (_, Some(mix)) => (Tier::Fallback, unexplained(case, mix)),
+    };
+    Some(Candidate {
+        tier,
+        explains: 0.0,
+        confidence: Confidence::Low,
+        summary,
+        why_not: "what was given decides".into(),
+        rate_per_second: case.mix().and_then(|mix| case.admitted_per_second(mix)),
+        evidence,
+        remedies: cures(case),
+        will_not_help: Vec::new(),
+        limit_contributes: false,
+    })
+}
+
+fn contradicted(case: &Case<'_>, incident: &Incident) -> bool {
+    incident.table == Table::Conntrack && case.usage.share().is_some_and(|usage| usage < CONTRADICTION)
+}
+
+fn contradiction(case: &Case<'_>) -> Option<Evidence> {
+    let (held, max) = (case.usage.held()?, case.usage.max?);
+    Some(
+        contradicts(
+            "table-not-full",
+            sentence![
+                "the log says full, and the table that was read holds",
+                Word::Number(held),
+                "of",
+                Word::Count(max, noun::ENTRY)
+            ],
+        )
+        .value("entries", held as f64)
+        .value("max", max as f64)
+        .read_in_table(case),
+    )
+}
+
+/// What the log says, what it hides, what would decide.
+fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
+    let drops = &incident.drops;
+    let mut who = sentence![
+        "the log says that the table was full (",
+        Word::Count(drops.visible, noun::LINE),
+        "), but no table was given that shows who filled it"
+    ];
+    if let Some(max) = case.usage.max {
+        who = who.with("; its limit is").with(Word::Count(max, noun::ENTRY));
+    }
+    let how = match drops.high {
+        Some(high) if high == drops.low => sentence!["it cost", Word::Count(high, noun::PACKET)],
+        Some(high) => {
+            sentence!["it cost between", Word::Number(drops.low), "and", Word::Count(high, noun::PACKET)]
+        }
+        None => {
+            sentence!["it cost at least", Word::Count(drops.low, noun::PACKET), "; the log sets no upper end"]
+        }
+    };
+    let what = sentence![
+        "save the table the next time it is full, with",
+        Word::Code(save_table(case)),
+        ", and the settings with",
+        Word::Code("sysctl -a".to_owned())
+    ];
+    vec![who, how, what]
+}
+
+/// The command that lists the table on that kernel.
+fn save_table(case: &Case<'_>) -> String {
+    format!("cat {} > table.txt || conntrack -L -o extended > table.txt", case.kernel.names.table_file())
+}
+
+fn only_counters(case: &Case<'_>) -> Vec<Sentence> {
+    let mut who = sentence!["counters and settings were given, but neither a log nor a table"];
+    if let (Some(count), Some(max)) = (case.usage.count, case.usage.max) {
+        who = who
+            .with("; the kernel counts")
+            .with(Word::Number(count))
+            .with("of")
+            .with(Word::Count(max, noun::ENTRY));
+    }
+    vec![
+        who,
+        sentence!["who holds the entries is not in them"],
+        sentence!["save the table with", Word::Code(save_table(case))],
+    ]
+}
+
+fn not_this_table(case: &Case<'_>) -> Option<Vec<Sentence>> {
+    let (held, max) = (case.usage.held()?, case.usage.max?);
+    Some(vec![
+        sentence![
+            "the log says full, but the table that was read holds",
+            Word::Number(held),
+            "of",
+            Word::Count(max, noun::ENTRY),
+            ": it is not the table that was full, or not of that moment"
+        ],
+        sentence![
+            "another network namespace, a table read too late, a limit changed since, or entries that are counted and not listed would all look like this"
+        ],
+        sentence![
+            "take count, limit and table of every namespace at the moment of the line:",
+            Word::Code(every_namespace(case))
+        ],
+    ])
+}
+
+fn every_namespace(case: &Case<'_>) -> String {
+    let count = case.kernel.key("count");
+    let max = case.kernel.key("max");
+    format!("lsns -t net -n -o PID | while read p; do nsenter -n -t $p sysctl {count} {max}; done")
+}
+
+/// A full table that no rule explains: who leads it, at which rate, and no more.
+fn unexplained(case: &Case<'_>, mix: Mix<'_>) -> Vec<Sentence> {
+    let mut who =
+        sentence!["no cause this program knows explains the table of", Word::Count(mix.total(), noun::ENTRY)];
+    if let Some(top) = case.top_source() {
+        who = who
+            .with(": the leading source is")
+            .with(top.address)
+            .with("with")
+            .with(Word::Share(super::super::arith::share(top.entries, mix.total())));
+    }
+    if let Some((peer, entries, _)) = case.top_peer() {
+        who = who
+            .with(", the leading peer")
+            .with(Word::Endpoint(peer.address, peer.port, peer.l4))
+            .with("with")
+            .with(Word::Share(super::super::arith::share(entries, mix.total())));
+    }
+    let mut how = sentence!["its entries"];
+    if let Some((state, entries)) = mix.commonest_state() {
+        how = how
+            .with("are")
+            .with(Word::Share(super::super::arith::share(entries, mix.total())))
+            .with("in")
+            .with(state)
+            .with("and");
+    }
+    how = match case.admitted_per_second(mix) {
+        Some(rate) => how.with("stand for about").with(Word::Rate(rate)).with("new ones"),
+        None => how.with("tell no rate"),
+    };
+    let what = sentence![
+        "see what the leading source does:",
+        Word::Code("ss -tanp".to_owned()),
+        "on that machine names the program; a larger limit gives time"
+    ];
+    vec![who, how, what]
+}
+
+fn cures(case: &Case<'_>) -> Vec<Remedy> {
+    let full = case.usage.share().is_some_and(|usage| usage >= NEAR_FULL);
+    if full && case.census.is_some() { remedies::raise_limit(case).into_iter().collect() } else { Vec::new() }
+}
+
+/// What the log alone tells.
+fn hints(case: &Case<'_>) -> Vec<Evidence> {
+    let Some(incident) = case.incident else { return Vec::new() };
+    let mut out = Vec::new();
+    if let Some(peak) = case.peak_loss_per_second() {
+        out.push(
+            context(
+                "peak-loss",
+                sentence!["at worst about", Word::Rate(peak), "packets were refused, lines and suppressed ones together; retries make them more than the connections"],
+            )
+            .value("per_second", peak)
+            .read_in_log(case),
+        );
+    }
+    if let Some(sentence) = recurrence(&case.starts) {
+        out.push(
+            context("recurrence", sentence).value("occurrences", case.starts.len() as f64).read_in_log(case),
+        );
+    }
+    out.extend(incident.around.iter().filter_map(|around| {
+        let (id, meaning) = hint(around.kind)?;
+        Some(
+            context(id, around.fact.clone().with(":").with(meaning))
+                .value("lines", around.count as f64)
+                .read_in_log(case),
+        )
+    }));
+    out
+}
+
+/// What a related line hints at.
+fn hint(kind: RelatedKind) -> Option<(&'static str, &'static str)> {
+    Some(match kind {
+        RelatedKind::TimeWaitOverflow => {
+            ("around-time-wait", "this host closes connections first, very many of them")
+        }
+        RelatedKind::SynFlood => ("around-syn-flood", "handshakes come in faster than the server takes them"),
+        RelatedKind::OrphanedSockets => {
+            ("around-orphans", "sockets are left to themselves: peers vanish, or programs close early")
+        }
+        RelatedKind::NeighbourOverflow => (
+            "around-neighbours",
+            "many addresses of the own network are tried: a scan, peer-to-peer or monitoring, rather than visitors",
+        ),
+        RelatedKind::Capacity => {
+            ("around-module-load", "the tracker was loaded then: limits and entries began anew")
+        }
+        RelatedKind::BootBegins => ("around-boot", "the machine booted then"),
+        RelatedKind::Vmalloc => return None,
+    })
+}
+
+/// A rhythm in the starts: equal distances, or the same minute of the hour.
+fn recurrence(starts: &[WallTime]) -> Option<Sentence> {
+    if starts.len() < 2 {
+        return None;
+    }
+    let gaps: Vec<i64> =
+        starts.windows(2).filter_map(|pair| Some(pair.get(1)?.0.saturating_sub(pair.first()?.0))).collect();
+    let out = sentence!["it happened", Word::Number(starts.len() as u64), "times in these logs"];
+    if gaps.len() < 2 {
+        return Some(
+            out.with(", the second").with(Word::Duration(seconds(*gaps.first()?))).with("after the first"),
+        );
+    }
+    let (least, most) = (*gaps.iter().min()?, *gaps.iter().max()?);
+    if seconds(most.saturating_sub(least)) <= RHYTHM * seconds(least) {
+        return Some(
+            out.with(", every")
+                .with(Word::Duration(seconds(least)))
+                .with(": a timer, or a leak from a fixed beginning"),
+        );
+    }
+    let minute = |start: &WallTime| start.0.div_euclid(60 * SECOND_US).rem_euclid(60);
+    let first = minute(starts.first()?);
+    if starts.iter().all(|start| minute(start) == first) {
+        return Some(out.with(", always in the same minute of the hour: look at what runs by the clock"));
+    }
+    Some(out.with(", with no rhythm"))
+}

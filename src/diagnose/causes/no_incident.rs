@@ -1,0 +1,91 @@
+//! A table that was read without any log line about it, and is not nearly full of what cannot be evicted.
+
+use crate::model::diagnosis::Confidence;
+use crate::model::sentence::{Word, noun};
+use crate::sentence;
+
+use super::super::arith::share;
+use super::super::evidence::{Cited, context, supports};
+use super::super::facts::{Case, NEAR_FULL};
+use super::{Candidate, Tier};
+
+pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
+    let usage = case.usage.share()?;
+    if case.incident.is_some() || usage >= NEAR_FULL {
+        return None;
+    }
+    let (held, max) = (case.usage.held()?, case.usage.max?);
+    let mut evidence = vec![
+        supports(
+            "usage",
+            sentence![
+                Word::Number(held),
+                "of",
+                Word::Count(max, noun::ENTRY),
+                "(",
+                Word::Share(usage),
+                ") are taken"
+            ],
+        )
+        .value("entries", held as f64)
+        .value("max", max as f64)
+        .read_in_table(case),
+        context("no-line", "no log line about a full table was given that this table fits".into()),
+    ];
+    let mut how = sentence!["no packet was refused for lack of room, as far as these inputs say"];
+    if let Some(mix) = case.mix() {
+        let effective = mix.effective();
+        let firm = effective.closing.saturating_add(effective.live);
+        how = sentence![
+            Word::Number(effective.evictable),
+            "of them would make room for new ones on demand; what counts is",
+            Word::Count(firm, noun::ENTRY),
+            "(",
+            Word::Share(share(firm, max)),
+            "of the limit)"
+        ];
+        evidence.push(
+            context(
+                "effective-usage",
+                sentence![
+                    "evictable",
+                    Word::Number(effective.evictable),
+                    ", closing",
+                    Word::Number(effective.closing),
+                    ", live",
+                    Word::Number(effective.live)
+                ],
+            )
+            .value("evictable", effective.evictable as f64)
+            .value("closing", effective.closing as f64)
+            .value("live", effective.live as f64)
+            .read_in_table(case),
+        );
+    }
+    Some(Candidate {
+        tier: Tier::Decided,
+        explains: 1.0,
+        confidence: Confidence::High,
+        summary: vec![
+            sentence![
+                "the table is not full:",
+                Word::Number(held),
+                "of",
+                Word::Count(max, noun::ENTRY),
+                "(",
+                Word::Share(usage),
+                ")"
+            ],
+            how,
+            sentence![
+                "nothing needs to be done; watch the entries that cannot be evicted and the kernel's drop counter rather than the plain count"
+            ],
+        ],
+        why_not: "an incident was found".into(),
+        rate_per_second: case.mix().and_then(|mix| case.admitted_per_second(mix)),
+        evidence,
+        remedies: Vec::new(),
+        will_not_help: Vec::new(),
+        limit_contributes: false,
+    })
+}

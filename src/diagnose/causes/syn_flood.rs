@@ -1,0 +1,211 @@
+//! C06: handshakes that are never finished, to one address and port, nearly every one from another source. The table
+//! is full of entries that may be evicted, so few lines say "full" while evictions go into the millions.
+//! Look-alikes: a dead upstream (few sources, SYN_SENT), a scan (many destinations), a crowd (assured entries).
+
+use crate::model::census::{Distinct, Leader, Peer};
+use crate::model::diagnosis::{Confidence, Evidence, Remedy};
+use crate::model::flow::{L4, State};
+use crate::model::sentence::{Sentence, Word, noun};
+use crate::model::signal::RelatedKind;
+use crate::sentence;
+
+use super::super::arith::share;
+use super::super::evidence::{Cited, context, supports};
+use super::super::facts::Case;
+use super::super::mix::Mix;
+use super::super::{remedies, will_not_help};
+use super::Candidate;
+
+/// Below this share of the table the cause is not worth naming.
+const WORTH_NAMING: f64 = 0.2;
+/// Distinct sources for each half-open entry, at least: forged or very many.
+const SOURCES_PER_ENTRY: f64 = 0.5;
+/// A single source above this share of the table is no flood of strangers.
+const TOP_SOURCE_MAX: f64 = 0.1;
+
+struct Flood {
+    peer: Peer,
+    half_open: u64,
+    answered: u64,
+    sources: Distinct,
+    share_of_table: f64,
+    rate_per_second: Option<f64>,
+}
+
+pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
+    let flood = measure(case)?;
+    let named = flood_line(case, flood.peer);
+    let confidence = match (flood.share_of_table >= 0.5, named || evictions(case).is_some()) {
+        (true, true) => Confidence::High,
+        (true, false) | (false, true) => Confidence::Medium,
+        (false, false) => Confidence::Low,
+    };
+    Some(Candidate {
+        tier: Candidate::tier_of(flood.share_of_table),
+        explains: flood.share_of_table,
+        confidence,
+        summary: summary(case, &flood),
+        why_not: sentence![
+            "half-open connections explain only",
+            Word::Share(flood.share_of_table),
+            "of the table"
+        ],
+        rate_per_second: flood.rate_per_second,
+        evidence: evidence(case, &flood),
+        remedies: cures(case, flood.peer),
+        will_not_help: will_not_help::for_flood(case),
+        limit_contributes: false,
+    })
+}
+
+fn measure(case: &Case<'_>) -> Option<Flood> {
+    let (peer, how) = most_half_open(case)?;
+    let mix = Mix(&how.classes);
+    let half_open = mix.half_open();
+    let share_of_table = share(half_open, case.entries());
+    let strangers = match how.other_ends {
+        Distinct::Exactly(n) => share(n, how.entries) >= SOURCES_PER_ENTRY,
+        Distinct::More => many_sources(case, half_open),
+    };
+    if share_of_table < WORTH_NAMING || !strangers || case.top_source_share()? > TOP_SOURCE_MAX {
+        return None;
+    }
+    let half = mix.0.iter().filter(|(c, _)| matches!(c.state, Some(State::SynRecv | State::SynSent)));
+    let half: std::collections::BTreeMap<_, _> = half.map(|(class, n)| (*class, *n)).collect();
+    Some(Flood {
+        peer,
+        half_open,
+        answered: mix.tcp(State::SynRecv),
+        sources: how.other_ends,
+        share_of_table,
+        rate_per_second: case.admitted_per_second(Mix(&half)),
+    })
+}
+
+/// The peer with most half-open connections among the leaders.
+fn most_half_open<'a>(case: &Case<'a>) -> Option<(Peer, &'a Leader)> {
+    let rows = &case.census?.who.peers.rows;
+    rows.iter()
+        .filter(|row| row.key.l4 == L4::TCP)
+        .filter_map(|row| Some((row.key, case.how(&crate::model::census::LeaderKey::Peer(row.key))?)))
+        .max_by(|a, b| Mix(&a.1.classes).half_open().cmp(&Mix(&b.1.classes).half_open()).then(b.0.cmp(&a.0)))
+}
+
+/// Above what is counted for one peer: by the sources of the whole table, which are no fewer.
+fn many_sources(case: &Case<'_>, half_open: u64) -> bool {
+    let distinct = case.census.and_then(|c| c.who.sources.distinct);
+    distinct.is_none_or(|n| share(n, half_open) >= SOURCES_PER_ENTRY)
+}
+
+/// The kernel itself said that this port is flooded.
+fn flood_line(case: &Case<'_>, peer: Peer) -> bool {
+    case.incident.is_some_and(|incident| {
+        incident
+            .around
+            .iter()
+            .any(|a| a.kind == RelatedKind::SynFlood && (a.port.is_none() || a.port == peer.port))
+    })
+}
+
+/// Evictions and drops of the counters, where evictions are far more.
+fn evictions(case: &Case<'_>) -> Option<(u64, u64)> {
+    let stat = case.counters.stat?;
+    let (evicted, dropped) = (stat.early_drop?, stat.drop?);
+    (evicted > 0 && evicted >= dropped.saturating_mul(10)).then_some((evicted, dropped))
+}
+
+fn summary(case: &Case<'_>, flood: &Flood) -> Vec<Sentence> {
+    let peer = Word::Endpoint(flood.peer.address, flood.peer.port, flood.peer.l4);
+    let sources = match flood.sources {
+        Distinct::Exactly(n) => sentence![Word::Count(n, noun::SOURCE)],
+        Distinct::More => sentence!["more than 4,096 sources"],
+    };
+    let mut who = sentence![
+        Word::Count(flood.half_open, noun::ENTRY),
+        "of",
+        Word::Number(case.entries()),
+        "(",
+        Word::Share(flood.share_of_table),
+        ") are half-open connections to",
+        peer.clone(),
+        "from"
+    ];
+    who.0.extend(sources.0);
+    let how = match flood.rate_per_second {
+        Some(rate) => sentence![
+            "they last until their handshake times out, so they are about",
+            Word::Rate(rate),
+            "SYNs that were let in; their sources may be forged, so none is named"
+        ],
+        None => sentence![
+            "they last until their handshake times out; their sources may be forged, so none is named"
+        ],
+    };
+    let what = sentence![
+        "stop the SYNs before they are tracked (scrubbing upstream, raw table, SYNPROXY) for",
+        peer,
+        "; a larger limit is filled just the same"
+    ];
+    vec![who, how, what]
+}
+
+fn evidence(case: &Case<'_>, flood: &Flood) -> Vec<Evidence> {
+    let mut out = vec![
+        supports(
+            "half-open",
+            sentence![
+                Word::Number(flood.half_open),
+                "half-open connections go to one address and port;",
+                Word::Number(flood.answered),
+                "of them were answered (",
+                State::SynRecv,
+                ")"
+            ],
+        )
+        .value("half_open", flood.half_open as f64)
+        .value("share", flood.share_of_table)
+        .read_in_table(case),
+    ];
+    if let Some(top) = case.top_source_share() {
+        out.push(
+            supports(
+                "no-leading-source",
+                sentence!["the source with the most entries has", Word::Share(top), "of the table"],
+            )
+            .value("share", top)
+            .read_in_table(case),
+        );
+    }
+    if let Some((evicted, dropped)) = evictions(case) {
+        out.push(
+            supports(
+                "evictions",
+                sentence![
+                    Word::Count(evicted, noun::ENTRY),
+                    "were evicted to make room and",
+                    Word::Count(dropped, noun::PACKET),
+                    "dropped since boot: the table was full far longer than the log's lines say"
+                ],
+            )
+            .value("early_drop", evicted as f64)
+            .value("drop", dropped as f64)
+            .read_in_table(case),
+        );
+    }
+    if flood_line(case, flood.peer) {
+        out.push(
+            supports("syn-flood-line", "the kernel's own line speaks of SYN flooding on that port".into())
+                .read_in_log(case),
+        );
+    } else {
+        out.push(context("no-syn-flood-line", "no kernel line about SYN flooding stands near it; it is printed once a minute at most, and by the server itself only".into()));
+    }
+    out
+}
+
+fn cures(case: &Case<'_>, peer: Peer) -> Vec<Remedy> {
+    let mut out = vec![remedies::stop_before_tracking(case, peer)];
+    out.extend(remedies::synproxy(case, peer));
+    out.extend(remedies::shorter_handshake(case));
+    out
+}

@@ -1,0 +1,232 @@
+//! Doubts that are common to all causes: how full the table is, how late it was read, whether count and list and log
+//! agree. Each is said aloud as evidence, and each caps how sure a verdict may be.
+
+use crate::model::diagnosis::{Confidence, Evidence};
+use crate::model::sentence::{Word, noun};
+use crate::model::signal::Table;
+use crate::sentence;
+
+use super::arith::share;
+use super::causes::Candidate;
+use super::evidence::{Cited, context, contradicts, supports};
+use super::facts::{Case, FULL};
+
+/// Below this chance of a drop, a log that says full and the mix of the table do not go together.
+const HARDLY: f64 = 0.001;
+/// So few drops may be luck.
+const DROPS_MIN: u64 = 10;
+/// Lifetime of the longest of the short states: what a table read later than this no longer shows.
+const SHORT_LIVED_SECONDS: u64 = 120;
+
+/// A doubt (or its absence) and how sure a verdict may still be.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    /// Said aloud.
+    pub(crate) evidence: Evidence,
+    /// Caps the confidence.
+    pub(crate) at_most: Confidence,
+}
+
+fn harmless(evidence: Evidence) -> Doubt {
+    Doubt { evidence, at_most: Confidence::High }
+}
+
+/// All of them, in order.
+pub(crate) fn doubts(case: &Case<'_>, leader: &Candidate) -> Vec<Doubt> {
+    if case.incident.is_none_or(|incident| incident.table == Table::Expectation) && case.incident.is_some() {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    out.extend(fullness(case));
+    out.extend(lateness(case, leader));
+    out.extend(count_and_list(case));
+    out.extend(log_and_mix(case));
+    out.extend(older_timers(case));
+    out.extend(damage(case));
+    out
+}
+
+fn fullness(case: &Case<'_>) -> Option<Doubt> {
+    case.census?;
+    let Some(usage) = case.usage.share() else {
+        return Some(Doubt {
+            evidence: context(
+                "usage-unknown",
+                "the limit is not known: whether this table was full is not known either".into(),
+            ),
+            at_most: Confidence::Medium,
+        });
+    };
+    let (held, max) = (case.usage.held()?, case.usage.max?);
+    let said = sentence![
+        "the table holds",
+        Word::Number(held),
+        "of",
+        Word::Count(max, noun::ENTRY),
+        "(",
+        Word::Share(usage),
+        ")"
+    ];
+    let cite = |evidence: Evidence| {
+        evidence.value("entries", held as f64).value("max", max as f64).read_in_table(case)
+    };
+    if usage >= FULL {
+        return Some(harmless(cite(supports("usage-full", said))));
+    }
+    if case.incident.is_none() {
+        return Some(harmless(cite(context("usage", said))));
+    }
+    Some(Doubt {
+        evidence: cite(contradicts("usage-not-full", said.with(": it was not full when it was read"))),
+        at_most: Confidence::Low,
+    })
+}
+
+fn lateness(case: &Case<'_>, leader: &Candidate) -> Option<Doubt> {
+    let fit = case.lead?;
+    let distance = fit.distance_seconds.filter(|d| *d > 0.0)?;
+    let early = fit.offset_seconds.is_some_and(|offset| offset < 0.0);
+    let side: &'static str = if early { "before the first line" } else { "after the last line" };
+    let said = sentence!["the table was read", Word::Duration(distance), side];
+    if !case.later_than(SHORT_LIVED_SECONDS) {
+        return Some(harmless(context("read-near", said).value("seconds", distance)));
+    }
+    let still_full = case.usage.share().is_some_and(|usage| usage >= FULL);
+    let tail: &'static str = if still_full {
+        ": it is full again or still, but its short-lived entries are not those of the incident"
+    } else {
+        ": entries that live for two minutes or less are no longer those of the incident"
+    };
+    // Entries that live for days are still there hours later.
+    let lasting = leader.rate_per_second.is_none() || still_full;
+    Some(Doubt {
+        evidence: contradicts("read-late", said.with(tail)).value("seconds", distance),
+        at_most: if lasting { Confidence::Medium } else { Confidence::Low },
+    })
+}
+
+fn count_and_list(case: &Case<'_>) -> Option<Doubt> {
+    let (listed, count) = (case.usage.listed?, case.usage.count?);
+    let evidence = |said| {
+        context("count-and-list", said)
+            .value("listed", listed as f64)
+            .value("count", count as f64)
+            .read_in_table(case)
+    };
+    if count <= listed {
+        return None;
+    }
+    let said = sentence!["the kernel counts", Word::Number(count), "entries and lists", Word::Number(listed)];
+    if share(listed, count) >= 0.9 {
+        return Some(harmless(evidence(
+            said.with(": those not confirmed yet or expired and not collected are counted only"),
+        )));
+    }
+    let at_most = if share(listed, count) < 0.5 { Confidence::Low } else { Confidence::Medium };
+    let why = ": expired entries wait for up to a minute to be collected, and reading the list collects them; where a count taken after it is still far above, entries leak or another namespace was listed";
+    Some(Doubt { evidence: Evidence { speaks_for: Some(false), ..evidence(said.with(why)) }, at_most })
+}
+
+/// Whether a table of this mix would drop packets as the log says.
+fn log_and_mix(case: &Case<'_>) -> Option<Doubt> {
+    let incident = case.incident?;
+    let chance = case.drop_chance()?;
+    let effective = case.mix()?.effective();
+    let evictable = share(effective.evictable, case.entries());
+    let said = sentence![
+        Word::Share(evictable),
+        "of the table could be evicted to make room, so by the kernel's search about",
+        Word::Share(chance),
+        "of new flows would be refused"
+    ];
+    let cite = |evidence: Evidence| {
+        evidence.value("chance", chance).value("evictable_share", evictable).read_in_table(case)
+    };
+    if chance >= HARDLY || incident.drops.low < DROPS_MIN {
+        return Some(harmless(cite(context("drop-chance", said))));
+    }
+    let evictions = case.counters.stat.and_then(|stat| stat.early_drop);
+    if evictions.is_some_and(|n| n >= incident.drops.low.saturating_mul(100)) {
+        return Some(harmless(cite(context(
+            "drop-chance",
+            said.with(
+                "; the counters show evictions in such numbers that the log's drops are the rest of them",
+            ),
+        ))));
+    }
+    Some(Doubt {
+        evidence: cite(contradicts(
+            "log-against-mix",
+            said.with(", and yet the log says full: a flood far above what this table shows, another namespace, or a table of another moment"),
+        )),
+        at_most: Confidence::Medium,
+    })
+}
+
+/// Timers above the setting: the setting came later, and is not retroactive.
+fn older_timers(case: &Case<'_>) -> Vec<Doubt> {
+    if case.counters.stat.and_then(|stat| stat.insert).is_some_and(|n| n > 0) {
+        return Vec::new();
+    }
+    let timeouts = case.timeouts();
+    let outlived = timeouts.outlived();
+    outlived
+        .into_iter()
+        .map(|(name, (entries, longest))| {
+            harmless(
+                context(
+                    "older-timers",
+                    sentence![
+                        Word::Count(entries, noun::ENTRY),
+                        "have up to",
+                        Word::Duration(longest as f64),
+                        "left, above",
+                        Word::Code(format!(
+                            "{} = {}",
+                            case.kernel.key(name),
+                            timeouts.named(name).unwrap_or(0)
+                        )),
+                        ": it was lowered after their last packet, and running timers keep their end"
+                    ],
+                )
+                .value("entries", entries as f64)
+                .value("longest_seconds", longest as f64)
+                .read_in_table(case),
+            )
+        })
+        .collect()
+}
+
+fn damage(case: &Case<'_>) -> Vec<Doubt> {
+    let Some(census) = case.census else { return Vec::new() };
+    let mut out = Vec::new();
+    let damaged = census.who.damaged.values().fold(0u64, |sum, b| sum.saturating_add(b.count));
+    if damaged > 0 {
+        out.push(Doubt {
+            evidence: contradicts(
+                "damaged",
+                sentence![
+                    Word::Count(damaged, noun::LINE),
+                    "of the table could not be read and are left out"
+                ],
+            )
+            .value("lines", damaged as f64)
+            .read_in_table(case),
+            at_most: if share(damaged, census.who.entries) > 0.1 {
+                Confidence::Low
+            } else {
+                Confidence::High
+            },
+        });
+    }
+    if census.changed_between_looks {
+        out.push(Doubt {
+            evidence: contradicts(
+                "changed-while-read",
+                "the file changed while it was read: totals and details are of two moments".into(),
+            ),
+            at_most: Confidence::Medium,
+        });
+    }
+    out
+}

@@ -1,0 +1,285 @@
+//! The case a rule reads: incident, table and settings put together once, with the numbers derived from them. Rules
+//! and remedies ask this page only; it judges nothing.
+
+use std::net::IpAddr;
+
+use crate::model::census::{Census, Class, Leader, LeaderKey, Pair, Peer};
+use crate::model::counters::Counters;
+use crate::model::era::EarlyDrop;
+use crate::model::flow::{L4, Reply, State};
+use crate::model::incident::{Incident, Timeline};
+use crate::model::report::Settings;
+use crate::model::time::WallTime;
+
+use super::arith::share;
+use super::correlate::Fit;
+use super::idle::Ages;
+use super::kernel::Kernel;
+use super::locals::Locals;
+use super::mix::Mix;
+use super::timeouts::Timeouts;
+
+/// Source ports of one client towards one address and port with the default range 32768 to 60999.
+const DEFAULT_PORT_RANGE: (u64, u64) = (32_768, 60_999);
+/// From this share of the limit on a table is called full.
+pub(crate) const FULL: f64 = 0.95;
+/// Below this share of the limit, without an incident, nothing is wrong.
+pub(crate) const NEAR_FULL: f64 = 0.90;
+/// Extension and allocator cost of an entry beside the entry itself, bytes (NAT, helper, accounting).
+const EXTENSION_BYTES: u64 = 128;
+/// Seconds over which one group of the limiter stretches (`net.core.message_cost`).
+const WINDOW_SECONDS: f64 = 5.0;
+
+/// How full the table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Usage {
+    /// Entries listed.
+    pub(crate) listed: Option<u64>,
+    /// Entries as counted by the kernel.
+    pub(crate) count: Option<u64>,
+    /// Limit; none: not known, or 0 (unlimited).
+    pub(crate) max: Option<u64>,
+    /// Hash buckets.
+    pub(crate) buckets: Option<u64>,
+}
+
+impl Usage {
+    /// The larger of count and list. An entry that has expired and waits to be collected is counted and not listed.
+    pub(crate) fn held(&self) -> Option<u64> {
+        self.count.max(self.listed)
+    }
+
+    /// Held of the limit, 0 to 1 and somewhat above.
+    pub(crate) fn share(&self) -> Option<f64> {
+        Some(share(self.held()?, self.max?))
+    }
+}
+
+/// How full, from counters and a census.
+pub(crate) fn usage(counters: &Counters, census: Option<&Census>) -> Usage {
+    let setting = |name: &str| counters.setting(name).map(|(_, value)| value);
+    Usage {
+        listed: census.map(|c| c.who.entries),
+        count: counters.count.or_else(|| setting("count")).or_else(|| counters.stat.and_then(|s| s.entries)),
+        max: setting("max").filter(|max| *max > 0),
+        buckets: setting("buckets"),
+    }
+}
+
+/// Everything a rule may ask.
+#[derive(Debug)]
+pub(crate) struct Case<'a> {
+    /// The incident; none: a table that belongs to none.
+    pub(crate) incident: Option<&'a Incident>,
+    /// Starts of the incidents of the same host, table and namespace in these inputs, ascending.
+    pub(crate) starts: Vec<WallTime>,
+    /// The leading snapshot.
+    pub(crate) lead: Option<&'a Fit<'a>>,
+    /// Its table.
+    pub(crate) census: Option<&'a Census>,
+    /// Counters of the leading snapshot, and of others where it leaves one open.
+    pub(crate) counters: Counters,
+    /// The kernel.
+    pub(crate) kernel: Kernel,
+    /// Own addresses.
+    pub(crate) locals: &'a Locals,
+    /// How full.
+    pub(crate) usage: Usage,
+    /// What the user set.
+    pub(crate) settings: &'a Settings,
+}
+
+/// A source that leads, with its leader's description where there is one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Holder<'a> {
+    /// Address.
+    pub(crate) address: IpAddr,
+    /// Entries.
+    pub(crate) entries: u64,
+    /// Own address; none: not known.
+    pub(crate) is_local: Option<bool>,
+    /// Described.
+    pub(crate) how: &'a Leader,
+}
+
+impl<'a> Case<'a> {
+    /// Entries in the table, 0 without one.
+    pub(crate) fn entries(&self) -> u64 {
+        self.census.map_or(0, |c| c.who.entries)
+    }
+
+    /// Classes of the whole table.
+    pub(crate) fn mix(&self) -> Option<Mix<'a>> {
+        self.census.map(|c| Mix(&c.who.classes))
+    }
+
+    /// Lifetimes.
+    pub(crate) fn timeouts(&self) -> Timeouts<'_> {
+        Timeouts::new(&self.counters, self.kernel, self.census)
+    }
+
+    /// Idle ages of the whole table.
+    pub(crate) fn ages(&self) -> Option<Ages<'a>> {
+        self.census.map(|c| Ages { remaining: &c.who.remaining, classes: &c.who.classes })
+    }
+
+    /// The description of a key.
+    pub(crate) fn how(&self, key: &LeaderKey) -> Option<&'a Leader> {
+        self.census.and_then(|c| c.how.get(key))
+    }
+
+    /// The leading source.
+    pub(crate) fn top_source(&self) -> Option<Holder<'a>> {
+        let row = self.census?.who.sources.rows.first()?;
+        let how = self.how(&LeaderKey::Source(row.key))?;
+        Some(Holder { address: row.key, entries: how.entries, is_local: self.locals.is_local(row.key), how })
+    }
+
+    /// Share of the leading source; none without a table.
+    pub(crate) fn top_source_share(&self) -> Option<f64> {
+        Some(share(self.census?.who.sources.rows.first()?.count, self.entries()))
+    }
+
+    /// The leading peer: (peer, entries, its description).
+    pub(crate) fn top_peer(&self) -> Option<(Peer, u64, &'a Leader)> {
+        let row = self.census?.who.peers.rows.first()?;
+        let how = self.how(&LeaderKey::Peer(row.key))?;
+        Some((row.key, how.entries, how))
+    }
+
+    /// Pairs of a source, descending.
+    pub(crate) fn pairs_of(&self, source: IpAddr) -> Vec<(Pair, u64)> {
+        let rows = self.census.map_or(&[][..], |c| &c.who.pairs.rows);
+        rows.iter().filter(|row| row.key.source == source).map(|row| (row.key, row.count)).collect()
+    }
+
+    /// New entries a second that a set of entries stands for, as entries divided by the lifetime of their state.
+    /// States that last as long as their connection is used (ESTABLISHED, UDP streams) tell no rate and are left out.
+    pub(crate) fn admitted_per_second(&self, mix: Mix<'_>) -> Option<f64> {
+        let timeouts = self.timeouts();
+        let mut rate = 0.0;
+        for (class, entries) in mix.0 {
+            if lasting(class) {
+                continue;
+            }
+            let Some(timeout) = timeouts.of(class.l4, class.state, class.replied).filter(|t| t.seconds > 0)
+            else {
+                continue;
+            };
+            rate += *entries as f64 / timeout.seconds as f64;
+        }
+        (rate > 0.0).then_some(rate)
+    }
+
+    /// The most entries one client can have towards one address and port, by `ip_local_port_range`; true: assumed.
+    pub(crate) fn port_ceiling(&self) -> (u64, bool) {
+        let range = self.counters.sysctl.get("net.ipv4.ip_local_port_range").and_then(|value| {
+            let mut ends = value.split_whitespace().map(|end| end.parse::<u64>().ok());
+            Some((ends.next()??, ends.next()??))
+        });
+        let (low, high) = range.unwrap_or(DEFAULT_PORT_RANGE);
+        (high.saturating_sub(low).saturating_add(1), range.is_none())
+    }
+
+    /// Chance that a new flow finds no entry to evict and is dropped, for a table of this mix, size and kernel
+    /// (`early_drop`). Uniform hashing is assumed.
+    pub(crate) fn drop_chance(&self) -> Option<f64> {
+        let mix = self.mix()?;
+        let effective = mix.effective();
+        let evictable = share(effective.evictable, mix.total());
+        let per_bucket = share(self.usage.max?, self.usage.buckets?);
+        let looked_at = match self.kernel.early_drop()? {
+            EarlyDrop::OwnChain | EarlyDrop::OneBucket => 2.0 * per_bucket,
+            EarlyDrop::EightEntries => (2.0 * per_bucket).max(8.0),
+            EarlyDrop::EightBuckets => 16.0 * per_bucket,
+        };
+        Some((-evictable * looked_at).exp())
+    }
+
+    /// Bytes of one entry, and whether that is measured (slab cache) or the era's usual size with extensions.
+    pub(crate) fn entry_bytes(&self) -> (u64, bool) {
+        let module = self.kernel.names.module();
+        let slab = self
+            .counters
+            .slabs
+            .iter()
+            .filter(|slab| slab.name.starts_with(module) && !slab.name.contains("expect"))
+            .max_by_key(|slab| slab.active);
+        match slab {
+            Some(slab) => (slab.object_bytes, true),
+            None => (crate::model::era::entry_bytes(self.kernel.era).saturating_add(EXTENSION_BYTES), false),
+        }
+    }
+
+    /// The table is read so long after the incident that entries of this lifetime are gone.
+    pub(crate) fn later_than(&self, lifetime_seconds: u64) -> bool {
+        self.lead
+            .and_then(|fit| fit.distance_seconds)
+            .is_some_and(|distance| distance > lifetime_seconds as f64)
+    }
+
+    /// Packets lost a second, at least, over the incident; none without one, or for a single moment of it.
+    pub(crate) fn lost_per_second(&self) -> Option<f64> {
+        let incident = self.incident?;
+        let length = duration_seconds(incident)?;
+        (length >= WINDOW_SECONDS && incident.drops.low > 1).then(|| incident.drops.low as f64 / length)
+    }
+
+    /// The greatest loss rate that the log shows: refusals of one window and its ten printed lines, over five seconds.
+    pub(crate) fn peak_loss_per_second(&self) -> Option<f64> {
+        self.incident.and_then(|incident| peak_loss_per_second(&incident.timeline))
+    }
+
+    /// The limit is the kernel's own default for its buckets, within what hand-copied numbers differ by.
+    pub(crate) fn limit_is_default(&self) -> bool {
+        let (Some(max), Some(buckets), Some(factor)) =
+            (self.usage.max, self.usage.buckets, self.kernel.max_per_bucket())
+        else {
+            return false;
+        };
+        max.abs_diff(buckets.saturating_mul(factor)).saturating_mul(1_000) <= max
+    }
+
+    /// Input ids that the table and the settings came from.
+    pub(crate) fn from(&self) -> Vec<Box<str>> {
+        self.lead.map(|fit| fit.snapshot.inputs.clone()).unwrap_or_default()
+    }
+
+    /// Entries that a TIME_WAIT of so many a second keep in the table; rounded.
+    pub(crate) fn time_wait_seconds(&self) -> u64 {
+        self.timeouts()
+            .of(L4::TCP, Some(State::TimeWait), Reply::Assured)
+            .map_or(120, |timeout| timeout.seconds.max(1))
+    }
+
+    /// The next limit to try: a power of two with room for twice what is held.
+    pub(crate) fn larger_limit(&self) -> Option<u64> {
+        let held = self.usage.held()?.max(self.usage.max.unwrap_or(0));
+        held.checked_mul(2)?.checked_next_power_of_two().filter(|limit| *limit <= 1 << 24)
+    }
+}
+
+/// The entry lasts as long as its connection is used: its number tells no rate.
+fn lasting(class: &Class) -> bool {
+    match class.l4 {
+        L4::TCP | L4::SCTP => class.state == Some(State::Established),
+        _ => class.replied == Reply::Assured,
+    }
+}
+
+/// Seconds from first to last line.
+pub(crate) fn duration_seconds(incident: &Incident) -> Option<f64> {
+    let us = match (incident.times.start, incident.times.end, incident.times.since_boot_us) {
+        (Some(start), Some(end), _) => end.0.checked_sub(start.0)?,
+        (_, _, Some((start, end))) => end.checked_sub(start)?,
+        _ => return None,
+    };
+    Some(super::arith::seconds(us.max(0)))
+}
+
+fn peak_loss_per_second(timeline: &Timeline) -> Option<f64> {
+    let most = timeline.points.iter().filter_map(|point| point.suppressed).max().filter(|n| *n > 0)?;
+    let step = (timeline.step_seconds as f64).max(WINDOW_SECONDS);
+    // Ten lines were printed in front of the refusals of one window.
+    Some((most as f64 + 10.0 * step / WINDOW_SECONDS) / step)
+}

@@ -1,0 +1,83 @@
+//! Using connections again: the cure of every churn. What to set depends on what opens them.
+
+use crate::model::census::{LeaderKey, Pair};
+use crate::model::diagnosis::{Command, Effect, Remedy};
+use crate::model::flow::L4;
+use crate::model::sentence::{Sentence, Word};
+use crate::sentence;
+
+use super::super::facts::Case;
+use super::super::mix::Mix;
+use super::{here, in_file};
+
+/// Ports behind which a proxy or web server usually listens.
+const WEB_PORTS: [u16; 9] = [80, 443, 3128, 8000, 8008, 8080, 8081, 8443, 8888];
+
+/// Keep the connections of these pairs open.
+pub(crate) fn reuse_connections(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Option<Remedy> {
+    let (first, _) = pairs.first()?;
+    let over = pairs.iter().fold(0u64, |sum, (pair, _)| {
+        sum.saturating_add(case.how(&LeaderKey::Pair(*pair)).map_or(0, |how| Mix(&how.classes).ended()))
+    });
+    Some(Remedy {
+        id: "reuse-connections",
+        title: title(case, first),
+        commands: commands(case, first),
+        effect: Effect {
+            entries_freed_now: Some(0),
+            steady_state_entries: Some(case.entries().saturating_sub(over)),
+            note: "one entry for each connection kept open takes the place of one for each request; what is there now runs out by itself".into(),
+        },
+        side_effects: vec![
+            "the peer holds idle connections: its own limit of them and its idle timeout must allow it".into(),
+        ],
+        persists: true,
+    })
+}
+
+fn title(case: &Case<'_>, pair: &Pair) -> Sentence {
+    let peer = Word::Endpoint(pair.peer.address, pair.peer.port, pair.peer.l4);
+    match case.locals.is_local(pair.source) {
+        Some(true) => sentence![
+            "the cure: let the program on this host keep its connections to",
+            peer,
+            "open and use them again"
+        ],
+        _ => sentence![
+            "the cure: let",
+            pair.source,
+            "keep its connections to",
+            peer,
+            "open and use them again"
+        ],
+    }
+}
+
+fn commands(case: &Case<'_>, pair: &Pair) -> Vec<Command> {
+    let address = pair.peer.address.to_canonical();
+    let mut out = Vec::new();
+    let port = pair.peer.port.filter(|_| pair.peer.l4 == L4::TCP);
+    if let Some(port) = port {
+        let find = here(format!("ss -tnp dst {address} dport = :{port}"), None);
+        let place = if case.locals.is_local(pair.source) == Some(true) {
+            "this host: names the program that opens them".to_owned()
+        } else {
+            format!("{}: names the program that opens them", pair.source.to_canonical())
+        };
+        out.push(Command { place, ..find });
+    }
+    if port.is_some_and(|port| WEB_PORTS.contains(&port)) {
+        out.push(in_file("keepalive 32;", "nginx, in the upstream block, if nginx opens them"));
+        out.push(in_file("proxy_http_version 1.1;", "nginx, in the location, if nginx opens them"));
+        out.push(in_file("proxy_set_header Connection \"\";", "nginx, in the location, if nginx opens them"));
+        out.push(in_file(
+            "client_persistent_connections on",
+            &format!("squid.conf of {address}, if that is Squid"),
+        ));
+        out.push(in_file(
+            "server_persistent_connections on",
+            &format!("squid.conf of {address}, if that is Squid"),
+        ));
+    }
+    out
+}

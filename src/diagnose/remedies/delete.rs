@@ -1,0 +1,122 @@
+//! Deleting entries by tuple, state and port, with the number that goes. Never by flag, never the whole table.
+
+use crate::model::census::{LeaderKey, Pair, Peer};
+use crate::model::diagnosis::{Effect, Remedy};
+use crate::model::flow::{L4, State};
+use crate::model::sentence::{Sentence, Word, noun};
+use crate::sentence;
+
+use super::super::arith::share;
+use super::super::facts::Case;
+use super::super::idle::{Ages, older_than};
+use super::super::mix::Mix;
+use super::{family, here};
+
+/// Command lines that one remedy prints, at most.
+const LINES_MAX: usize = 8;
+/// From this share of entries idle on, a peer is taken for gone.
+const MOSTLY: f64 = 0.9;
+
+/// Deletes the TIME_WAIT entries of these pairs now.
+pub(crate) fn delete_time_wait(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Option<Remedy> {
+    let mut freed: u64 = 0;
+    let mut commands = Vec::new();
+    for (pair, _) in pairs.iter().filter(|(pair, _)| pair.peer.l4 == L4::TCP).take(LINES_MAX) {
+        let entries =
+            case.how(&LeaderKey::Pair(*pair)).map_or(0, |how| Mix(&how.classes).tcp(State::TimeWait));
+        let Some(port) = pair.peer.port.filter(|_| entries > 0) else { continue };
+        freed = freed.saturating_add(entries);
+        let (source, peer) = (pair.source.to_canonical(), pair.peer.address.to_canonical());
+        commands.push(here(
+            format!(
+                "conntrack {}-D -p tcp --state TIME_WAIT -s {source} -d {peer} --dport {port}",
+                family(source)
+            ),
+            None,
+        ));
+    }
+    (freed > 0).then(|| Remedy {
+        id: "delete-time-wait",
+        title: "relief for now: delete the entries of connections that are over".into(),
+        commands,
+        effect: Effect {
+            entries_freed_now: Some(freed),
+            steady_state_entries: Some(case.entries()),
+            note: sentence![
+                Word::Count(freed, noun::ENTRY),
+                "go at once and come back within",
+                Word::Duration(case.time_wait_seconds() as f64),
+                "at the same rate"
+            ],
+        },
+        side_effects: vec![
+            "needs conntrack-tools; it walks the whole table".into(),
+            "a last packet of such a connection that comes late makes an entry again".into(),
+        ],
+        persists: false,
+    })
+}
+
+/// Deletes the established entries towards peers that have been silent for longer than `idle_seconds`.
+pub(crate) fn delete_established_to(case: &Case<'_>, idle_seconds: u64) -> Option<Remedy> {
+    let census = case.census?;
+    let mut freed: u64 = 0;
+    let mut commands = Vec::new();
+    let mut others: u64 = 0;
+    for row in &census.who.peers.rows {
+        let Some(silent) = silent(case, row.key, idle_seconds) else { continue };
+        if commands.len() >= LINES_MAX {
+            others = others.saturating_add(1);
+            continue;
+        }
+        let Some(port) = row.key.port else { continue };
+        freed = freed.saturating_add(silent);
+        let address = row.key.address.to_canonical();
+        commands.push(here(
+            format!("conntrack {}-D -p tcp --state ESTABLISHED -d {address} --dport {port}", family(address)),
+            None,
+        ));
+    }
+    (freed > 0).then(|| Remedy {
+        id: "delete-established",
+        title: "delete the entries of peers that are gone, after making sure that they are".into(),
+        commands,
+        effect: Effect {
+            entries_freed_now: Some(freed),
+            steady_state_entries: None,
+            note: note(freed, others),
+        },
+        side_effects: vec![
+            "a connection that is alive after all is taken up again with its next packet, unless address translation or a firewall rule needs the old entry: then it breaks".into(),
+            "needs conntrack-tools; each line walks the whole table".into(),
+        ],
+        persists: false,
+    })
+}
+
+fn note(freed: u64, others: u64) -> Sentence {
+    let out = sentence![Word::Count(freed, noun::ENTRY), "go at once"];
+    if others == 0 {
+        return out;
+    }
+    out.with("; at least")
+        .with(Word::Count(others, noun::PEER))
+        .with("more are as silent and can be deleted in the same way")
+}
+
+/// Established entries of a peer, where nearly all of them are silent and none is reached through a changed
+/// destination (deleting by the address of a service would take every client of it).
+fn silent(case: &Case<'_>, peer: Peer, idle_seconds: u64) -> Option<u64> {
+    if peer.l4 != L4::TCP {
+        return None;
+    }
+    let how = case.how(&LeaderKey::Peer(peer))?;
+    if how.nat.destination > 0 || how.nat.both > 0 {
+        return None;
+    }
+    let ages = Ages { remaining: &how.remaining, classes: &how.classes };
+    let timeouts = case.timeouts();
+    let established = Mix(&how.classes).tcp(State::Established);
+    let silent = older_than(idle_seconds, &ages.of(L4::TCP, Some(State::Established), &timeouts));
+    (silent > 0 && share(silent, established) >= MOSTLY).then_some(established)
+}

@@ -1,0 +1,145 @@
+//! Raising the limit: what it costs, how long it lasts, and how it survives a reboot and a reload of the module.
+
+use crate::model::census::Census;
+use crate::model::diagnosis::{Command, Effect, Remedy};
+use crate::model::era::{Era, Names, Release};
+use crate::model::sentence::{Sentence, Word, noun};
+use crate::sentence;
+
+use super::super::facts::Case;
+use super::super::headroom::headroom;
+use super::super::kernel::Kernel;
+use super::{here, in_file};
+
+const IPTABLES_CONFIG: &str = "/etc/sysconfig/iptables-config";
+/// A chain of this many entries a bucket on average costs time (each entry is in the table twice).
+const ENTRIES_PER_BUCKET_MAX: u64 = 4;
+
+/// Where settings are kept.
+pub(crate) fn settings_file(kernel: &Kernel) -> &'static str {
+    if systemd(kernel) { "/etc/sysctl.d/90-conntrack.conf" } else { "/etc/sysctl.conf" }
+}
+
+/// Systems of that age have systemd: `modules-load.d`, `sysctl.d`.
+fn systemd(kernel: &Kernel) -> bool {
+    match (kernel.release, kernel.era) {
+        (Some(release), _) => release >= Release(3, 0, 0),
+        (None, Some(era)) => era > Era::B,
+        (None, None) => kernel.names == Names::Nf,
+    }
+}
+
+/// A limit that has room for twice what is held, kept across reboots and module reloads.
+pub(crate) fn raise_limit(case: &Case<'_>) -> Option<Remedy> {
+    let limit = case.larger_limit()?;
+    let old = case.usage.max;
+    let mut commands = super::set(&case.kernel, "max", limit, old);
+    commands.extend(persistence(case, limit));
+    let outlook = headroom(case, limit);
+    Some(Remedy {
+        id: "raise-limit",
+        title: sentence![
+            "raise the limit to",
+            Word::Count(limit, noun::ENTRY),
+            "and make it survive a reload of the module, not only a reboot"
+        ],
+        commands,
+        effect: Effect {
+            entries_freed_now: Some(0),
+            steady_state_entries: outlook.steady_state,
+            note: note(case, limit, outlook.full_again_seconds),
+        },
+        side_effects: side_effects(case, limit),
+        persists: true,
+    })
+}
+
+/// Room and time that a limit buys, in words.
+fn note(case: &Case<'_>, limit: u64, full_again_seconds: Option<f64>) -> Sentence {
+    let held = case.usage.held().unwrap_or(0);
+    let mut out = sentence![
+        "nothing is freed; there is room for",
+        Word::Count(limit.saturating_sub(held), noun::ENTRY),
+        "more"
+    ];
+    if let Some(seconds) = full_again_seconds {
+        out = out
+            .with(", which at the rate of the packets lost is full again after")
+            .with(Word::Duration(seconds));
+    }
+    out
+}
+
+fn side_effects(case: &Case<'_>, limit: u64) -> Vec<Sentence> {
+    let (bytes, measured) = case.entry_bytes();
+    let more = limit.saturating_sub(case.usage.max.unwrap_or(0));
+    let whence: &'static str = if measured {
+        "more at full, as the slab cache has it; this memory is never swapped"
+    } else {
+        "more at full, an estimate from the kernel's era with extensions; this memory is never swapped"
+    };
+    let mut out = vec![sentence!["takes up to", Word::Bytes(more.saturating_mul(bytes)), whence]];
+    if case.usage.buckets.is_some_and(|buckets| limit / buckets.max(1) > ENTRIES_PER_BUCKET_MAX) {
+        out.push("chains grow with it: give it more buckets once the incident is over".into());
+    }
+    if systemd(&case.kernel) {
+        out.push("on a Kubernetes node kube-proxy sets the limit itself: there its conntrack min and maxPerCore count".into());
+    }
+    out
+}
+
+/// How it stays: the module loads with it, and is not unloaded by a restart of the firewall.
+fn persistence(case: &Case<'_>, limit: u64) -> Vec<Command> {
+    let kernel = &case.kernel;
+    let module = kernel.names.module();
+    if systemd(kernel) {
+        let mut commands = vec![
+            in_file(module, "/etc/modules-load.d/nf_conntrack.conf"),
+            here("systemctl restart systemd-modules-load systemd-sysctl".to_owned(), None),
+        ];
+        if kernel.enterprise == Some(7) {
+            commands.push(in_file("IPTABLES_MODULES_UNLOAD=\"no\"", IPTABLES_CONFIG));
+        }
+        return commands;
+    }
+    // `max = 8 × hashsize` at every load, in every version: this is what a reload cannot undo.
+    let hashsize = limit / 8;
+    let place =
+        if kernel.names == Names::Ip { "/etc/modprobe.conf" } else { "/etc/modprobe.d/nf_conntrack.conf" };
+    vec![
+        in_file("IPTABLES_MODULES_UNLOAD=\"no\"", IPTABLES_CONFIG),
+        in_file(&format!("options {module} hashsize={hashsize}"), place),
+    ]
+}
+
+/// More buckets for the limit, as a deed for later: the resize holds every lock of a live table.
+pub(crate) fn more_buckets(case: &Case<'_>) -> Option<Remedy> {
+    let limit = case.larger_limit()?;
+    let buckets = case.usage.buckets?;
+    let wanted = (limit / ENTRIES_PER_BUCKET_MAX).checked_next_power_of_two()?;
+    // Old kernels take them at load only, which the limit's own remedy sees to.
+    if buckets >= wanted || !systemd(&case.kernel) {
+        return None;
+    }
+    Some(Remedy {
+        id: "more-buckets",
+        title: sentence![
+            "after the incident, not in it: keep",
+            Word::Count(wanted, noun::BUCKET),
+            "for that limit (now",
+            Word::Count(buckets, noun::BUCKET),
+            ")"
+        ],
+        commands: vec![in_file(&format!("options nf_conntrack hashsize={wanted}"), "/etc/modprobe.d/nf_conntrack.conf")],
+        effect: Effect {
+            entries_freed_now: Some(0),
+            steady_state_entries: case.census.map(|c: &Census| c.who.entries),
+            note: "shortens the search of each packet; it takes effect at the next load of the module and frees no entry".into(),
+        },
+        side_effects: vec![
+            "a module loaded with hashsize begins with a limit of eight times that until the settings are read".into(),
+            "has no effect where the tracker is built into the kernel: there it is nf_conntrack.hashsize on the command line".into(),
+        ],
+        persists: true,
+    })
+}

@@ -1,0 +1,54 @@
+//! A shorter TIME_WAIT timeout: beside the cure, never instead of it, and not too short for a NAT.
+
+use crate::model::diagnosis::{Effect, Remedy};
+use crate::model::flow::State;
+use crate::model::sentence::Word;
+use crate::sentence;
+
+use super::super::arith::scaled;
+use super::super::facts::Case;
+use super::set;
+
+/// A NAT frees the port with the entry, while a Linux peer still holds the connection in TIME_WAIT for 60 s.
+const NAT_FLOOR_SECONDS: u64 = 60;
+/// For a host that translates nothing.
+const HOST_SECONDS: u64 = 30;
+
+/// The timeout lowered as far as is safe here.
+pub(crate) fn shorter_time_wait(case: &Case<'_>) -> Option<Remedy> {
+    let census = case.census?;
+    let nat = census.who.nat;
+    let translated = nat.source > 0 || nat.destination > 0 || nat.both > 0;
+    let seconds = if translated { NAT_FLOOR_SECONDS } else { HOST_SECONDS };
+    let now = case.time_wait_seconds();
+    if now <= seconds {
+        return None;
+    }
+    let waiting = case.mix()?.tcp(State::TimeWait);
+    let left = scaled(waiting, seconds, now)?;
+    let guard = if translated {
+        "not below 60 s here: entries of this table are translated, and a port freed earlier meets a peer that is still in TIME_WAIT"
+    } else {
+        "only as long as this host translates no addresses (no such entry is in this table); with NAT not below 60 s"
+    };
+    Some(Remedy {
+        id: "shorter-time-wait",
+        title: sentence![
+            "beside the cure, not instead of it: keep connections that are over for",
+            Word::Duration(seconds as f64),
+            "instead of",
+            Word::Duration(now as f64)
+        ],
+        commands: set(&case.kernel, "tcp_timeout_time_wait", seconds, Some(now)),
+        effect: Effect {
+            entries_freed_now: Some(0),
+            steady_state_entries: Some(case.entries().saturating_sub(waiting).saturating_add(left)),
+            note: sentence!["timers that run keep their old end: it shows after", Word::Duration(now as f64)],
+        },
+        side_effects: vec![
+            guard.into(),
+            "late packets of an old connection find no entry and may be dropped as invalid".into(),
+        ],
+        persists: true,
+    })
+}

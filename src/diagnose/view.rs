@@ -1,0 +1,149 @@
+//! The census as the report shows it: rankings with rows, states and notes. Arithmetic and words, no judgement.
+
+use crate::model::address_kind::AddressKind;
+use crate::model::census::{Leader, LeaderKey, Nat};
+use crate::model::diagnosis::{CensusView, TopPair, TopPeer, TopSource};
+use crate::model::flow::Reply;
+use crate::model::sentence::{Sentence, Word, noun};
+use crate::model::services::service;
+use crate::sentence;
+
+use super::arith::share;
+use super::facts::Case;
+use super::idle::Ages;
+use super::mix::Mix;
+
+/// Rows of each ranking where the user set none.
+const ROWS: usize = 10;
+/// From this share of a leader's entries picked up mid-stream on, it is said.
+const MOSTLY_REVERSED: f64 = 0.5;
+
+fn rows(case: &Case<'_>) -> usize {
+    if case.settings.top == 0 { ROWS } else { case.settings.top }
+}
+
+fn nat_total(nat: Nat) -> u64 {
+    nat.source.saturating_add(nat.destination).saturating_add(nat.both)
+}
+
+/// The table in numbers; none without one.
+pub(crate) fn census(case: &Case<'_>) -> Option<CensusView> {
+    let census = case.census?;
+    let who = &census.who;
+    let mix = Mix(&who.classes);
+    let ages = Ages { remaining: &who.remaining, classes: &who.classes };
+    let error = who.sources.error.max(who.peers.error).max(who.pairs.error);
+    Some(CensusView {
+        entries: who.entries,
+        by_protocol: mix.protocols(),
+        by_state: mix.states(),
+        assured: mix.replied(Reply::Assured),
+        unreplied: mix.replied(Reply::Unreplied),
+        offloaded: mix.replied(Reply::Offloaded),
+        nat: nat_total(who.nat),
+        zones: if who.zones.len() > 1 {
+            who.zones.iter().map(|(zone, n)| (*zone, *n)).collect()
+        } else {
+            Vec::new()
+        },
+        reversed: who.reversed,
+        local_share: case.locals.local_share(census),
+        distinct_sources: who.sources.distinct,
+        idle_age: ages.histogram(&case.timeouts()),
+        effective: mix.effective(),
+        exact: error == 0 && !census.changed_between_looks,
+        error,
+        damaged: who.damaged.values().fold(0, |sum, b| sum.saturating_add(b.count)),
+    })
+}
+
+/// Entries exactly where the leader is described, else as tallied with its error.
+fn exactly(how: Option<&Leader>, tallied: u64, error: u64) -> (u64, u64) {
+    how.map_or((tallied, error), |how| (how.entries, 0))
+}
+
+/// Sources, descending.
+pub(crate) fn top_sources(case: &Case<'_>) -> Vec<TopSource> {
+    let Some(census) = case.census else { return Vec::new() };
+    let sources = &census.who.sources;
+    let row = |row: &crate::model::census::Row<std::net::IpAddr>| {
+        let how = case.how(&LeaderKey::Source(row.key));
+        let (entries, entries_error) = exactly(how, row.count, sources.error);
+        let is_local = case.locals.is_local(row.key);
+        TopSource {
+            address: row.key,
+            entries,
+            entries_error,
+            share: share(entries, census.who.entries),
+            is_local,
+            states: how.map(|how| Mix(&how.classes).states()).unwrap_or_default(),
+            note: source_note(row.key, is_local, how),
+        }
+    };
+    let mut out: Vec<TopSource> = sources.rows.iter().map(row).collect();
+    out.sort_by(|a, b| b.entries.cmp(&a.entries).then(a.address.cmp(&b.address)));
+    out.truncate(rows(case));
+    out
+}
+
+fn source_note(address: std::net::IpAddr, is_local: Option<bool>, how: Option<&Leader>) -> Option<Sentence> {
+    let kind = AddressKind::of(address);
+    let mut out = match (is_local, kind) {
+        (Some(true), _) => Sentence::from("this host"),
+        (_, AddressKind::Public) => Sentence::default(),
+        (_, kind) => sentence![kind.words(), "address"],
+    };
+    if let Some(how) = how.filter(|how| share(how.reversed, how.entries) >= MOSTLY_REVERSED) {
+        let joint: &'static str = if out.0.is_empty() { "" } else { ";" };
+        if !joint.is_empty() {
+            out = out.with(joint);
+        }
+        out = out
+            .with(Word::Count(how.reversed, noun::ENTRY))
+            .with("were picked up mid-stream and stand the wrong way round: it is the server of them, not the client");
+    }
+    (!out.0.is_empty()).then_some(out)
+}
+
+/// Peers, descending.
+pub(crate) fn top_peers(case: &Case<'_>) -> Vec<TopPeer> {
+    let Some(census) = case.census else { return Vec::new() };
+    let peers = &census.who.peers;
+    let mut out: Vec<TopPeer> = peers
+        .rows
+        .iter()
+        .map(|row| {
+            let how = case.how(&LeaderKey::Peer(row.key));
+            let (entries, entries_error) = exactly(how, row.count, peers.error);
+            TopPeer {
+                peer: row.key,
+                entries,
+                entries_error,
+                share: share(entries, census.who.entries),
+                service: row.key.port.and_then(|port| service(port, row.key.l4)),
+                states: how.map(|how| Mix(&how.classes).states()).unwrap_or_default(),
+            }
+        })
+        .collect();
+    out.sort_by(|a, b| b.entries.cmp(&a.entries).then(a.peer.cmp(&b.peer)));
+    out.truncate(rows(case));
+    out
+}
+
+/// Pairs, descending.
+pub(crate) fn top_pairs(case: &Case<'_>) -> Vec<TopPair> {
+    let Some(census) = case.census else { return Vec::new() };
+    let mut out: Vec<TopPair> = census
+        .who
+        .pairs
+        .rows
+        .iter()
+        .map(|row| {
+            let entries = case.how(&LeaderKey::Pair(row.key)).map_or(row.count, |how| how.entries);
+            TopPair { pair: row.key, entries, share: share(entries, census.who.entries) }
+        })
+        .collect();
+    out.sort_by(|a, b| b.entries.cmp(&a.entries).then(a.pair.cmp(&b.pair)));
+    out.truncate(rows(case));
+    out
+}

@@ -1,0 +1,152 @@
+//! No command line of any body is one that cuts more than it cures. Checked here with other means than the guard's own.
+
+use conntriage::model::diagnosis::Body;
+use conntriage::model::flow::State;
+use conntriage::model::signal::Wording;
+
+use crate::cases::{flood, gateway, leak, limits};
+use crate::table::{Group, masqueraded, tcp};
+use crate::world::{incident, lines, of_incident, of_table, released, snapshot};
+
+fn every_body() -> Vec<Body> {
+    let mut out = Vec::new();
+    for wording in [
+        Wording::IpPeriod,
+        Wording::NfPeriod,
+        Wording::NfPlain,
+        Wording::NfDoubled,
+        Wording::NfDoubledNetns,
+        Wording::Expectation,
+    ] {
+        for table in [crate::web8::table(), flood(), gateway(), leak(), six(), translated()] {
+            out.push(of_incident(incident(wording, 402), vec![table]));
+        }
+        out.push(of_incident(incident(wording, 402), Vec::new()));
+    }
+    for release in
+        ["2.6.18-274.el5", "2.6.32-754.el6", "3.10.0-1160.el7", "4.14.5", "4.18.0-553.el8", "6.18.44"]
+    {
+        for mut table in [crate::web8::table(), flood(), gateway(), leak(), six(), translated()] {
+            table.counters = released(table.counters, release);
+            table.host = None;
+            out.push(of_incident(incident(Wording::NfPlain, 402), vec![table.clone()]));
+            out.push(of_table(table));
+        }
+    }
+    out
+}
+
+fn six() -> conntriage::model::report::Snapshot {
+    let groups: [Group; 1] = [tcp("2001:db8::10", ("2001:db8::40", 8080), State::TimeWait, 9_000, (0, 119))];
+    let mut table = snapshot(&groups, limits(9_000, 9_000, 2_250));
+    table.counters.addresses[0].address = "2001:db8::10".parse().unwrap();
+    table
+}
+
+fn translated() -> conntriage::model::report::Snapshot {
+    let groups = [masqueraded(tcp("203.0.113.10", ("192.0.2.40", 8080), State::TimeWait, 9_000, (0, 119)))];
+    snapshot(&groups, limits(9_000, 9_000, 2_250))
+}
+
+#[test]
+fn no_line_is_forbidden() {
+    let bodies = every_body();
+    let all: Vec<String> = bodies.iter().flat_map(lines).collect();
+    assert!(all.len() > 300, "{}", all.len());
+    for line in &all {
+        let packed: String = line.chars().filter(|c| !c.is_whitespace()).collect();
+        let conntrack = line.starts_with("conntrack ");
+        assert!(!(conntrack && line.contains("-F")), "{line}");
+        assert!(!(conntrack && line.contains("UNREPLIED")), "{line}");
+        assert!(!packed.contains("tcp_tw_recycle=1"), "{line}");
+        assert!(!line.contains("hping") && !line.contains("use-vc"), "{line}");
+        assert!(!packed.contains("bridge-nf-call-iptables=0"), "{line}");
+        assert!(!packed.ends_with("conntrack_max=0"), "{line}");
+        assert!(!line.contains("nf_conntrack_buckets="), "no resize of a live table: {line}");
+        if conntrack && line.contains("-D ") {
+            assert!(line.contains(" -d ") && line.contains("--dport"), "{line}");
+        }
+        if line.contains("NOTRACK") || line.contains("--notrack") {
+            assert!(line.contains(" -d ") && (line.contains(" -s ") || line.contains("--syn")), "{line}");
+        }
+    }
+}
+
+#[test]
+fn pickup_is_never_forbidden_beside_a_deletion() {
+    for body in every_body() {
+        let all = lines(&body);
+        let loose = all.iter().any(|line| line.contains("tcp_loose=0"));
+        let deletes = all.iter().any(|line| line.starts_with("conntrack ") && line.contains("-D "));
+        assert!(!(loose && deletes), "{all:?}");
+    }
+}
+
+#[test]
+fn keys_are_called_as_that_kernel_calls_them() {
+    let mut table = leak();
+    for (release, key) in [
+        ("3.10.0-1160.el7", "net.netfilter.nf_conntrack_max"),
+        ("2.6.18-274.el5", "net.ipv4.ip_conntrack_max"),
+    ] {
+        table.counters = released(table.counters, release);
+        if release.starts_with("2.6.18") {
+            table.counters.sysctl.clear();
+            for (name, value) in [("max", "65536"), ("count", "65536"), ("buckets", "8192")] {
+                table
+                    .counters
+                    .sysctl
+                    .insert(format!("net.ipv4.netfilter.ip_conntrack_{name}").into(), value.into());
+            }
+        }
+        let body = of_incident(incident(Wording::NfPlain, 402), vec![table.clone()]);
+        let line = lines(&body)
+            .into_iter()
+            .find(|line| line.starts_with("sysctl -w") && line.contains("_max="))
+            .unwrap();
+        assert!(line.contains(key), "{line}");
+    }
+}
+
+#[test]
+fn translated_connections_are_never_taken_out_of_tracking() {
+    let body = of_incident(incident(Wording::NfPlain, 402), vec![translated()]);
+    assert_eq!(body.verdict.cause.0, "self-inflicted-churn");
+    assert!(body.remedies.iter().all(|remedy| remedy.id != "notrack"));
+    assert!(body.will_not_help.iter().any(|useless| useless.id == "notrack"));
+    let shorter = body.remedies.iter().find(|remedy| remedy.id == "shorter-time-wait").unwrap();
+    assert!(
+        shorter.commands[0].line.ends_with("time_wait=60"),
+        "not below what the peer's own TIME_WAIT lasts"
+    );
+}
+
+#[test]
+fn ipv6_entries_are_deleted_and_exempted_as_such() {
+    let body = of_incident(incident(Wording::NfDoubled, 402), vec![six()]);
+    let all = lines(&body);
+    assert!(all.iter().any(|line| line.starts_with("conntrack -f ipv6 -D")), "{all:?}");
+    assert!(
+        all.iter().any(|line| line.starts_with("ip6tables") && line.contains("packet-too-big")),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn every_deletion_says_how_many_entries_go() {
+    for body in every_body() {
+        for remedy in &body.remedies {
+            if remedy.commands.iter().any(|c| c.line.starts_with("conntrack ") && c.line.contains("-D ")) {
+                assert!(remedy.effect.entries_freed_now.is_some_and(|n| n > 0), "{}", remedy.id);
+            }
+            if remedy.commands.iter().any(|c| c.line.contains("timeout") && c.line.starts_with("sysctl -w")) {
+                assert_eq!(
+                    remedy.effect.entries_freed_now,
+                    Some(0),
+                    "{}: running timers keep their end",
+                    remedy.id
+                );
+            }
+        }
+    }
+}

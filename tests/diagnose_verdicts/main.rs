@@ -1,0 +1,9 @@
+//! The diagnosis held against synthetic tables whose cause is known, look-alikes included.
+
+mod cases;
+mod commands;
+mod correlation;
+mod metamorphic;
+mod table;
+mod web8;
+mod world;
