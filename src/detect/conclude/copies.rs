@@ -248,3 +248,55 @@ fn part_outside(run: &Placed, topics: &Topics, covered: &[(i64, i64)]) -> Option
     let (lo, hi) = span?;
     (high > 0).then_some(Part::Outside { low, high, lo, hi })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{placed, run, track};
+    use super::*;
+
+    fn counted(runs: &[Placed], tracks: &[Track]) -> Vec<(usize, Part)> {
+        let counting = choose(runs, tracks, &Topics::default());
+        counting.counted.into_values().flatten().map(|counted| (counted.run, counted.part)).collect()
+    }
+
+    #[test]
+    fn the_fullest_of_equally_trusted_logs_leads() {
+        let tracks = [track("a", 0, 1_000), track("b", 0, 1_000)];
+        let runs = [
+            placed(0, Trust::Unverified, run(100, 110, 12)),
+            placed(1, Trust::Unverified, run(103, 112, 20)),
+        ];
+        assert_eq!(counted(&runs, &tracks), [(1, Part::Whole)]);
+    }
+
+    #[test]
+    fn a_trusted_log_leads_a_fuller_one() {
+        let tracks = [track("a", 0, 1_000), track("b", 0, 1_000)];
+        let runs = [
+            placed(0, Trust::AsRecorded, run(100, 110, 12)),
+            placed(1, Trust::Unverified, run(100, 110, 20)),
+        ];
+        assert_eq!(counted(&runs, &tracks), [(0, Part::Whole)]);
+    }
+
+    #[test]
+    fn runs_apart_are_no_copies_although_a_log_covers_both() {
+        let tracks = [track("a", 0, 1_000), track("b", 0, 1_000)];
+        let runs = [
+            placed(0, Trust::Unverified, run(100, 110, 12)),
+            placed(1, Trust::Unverified, run(116, 120, 20)),
+        ];
+        assert_eq!(counted(&runs, &tracks), [(0, Part::Whole), (1, Part::Whole)]);
+    }
+
+    #[test]
+    fn behind_the_end_of_the_leader_a_copy_counts() {
+        let tracks = [track("a", 0, 110), track("b", 0, 1_000)];
+        let runs = [
+            placed(0, Trust::AsRecorded, run(100, 110, 12)),
+            placed(1, Trust::Unverified, run(100, 130, 40)),
+        ];
+        let outside = Part::Outside { low: 24, high: 24, lo: 116_000_000, hi: 130_000_000 };
+        assert_eq!(counted(&runs, &tracks), [(0, Part::Whole), (1, outside)]);
+    }
+}

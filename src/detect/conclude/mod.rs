@@ -28,6 +28,8 @@ mod notes;
 mod place;
 mod shares;
 mod successors;
+#[cfg(test)]
+mod testing;
 mod timeline;
 mod told;
 mod topics;

@@ -162,9 +162,12 @@ impl Reach {
         [Some(gap), later].into_iter().flatten().min_by_key(|gap| gap.unsigned_abs()).unwrap_or(gap)
     }
 
-    fn silence_allowed(self) -> i64 {
+    /// How long a silence may be between this one and the next: on wall time a day; on a clock that starts again only
+    /// if their names say that they belong together.
+    fn silence_allowed(self, kin: bool) -> i64 {
         match self.scale {
             ReachScale::Wall => SILENCE_US,
+            ReachScale::Yearless | ReachScale::SinceBoot if kin => SILENCE_US,
             ReachScale::Yearless | ReachScale::SinceBoot => OVERLAP_US,
         }
     }
@@ -180,6 +183,9 @@ fn family(path: &str) -> &str {
 struct Link {
     strangers: bool,
     gap: u64,
+    /// How many streams stand between them in the order of time: files of one second follow one by one.
+    between: usize,
+    place: usize,
     early: usize,
     late: usize,
 }
@@ -224,13 +230,13 @@ fn chains(
     let order = in_order(streams, reaches);
     let mut links = Vec::new();
     for (place, &early) in order.iter().enumerate() {
-        for &late in order.get(place + 1..).unwrap_or_default() {
+        for (between, &late) in order.get(place + 1..).unwrap_or_default().iter().enumerate() {
             let (Some(a), Some(b)) = (reaches[early], reaches[late]) else { continue };
             let kin = is_kin(&streams[early], &streams[late]);
             let related = kin || !words[early].is_disjoint(&words[late]);
             let compatible = hosts.same_nameless(early, late) && clocks[early].zone == clocks[late].zone;
             if let Some(gap) = follows(a, b, kin).filter(|_| related && compatible) {
-                links.push(Link { strangers: !kin, gap, early, late });
+                links.push(Link { strangers: !kin, gap, between, place, early, late });
             }
         }
     }
@@ -288,7 +294,7 @@ fn follows(early: Reach, late: Reach, kin: bool) -> Option<u64> {
         return None;
     }
     let gap = early.gap_before(late);
-    let touching = (-OVERLAP_US..=early.silence_allowed()).contains(&gap);
+    let touching = (-OVERLAP_US..=early.silence_allowed(kin)).contains(&gap);
     let long = early.length().min(late.length()) > SHORT_US;
     (touching && (kin || long)).then_some(gap.unsigned_abs())
 }
@@ -381,4 +387,56 @@ fn move_to(piece: &mut Piece, begin: u64) {
 /// A stretch with nothing in it.
 pub(super) fn is_empty(stretch: &Stretch) -> bool {
     stretch.full == 0 && stretch.other == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reach(scale: ReachScale, begin: i64, end: i64) -> Reach {
+        Reach { scale, begin: begin * SECOND_US, begin_later: None, end: end * SECOND_US }
+    }
+
+    #[test]
+    fn a_stream_follows_where_another_ends_and_is_parallel_where_it_overlaps() {
+        let early = reach(ReachScale::Wall, 0, 100);
+        let gap = |begin, end| follows(early, reach(ReachScale::Wall, begin, end), false);
+        assert_eq!(gap(100, 200), Some(0));
+        assert_eq!(gap(96, 200), Some(4_000_000));
+        assert_eq!(gap(94, 200), None);
+        assert_eq!(gap(3_700, 9_000), Some(3_600_000_000));
+        assert_eq!(gap(100 + 90_000, 200_000), None, "a day of silence: a file is missing");
+    }
+
+    #[test]
+    fn a_stream_of_a_few_seconds_follows_only_by_its_name() {
+        let early = reach(ReachScale::Wall, 0, 100);
+        let late = reach(ReachScale::Wall, 100, 101);
+        assert_eq!(follows(early, late, false), None);
+        assert_eq!(follows(early, late, true), Some(0));
+    }
+
+    #[test]
+    fn without_a_year_december_goes_on_in_january() {
+        let day = 86_400;
+        let december = reach(ReachScale::Yearless, 360 * day, 366 * day - 1);
+        let january = reach(ReachScale::Yearless, 1, 20 * day);
+        assert_eq!(follows(december, january, false), Some(2_000_000));
+        assert_eq!(follows(january, december, false), None);
+    }
+
+    #[test]
+    fn the_repeated_hour_does_not_tear_a_log() {
+        let early = reach(ReachScale::Wall, 0, 7_200);
+        let late = Reach { begin_later: Some(7_201 * SECOND_US), ..reach(ReachScale::Wall, 3_601, 9_000) };
+        assert_eq!(follows(early, late, false), Some(1_000_000));
+    }
+
+    #[test]
+    fn rotation_numbers_fall_and_dates_grow() {
+        assert_eq!(rotation_number("messages"), 0);
+        assert_eq!(rotation_number("messages.2.gz"), 2);
+        assert!(rotation_number("messages-20240107") > rotation_number("messages-20240114"));
+        assert_eq!(family("log/kern.log.12"), "log/kern");
+    }
 }

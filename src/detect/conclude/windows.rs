@@ -58,3 +58,43 @@ fn same_limiter(a: &Placed, b: &Placed) -> bool {
     };
     a.scale == b.scale && a.scale != Scale::Untimed && !other_boot
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{placed, run, suppressed_first};
+    use super::*;
+    use crate::model::record::Trust;
+    use crate::model::time::SECOND_US;
+
+    #[test]
+    fn a_count_that_stands_first_reports_the_run_before_it() {
+        let runs = [
+            placed(0, Trust::Unverified, run(100, 104, 10)),
+            placed(0, Trust::Unverified, suppressed_first(run(1_000, 1_000, 1), 90)),
+        ];
+        let found = neighbours(&runs);
+        let apart_us = 896 * SECOND_US;
+        assert_eq!(found[0], Neighbours { before: None, reported_by: Some(Near { run: 1, apart_us }) });
+        assert_eq!(found[1], Neighbours { before: Some(Near { run: 0, apart_us }), reported_by: None });
+    }
+
+    #[test]
+    fn another_log_or_another_boot_reports_nothing() {
+        let later = || suppressed_first(run(200, 200, 1), 90);
+        let other_log =
+            [placed(0, Trust::Unverified, run(100, 104, 10)), placed(1, Trust::Unverified, later())];
+        assert_eq!(neighbours(&other_log), [Neighbours::default(); 2]);
+        let mut after_boot = placed(0, Trust::Unverified, later());
+        after_boot.run.boot_index = 1;
+        let other_boot = [placed(0, Trust::Unverified, run(100, 104, 10)), after_boot];
+        assert_eq!(neighbours(&other_boot), [Neighbours::default(); 2]);
+    }
+
+    #[test]
+    fn a_count_behind_a_line_of_its_own_run_reports_that_run() {
+        let mut later = suppressed_first(run(200, 210, 4), 90);
+        later.lead.full = 2;
+        let runs = [placed(0, Trust::Unverified, run(100, 104, 10)), placed(0, Trust::Unverified, later)];
+        assert_eq!(neighbours(&runs)[0].reported_by, None);
+    }
+}

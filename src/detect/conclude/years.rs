@@ -332,3 +332,132 @@ fn say(dated: &Dated, stream: &LogStream, settings: &Settings, notes: &mut Notes
         notes.assume("year", text, Some(&stream.id));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::input::Hints;
+    use crate::model::piece::Anchors;
+    use crate::model::time::{Moment, WallTime, YEARLESS_BASE_US};
+    use chrono::NaiveDateTime;
+
+    fn utc(text: &str) -> i64 {
+        let at = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").expect("a test writes valid times");
+        at.and_utc().timestamp_micros()
+    }
+
+    /// A yearless stamp from `02-29 12:00:00`.
+    fn stamp(text: &str) -> Stamp {
+        Stamp::Yearless(utc(&format!("2000-{text}")) - YEARLESS_BASE_US)
+    }
+
+    fn moment(stamp: Stamp) -> Moment {
+        Moment { offset: 0, stamp: Some(stamp), precision_us: 1_000_000, since_boot_us: None, seq: None }
+    }
+
+    fn stream(id: &str, first: Stamp, last: Stamp, rollovers: u32, modified: Option<&str>) -> LogStream {
+        let mut piece = Piece { rollovers, ..Piece::default() };
+        piece.anchors.insert(first.kind(), Anchors { first: moment(first), last: moment(last) });
+        let hints = Hints {
+            path: format!("log/{id}").into(),
+            modified: modified.map(|text| WallTime(utc(text))),
+            directory: Some("log".into()),
+            ..Hints::default()
+        };
+        LogStream { id: id.into(), hints, dialect: "syslog", piece }
+    }
+
+    fn years(streams: &[LogStream], year: Option<i32>) -> (Vec<Option<i32>>, Vec<&'static str>, usize) {
+        let mut notes = Notes::default();
+        let settings = Settings { year, ..Settings::default() };
+        let hosts = super::super::hosts::tell_apart(streams, &settings, &mut notes);
+        let zones = vec![Zone::Fixed(0); streams.len()];
+        let clocks = infer(streams, &hosts, &zones, &settings, &mut notes);
+        let (assumptions, gaps) = notes.into_lists();
+        let about = assumptions.into_iter().map(|assumption| assumption.about).collect();
+        (clocks.into_iter().map(|clock| clock.newest_year).collect(), about, gaps.len())
+    }
+
+    #[test]
+    fn the_last_line_is_not_younger_than_its_file() {
+        let one = |modified| {
+            years(&[stream("a", stamp("03-01 00:00:00"), stamp("11-15 12:00:00"), 0, Some(modified))], None).0
+                [0]
+        };
+        assert_eq!(one("2024-11-15 12:00:05"), Some(2024));
+        assert_eq!(one("2024-11-14 13:00:00"), Some(2024), "a day of doubt");
+        assert_eq!(one("2024-11-14 11:00:00"), Some(2023));
+        assert_eq!(one("2026-02-01 00:00:00"), Some(2025));
+    }
+
+    #[test]
+    fn two_files_across_new_year_each_take_their_year_from_their_time_of_writing() {
+        let old =
+            stream("m.1", stamp("12-01 00:00:00"), stamp("12-31 23:59:58"), 0, Some("2023-12-31 23:59:58"));
+        let new =
+            stream("m", stamp("01-01 00:00:01"), stamp("01-20 00:00:00"), 0, Some("2024-01-20 00:00:00"));
+        assert_eq!(years(&[old.clone(), new.clone()], None).0, [Some(2023), Some(2024)]);
+        assert_eq!(years(&[new, old], None).0, [Some(2024), Some(2023)]);
+    }
+
+    #[test]
+    fn the_given_year_is_that_of_the_newest_line_and_neighbours_follow() {
+        let old = stream("m.1", stamp("12-01 00:00:00"), stamp("12-31 23:59:58"), 0, None);
+        let new = stream("m", stamp("01-01 00:00:01"), stamp("01-20 00:00:00"), 0, None);
+        assert_eq!(years(&[old.clone(), new], Some(2022)).0, [Some(2021), Some(2022)]);
+        let across = stream("x", stamp("12-31 00:00:00"), stamp("01-20 00:00:00"), 1, None);
+        let clock = years(&[across], Some(2022)).0;
+        assert_eq!(clock, [Some(2022)]);
+        assert_eq!(years(&[old], Some(2019)).0, [Some(2019)]);
+    }
+
+    #[test]
+    fn a_stream_with_a_leap_day_stands_in_a_leap_year() {
+        let leap =
+            stream("a", stamp("02-28 00:00:00"), stamp("02-29 12:00:00"), 0, Some("2023-06-01 00:00:00"));
+        let (found, about, _) = years(&[leap], None);
+        assert_eq!(found, [Some(2020)]);
+        assert_eq!(about.iter().filter(|about| **about == "year").count(), 2);
+        let before_turn =
+            stream("b", stamp("02-29 12:00:00"), stamp("01-05 00:00:00"), 1, Some("2023-06-01 00:00:00"));
+        assert_eq!(years(&[before_turn], None).0, [Some(2021)]);
+    }
+
+    #[test]
+    fn a_file_that_ends_where_the_next_begins_stood_before_it() {
+        // Copied together, so both files are younger than all their lines; the second one saw a turn of the year.
+        let old =
+            stream("m.1", stamp("01-20 00:00:00"), stamp("02-01 12:00:00"), 0, Some("2024-06-01 00:00:00"));
+        let new =
+            stream("m", stamp("02-01 12:00:02"), stamp("05-01 00:00:00"), 1, Some("2024-06-01 00:00:01"));
+        assert_eq!(years(&[old, new], None).0, [Some(2023), Some(2024)]);
+    }
+
+    #[test]
+    fn without_a_time_of_writing_dated_logs_beside_it_tell_the_year() {
+        let open = stream("m", stamp("12-30 00:00:00"), stamp("01-02 00:00:00"), 1, None);
+        let at = |text: &str| Stamp::Absolute(utc(text));
+        let dated = stream("j", at("2021-12-31 00:00:00"), at("2022-01-03 00:00:00"), 0, None);
+        // Neither stream names a host; the same directory is not enough to borrow a year from a dated log.
+        assert_eq!(years(std::slice::from_ref(&open), None).0, [None]);
+        let named = |mut stream: LogStream| {
+            let key = crate::model::run::RunKey {
+                host: Some("web8".into()),
+                trust: crate::model::record::Trust::Unverified,
+                stamp: crate::model::time::StampKind::Absent,
+                ticks: crate::model::run::Ticks::Untimed,
+                boot: None,
+            };
+            stream.piece.runs.insert(key, Vec::new());
+            stream
+        };
+        assert_eq!(years(&[named(open), named(dated)], None).0, [Some(2022), None]);
+    }
+
+    #[test]
+    fn a_year_that_nothing_tells_is_a_gap_with_a_command() {
+        let (found, _, gaps) =
+            years(&[stream("m", stamp("12-30 00:00:00"), stamp("12-31 00:00:00"), 0, None)], None);
+        assert_eq!((found, gaps), (vec![None], 1));
+    }
+}

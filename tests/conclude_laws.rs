@@ -1,0 +1,339 @@
+//! The laws of `conclude` on logs of a modelled machine: the order and repetition of inputs change nothing (A3), nor does
+//! cutting a log into files (A6); copies neither add nor hide (A7); a shift of all stamps shifts times alone
+//! (A8). And the examples a reader would try first.
+
+mod conclude_model;
+
+use conclude_model::{Line, Machine, Shape, What, second, stream_of};
+use conntriage::detect::conclude::conclude;
+use conntriage::model::incident::{Conclusion, HighIs, Incident, Namespace, TimeBasis};
+use conntriage::model::input::LogStream;
+use conntriage::model::report::Settings;
+use conntriage::model::signal::Table;
+use conntriage::model::time::{DAY_US, SECOND_US, WallTime};
+use proptest::prelude::*;
+
+/// 2024-05-01 12:00:00 UTC.
+const NOON: i64 = 1_714_564_800 * SECOND_US;
+
+fn found(streams: &[LogStream]) -> Conclusion {
+    conclude(streams.to_vec(), &Settings::default())
+}
+
+/// Incidents without what names inputs.
+fn bare(conclusion: &Conclusion) -> Vec<Incident> {
+    let mut incidents = conclusion.incidents.clone();
+    for incident in &mut incidents {
+        incident.drops.streams.clear();
+        for around in &mut incident.around {
+            around.from = "".into();
+        }
+    }
+    incidents
+}
+
+/// What a copy may not change for the worse: beginning to the second, low, high, per topic.
+fn costs(conclusion: &Conclusion) -> Vec<(Table, Namespace, u64, Option<u64>)> {
+    let row = |incident: &Incident| {
+        let drops = &incident.drops;
+        (incident.table, incident.namespace.clone(), drops.low, drops.high)
+    };
+    conclusion.incidents.iter().map(row).collect()
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    prop_oneof![Just(Shape::Export), Just(Shape::Bracketed), Just(Shape::Messages), Just(Shape::Dmesg)]
+}
+
+fn logs() -> impl Strategy<Value = Vec<Line>> {
+    let bursts = prop::collection::vec((0_i64..4_000, 1_i64..40, 1_i64..60, 0_u8..3), 1..5);
+    (bursts, any::<u64>(), prop::bool::ANY).prop_map(|(bursts, seed, others)| {
+        let mut machine = Machine::new(NOON, seed);
+        for (start, seconds, rate, namespace) in bursts {
+            machine.burst(start * SECOND_US, seconds, rate, namespace);
+        }
+        if others {
+            machine.others(40);
+        }
+        machine.passing(97);
+        machine.log()
+    })
+}
+
+fn cut(lines: &[Line], cuts: &[usize], shape: Shape) -> Vec<LogStream> {
+    let mut places: Vec<usize> = cuts.iter().map(|at| at % (lines.len() + 1)).collect();
+    places.extend([0, lines.len()]);
+    places.sort_unstable();
+    places.dedup();
+    let files: Vec<&[Line]> = places.windows(2).map(|ends| &lines[ends[0]..ends[1]]).collect();
+    let last = files.len();
+    let named = files.iter().enumerate().map(|(at, file)| {
+        let name = if at + 1 == last {
+            "log/messages".to_owned()
+        } else {
+            format!("log/messages.{}", last - 1 - at)
+        };
+        let written = file.last().map(|line| line.at + SECOND_US);
+        stream_of(&format!("id{at}"), &name, file, shape, written)
+    });
+    named.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn order_and_repetition_of_inputs_change_nothing(
+        log in logs(), shape in shapes(), other in shapes(), keep in 1_usize..9, turn in 0_usize..3,
+    ) {
+        let written = Some(NOON + DAY_US / 2);
+        let copy: Vec<Line> = log.iter().enumerate().filter(|(at, _)| at % 10 < keep).map(|(_, l)| l.clone()).collect();
+        let streams = [
+            stream_of("a", "log/messages", &log, shape, written),
+            stream_of("b", "log/kern.log", &copy, other, written),
+            stream_of("c", "other/dmesg", &log, Shape::Dmesg, None),
+        ];
+        let mut turned: Vec<LogStream> = streams.to_vec();
+        turned.rotate_left(turn);
+        turned.push(streams[turn].clone());
+        turned.reverse();
+        prop_assert_eq!(found(&streams), found(&turned));
+    }
+
+    #[test]
+    fn cutting_a_log_into_files_changes_nothing_but_the_inputs(
+        log in logs(), shape in shapes(), cuts in prop::collection::vec(any::<usize>(), 0..5), turn in 0_usize..5,
+    ) {
+        let whole = found(&cut(&log, &[], shape));
+        let mut files = cut(&log, &cuts, shape);
+        let turn = turn % files.len();
+        files.rotate_left(turn);
+        let pieces = found(&files);
+        prop_assert_eq!(bare(&whole), bare(&pieces));
+        prop_assert_eq!(whole.hosts, pieces.hosts);
+    }
+
+    #[test]
+    fn a_copy_with_lines_deleted_changes_no_cost_and_adds_no_incident(
+        log in logs(), shape in shapes(), lost in prop::collection::vec(any::<bool>(), 1..40),
+    ) {
+        let written = Some(NOON + DAY_US / 2);
+        let copy: Vec<Line> =
+            log.iter().zip(lost.iter().cycle()).filter(|(_, lost)| !**lost).map(|(line, _)| line.clone()).collect();
+        copy_changes_nothing(
+            &stream_of("a", "log/messages", &log, shape, written),
+            &stream_of("b", "log/kern.log", &copy, shape, written),
+        )?;
+    }
+
+    #[test]
+    fn a_copy_with_repetitions_summed_up_changes_no_cost_and_adds_no_incident(log in logs(), shape in shapes()) {
+        let written = Some(NOON + DAY_US / 2);
+        copy_changes_nothing(
+            &stream_of("a", "log/messages", &log, shape, written),
+            &stream_of("b", "log/kern.log", &conclude_model::compressed(&log), shape, written),
+        )?;
+    }
+
+    #[test]
+    fn a_copy_stamped_by_another_daemon_changes_no_cost_and_adds_no_incident(
+        log in logs(), late in prop::collection::vec(-2_i64..=2, 1..20),
+    ) {
+        // The daemon writes later or earlier by up to two seconds, in whole seconds, as rsyslog's clock would.
+        let written = Some(NOON + DAY_US / 2);
+        let copy: Vec<Line> = log.iter().zip(late.iter().cycle())
+            .map(|(line, late)| Line { at: line.at + late * SECOND_US, ..line.clone() }).collect();
+        copy_changes_nothing(
+            &stream_of("b", "log/journal", &log, Shape::Bracketed, written),
+            &stream_of("a", "log/messages", &copy, Shape::Messages, written),
+        )?;
+    }
+
+    #[test]
+    fn a_shift_of_all_stamps_shifts_times_and_nothing_else(log in logs(), shift in -40_000_i64..40_000) {
+        // Whole multiples of the widest bin keep the grid of the timeline in place.
+        let shift = shift * 4_096 * SECOND_US;
+        let moved: Vec<Line> = log.iter().map(|line| Line { at: line.at + shift, ..line.clone() }).collect();
+        let here = found(&[stream_of("a", "log/kern.log", &log, Shape::Plain, None)]);
+        let there = found(&[stream_of("a", "log/kern.log", &moved, Shape::Plain, None)]);
+        prop_assert_eq!(here.incidents.len(), there.incidents.len());
+        for (here, there) in here.incidents.iter().zip(&there.incidents) {
+            prop_assert_eq!(there.times.start.map(|at| at.0 - shift), here.times.start.map(|at| at.0));
+            prop_assert_eq!(there.times.end.map(|at| at.0 - shift), here.times.end.map(|at| at.0));
+            prop_assert_eq!(&here.drops, &there.drops);
+            let points = |incident: &Incident, by: i64| -> Vec<(i64, Option<u64>, Option<u64>)> {
+                incident.timeline.points.iter().map(|p| (p.at_us - by, p.visible, p.suppressed)).collect()
+            };
+            prop_assert_eq!(points(here, 0), points(there, shift));
+        }
+    }
+}
+
+fn copy_changes_nothing(original: &LogStream, copy: &LogStream) -> Result<(), TestCaseError> {
+    let alone = found(std::slice::from_ref(original));
+    let both = found(&[original.clone(), copy.clone()]);
+    prop_assert_eq!(alone.incidents.len(), both.incidents.len(), "an incident more or less");
+    for (alone, both) in costs(&alone).into_iter().zip(costs(&both)) {
+        prop_assert_eq!(&(&alone.0, &alone.1, alone.2), &(&both.0, &both.1, both.2), "low");
+        prop_assert!(
+            both.3.is_none() || alone.3.is_some_and(|high| both.3 >= Some(high)),
+            "high: {alone:?} {both:?}"
+        );
+    }
+    Ok(())
+}
+
+/// A burst of forty seconds with its suppression lines, and passing lines before and behind it.
+fn one_burst() -> Vec<Line> {
+    let mut machine = Machine::new(NOON, 7);
+    machine.burst(600 * SECOND_US, 40, 30, 0);
+    machine.passing(30);
+    machine.log()
+}
+
+#[test]
+fn three_copies_of_one_burst_are_one_incident_led_by_the_most_trusted() {
+    let log = one_burst();
+    let written = Some(NOON + DAY_US);
+    let streams = [
+        stream_of("m", "log/messages", &conclude_model::compressed(&log), Shape::Messages, written),
+        stream_of("k", "log/kern.log", &log, Shape::Bracketed, written),
+        stream_of("j", "log/journal", &log, Shape::Export, written),
+    ];
+    let conclusion = found(&streams);
+    assert_eq!(conclusion.incidents.len(), 1);
+    assert_eq!(conclusion.hosts.len(), 1);
+    let incident = &conclusion.incidents[0];
+    let alone = found(&streams[2..]);
+    assert_eq!(incident.drops.low, alone.incidents[0].drops.low);
+    assert_eq!(incident.drops.high, alone.incidents[0].drops.high);
+    assert_eq!(incident.boot, Some(conclude_model::BOOT));
+    let rows: Vec<(&str, bool)> = incident.drops.streams.iter().map(|row| (&*row.input, row.leads)).collect();
+    assert_eq!(rows, [("j", true), ("k", false), ("m", false)]);
+    let visible = log.iter().filter(|line| matches!(line.what, What::Full(_))).count() as u64;
+    assert!(incident.drops.streams.iter().all(|row| row.visible == visible), "{:?}", incident.drops.streams);
+    assert!(conclusion.assumptions.iter().any(|assumption| assumption.about == "copies"));
+}
+
+#[test]
+fn a_log_since_boot_takes_wall_time_from_the_journal_of_the_same_boot() {
+    let log = one_burst();
+    let streams = [
+        stream_of("d", "log/dmesg", &log, Shape::Dmesg, None),
+        stream_of("j", "log/journal", &log[..log.len() / 2], Shape::Export, None),
+    ];
+    let conclusion = found(&streams);
+    assert_eq!(conclusion.incidents.len(), 1, "{:?}", conclusion.incidents);
+    let incident = &conclusion.incidents[0];
+    assert_eq!(incident.times.start.map(second), Some(second(WallTime(NOON)) + 600));
+    assert!(conclusion.assumptions.iter().any(|assumption| assumption.about == "boot"));
+}
+
+#[test]
+fn a_log_since_boot_that_nothing_ties_stays_relative_and_is_not_added_up() {
+    let log = one_burst();
+    let streams = [
+        stream_of("d", "log/dmesg", &log, Shape::Dmesg, None),
+        stream_of("m", "log/messages", &log, Shape::Messages, Some(NOON + DAY_US)),
+    ];
+    let conclusion = found(&streams);
+    assert_eq!(conclusion.incidents.len(), 2);
+    let relative =
+        conclusion.incidents.iter().find(|i| i.times.basis == TimeBasis::Relative).expect("one of them");
+    assert_eq!(relative.times.start, None);
+    assert!(relative.times.since_boot_us.is_some());
+    assert!(conclusion.gaps.iter().any(|gap| gap.command.is_some()));
+    assert!(conclusion.assumptions.iter().any(|assumption| assumption.about == "copies"));
+}
+
+#[test]
+fn files_across_new_year_are_one_log_in_two_years() {
+    // 2023-12-31 23:59:40 UTC.
+    let mut machine = Machine::new(1_704_067_180 * SECOND_US, 3);
+    machine.burst(0, 40, 30, 0);
+    machine.passing(5);
+    let log = machine.log();
+    let whole = found(&cut(&log, &[], Shape::Messages));
+    assert_eq!(whole.incidents.len(), 1);
+    assert_eq!(whole.incidents[0].times.start.map(second), Some(1_704_067_180));
+    let turn = log.iter().position(|line| line.at >= 1_704_067_200 * SECOND_US).expect("it crosses");
+    let files = cut(&log, &[turn], Shape::Messages);
+    assert_eq!(files.len(), 2);
+    assert_eq!(bare(&found(&files)), bare(&whole));
+}
+
+#[test]
+fn the_hour_that_summer_time_repeats_is_told_apart_by_order() {
+    // 2024-10-27 00:50:00 UTC is 02:50 in Berlin; twenty minutes later the clock shows 02:10 again.
+    let start = 1_729_990_200 * SECOND_US;
+    let mut machine = Machine::new(start, 3);
+    machine.burst(0, 3, 2, 0);
+    machine.burst(1_200 * SECOND_US, 3, 2, 0);
+    machine.passing(60);
+    let log = conclude_model::in_berlin(&machine.log());
+    let stream = stream_of("m", "log/messages", &log, Shape::Messages, Some(start + DAY_US));
+    let settings = Settings { zone: Some("Europe/Berlin".into()), ..Settings::default() };
+    let conclusion = conclude(vec![stream], &settings);
+    let starts: Vec<Option<i64>> = conclusion.incidents.iter().map(|i| i.times.start.map(second)).collect();
+    assert_eq!(starts, [Some(1_729_990_200), Some(1_729_991_400)]);
+    assert!(conclusion.incidents.iter().all(|i| i.times.uncertainty_us >= Some(3_600 * SECOND_US)));
+}
+
+#[test]
+fn the_zone_given_moves_times_that_name_none() {
+    let log = one_burst();
+    let stream = stream_of("m", "log/messages", &log, Shape::Messages, Some(NOON + DAY_US));
+    let settings = Settings { zone: Some("+02:00".into()), ..Settings::default() };
+    let start = conclude(vec![stream], &settings).incidents[0].times.start.map(second);
+    assert_eq!(start, Some(second(WallTime(NOON)) + 600 - 7_200));
+}
+
+#[test]
+fn suppression_lines_alone_are_no_incident() {
+    let log: Vec<Line> = one_burst()
+        .into_iter()
+        .filter(|line| matches!(line.what, What::Suppressed(_) | What::Passing))
+        .collect();
+    assert!(found(&[stream_of("m", "log/messages", &log, Shape::Messages, None)]).incidents.is_empty());
+}
+
+#[test]
+fn a_boot_between_two_bursts_makes_them_two_incidents() {
+    let mut machine = Machine::new(NOON, 3);
+    machine.burst(0, 3, 5, 0);
+    machine.reboot(60 * SECOND_US);
+    machine.burst(120 * SECOND_US, 3, 5, 0);
+    let conclusion = found(&[stream_of("j", "log/journal", &machine.log(), Shape::Export, None)]);
+    assert_eq!(conclusion.incidents.len(), 2);
+    assert_ne!(conclusion.incidents[0].boot, conclusion.incidents[1].boot);
+}
+
+#[test]
+fn the_burst_of_a_single_log_is_bounded_and_its_last_window_is_said() {
+    let log = one_burst();
+    let drops = &found(&[stream_of("j", "log/journal", &log, Shape::Export, None)]).incidents[0].drops;
+    let truth = 40 * 30;
+    assert!(drops.low <= truth && drops.low > truth / 2, "{drops:?}");
+    assert!(drops.high.is_some_and(|high| high >= truth), "{drops:?}");
+    assert_ne!(drops.high_is, HighIs::Unknown);
+}
+
+#[test]
+fn only_incidents_of_the_span_and_hosts_asked_for_are_shown() {
+    let log = one_burst();
+    let stream = stream_of("m", "log/kern.log", &log, Shape::Plain, None);
+    let start = NOON + 600 * SECOND_US;
+    let shown = |since: Option<i64>, until: Option<i64>, host: Option<&str>| {
+        let settings = Settings {
+            since: since.map(WallTime),
+            until: until.map(WallTime),
+            hosts: host.map(Into::into).into_iter().collect(),
+            ..Settings::default()
+        };
+        conclude(vec![stream.clone()], &settings).incidents.len()
+    };
+    assert_eq!(shown(Some(start + 10 * SECOND_US), None, None), 1, "it overlaps");
+    assert_eq!(shown(Some(start + 100 * SECOND_US), None, None), 0);
+    assert_eq!(shown(None, Some(start - SECOND_US), None), 0);
+    assert_eq!((shown(None, None, Some("WEB8")), shown(None, None, Some("web9"))), (1, 0));
+}

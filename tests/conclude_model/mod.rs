@@ -1,0 +1,262 @@
+//! A machine whose log is known: bursts of drops through the limiter of a recent kernel, written in the shapes in which
+//! logs keep them.
+
+use conntriage::detect::scan::Scan;
+use conntriage::model::fold::RecordSink;
+use conntriage::model::input::{Hints, LogStream};
+use conntriage::model::record::{Content, Record, Trust};
+use conntriage::model::signal::{Limiter, NamespaceWord, RelatedKind, Signal, Subject, Table, Wording};
+use conntriage::model::time::{BootId, Moment, SECOND_US, Stamp, WallTime, YEARLESS_BASE_US};
+
+/// The first boot of the machine.
+pub(crate) const BOOT: BootId = BootId([7; 16]);
+/// How long before the start of its log the machine booted.
+const UPTIME_US: i64 = 5_000 * SECOND_US;
+/// Bytes of every line.
+const LINE_BYTES: u64 = 100;
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    Passing,
+    /// The table of a namespace is full: 0 names none.
+    Full(u8),
+    /// Further copies of the table-full line before.
+    Repeated(u8, u64),
+    Suppressed(i64),
+    Other,
+    Related(RelatedKind),
+    Reboot,
+}
+
+/// Which boot a line is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Boot {
+    pub(crate) number: u8,
+    pub(crate) at: i64,
+}
+
+/// One line: true wall time, what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// What its stamp shows, as UTC.
+    pub(crate) at: i64,
+    /// The printk clock.
+    pub(crate) since_boot: i64,
+    pub(crate) boot: Boot,
+    pub(crate) what: What,
+}
+
+/// In which words a log keeps lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Microseconds, zone, printk clock, boot id; as recorded.
+    Export,
+    /// Microseconds, zone, printk clock in brackets.
+    Bracketed,
+    /// Microseconds, zone.
+    Plain,
+    /// RFC 3164: seconds, neither year nor zone.
+    Messages,
+    /// The printk clock alone, no host.
+    Dmesg,
+}
+
+/// Whole seconds of a point in time.
+pub(crate) fn second(at: WallTime) -> i64 {
+    at.0.div_euclid(SECOND_US)
+}
+
+/// Draws numbers without a clock.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: i64) -> i64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        i64::try_from(self.0 >> 33).unwrap_or(0) % below.max(1)
+    }
+}
+
+/// What happens to the machine, before its limiter.
+pub(crate) struct Machine {
+    start: i64,
+    dice: Dice,
+    calls: Vec<(i64, What)>,
+    unlimited: Vec<(i64, What)>,
+}
+
+impl Machine {
+    pub(crate) fn new(start: i64, seed: u64) -> Self {
+        Self { start, dice: Dice(seed), calls: Vec::new(), unlimited: Vec::new() }
+    }
+
+    /// Drops for some seconds, so many a second.
+    pub(crate) fn burst(&mut self, after: i64, seconds: i64, rate: i64, namespace: u8) {
+        for number in 0..seconds * rate {
+            let jitter = self.dice.roll(SECOND_US / rate.max(1) / 2);
+            let at =
+                self.start + after + number * SECOND_US / rate.max(1) + if number == 0 { 0 } else { jitter };
+            self.calls.push((at, What::Full(namespace)));
+        }
+    }
+
+    /// Lines of other users of the limiter, now and then.
+    pub(crate) fn others(&mut self, count: i64) {
+        for _ in 0..count {
+            let at = self.start + self.dice.roll(4_100 * SECOND_US);
+            self.calls.push((at, What::Other));
+        }
+    }
+
+    /// Lines that say nothing, so many seconds apart.
+    pub(crate) fn passing(&mut self, seconds: i64) {
+        let last = self.calls.iter().map(|(at, _)| *at).max().unwrap_or(self.start);
+        let mut at = self.start - 20 * seconds * SECOND_US;
+        while at < last + 700 * SECOND_US {
+            let what = if self.dice.roll(20) == 0 {
+                What::Related(RelatedKind::NeighbourOverflow)
+            } else {
+                What::Passing
+            };
+            self.unlimited.push((at + self.dice.roll(SECOND_US), what));
+            at += seconds * SECOND_US;
+        }
+    }
+
+    pub(crate) fn reboot(&mut self, after: i64) {
+        self.unlimited.push((self.start + after, What::Reboot));
+    }
+
+    /// The log: calls go through a window of five seconds with ten tokens; a count stands before the next line.
+    pub(crate) fn log(mut self) -> Vec<Line> {
+        self.calls.sort_by_key(|(at, _)| *at);
+        let mut lines: Vec<(i64, What)> = self.unlimited.clone();
+        let (mut begin, mut tokens, mut missed) = (i64::MIN, 0, 0);
+        for (at, what) in self.calls {
+            if begin == i64::MIN || at > begin + 5 * SECOND_US {
+                if missed > 0 {
+                    lines.push((at, What::Suppressed(missed)));
+                }
+                (begin, tokens, missed) = (at, 10, 0);
+            }
+            if tokens > 0 {
+                tokens -= 1;
+                lines.push((at, what));
+            } else {
+                missed += 1;
+            }
+        }
+        // A line of the same microsecond keeps its place: the count stands before its message.
+        lines.sort_by_key(|(at, _)| *at);
+        let mut boot = Boot { number: BOOT.0[0], at: self.start - UPTIME_US };
+        let place = |(at, what): (i64, What)| {
+            if what == What::Reboot {
+                boot = Boot { number: boot.number + 1, at };
+            }
+            Line { at, since_boot: at - boot.at, boot, what }
+        };
+        lines.into_iter().map(place).collect()
+    }
+}
+
+/// As a daemon writes it that sums up equal lines.
+pub(crate) fn compressed(lines: &[Line]) -> Vec<Line> {
+    let mut kept: Vec<Line> = Vec::new();
+    for line in lines {
+        let What::Full(namespace) = line.what else {
+            kept.push(line.clone());
+            continue;
+        };
+        match kept.last_mut() {
+            Some(Line { what: What::Repeated(of, times), at, since_boot, .. }) if *of == namespace => {
+                *times += 1;
+                (*at, *since_boot) = (line.at, line.since_boot);
+            }
+            Some(Line { what: What::Full(of), .. }) if *of == namespace => {
+                kept.push(Line { what: What::Repeated(namespace, 1), ..line.clone() });
+            }
+            _ => kept.push(line.clone()),
+        }
+    }
+    kept
+}
+
+/// Stamps as a clock in Berlin shows them around the end of summer time 2024.
+pub(crate) fn in_berlin(lines: &[Line]) -> Vec<Line> {
+    let change = 1_729_990_800 * SECOND_US;
+    let ahead = |at: i64| if at < change { 7_200 } else { 3_600 };
+    lines.iter().map(|line| Line { at: line.at + ahead(line.at) * SECOND_US, ..line.clone() }).collect()
+}
+
+/// The stream of a file.
+pub(crate) fn stream_of(
+    id: &str,
+    path: &str,
+    lines: &[Line],
+    shape: Shape,
+    written: Option<i64>,
+) -> LogStream {
+    let mut scan = Scan::default();
+    for (number, line) in lines.iter().enumerate() {
+        let offset = number as u64 * LINE_BYTES;
+        let raw = format!("{} {:?}", line.at, line.what);
+        let passing = matches!(line.what, What::Passing | What::Reboot);
+        scan.take(&Record {
+            moment: moment(line, offset, shape),
+            host: (shape != Shape::Dmesg).then_some(b"web8".as_slice()),
+            boot: (shape == Shape::Export).then_some(BootId([line.boot.number; 16])),
+            trust: if shape == Shape::Export { Trust::AsRecorded } else { Trust::Unverified },
+            content: content(&line.what),
+            raw: if passing { b"" } else { raw.as_bytes() },
+        });
+    }
+    let mut piece = scan.finish();
+    piece.range = (0, lines.len() as u64 * LINE_BYTES);
+    let hints = Hints {
+        path: path.into(),
+        modified: written.map(WallTime),
+        reader_zone: Some("UTC".into()),
+        directory: path.rsplit_once('/').map(|(directory, _)| directory.into()),
+    };
+    LogStream { id: id.into(), hints, dialect: "syslog", piece }
+}
+
+fn moment(line: &Line, offset: u64, shape: Shape) -> Moment {
+    let (stamp, precision_us) = match shape {
+        Shape::Export | Shape::Bracketed | Shape::Plain => (Some(Stamp::Absolute(line.at)), 1),
+        Shape::Messages => (Some(Stamp::Yearless(yearless(line.at))), 1_000_000),
+        Shape::Dmesg => (None, 0),
+    };
+    let clocked = matches!(shape, Shape::Export | Shape::Bracketed | Shape::Dmesg);
+    Moment { offset, stamp, precision_us, since_boot_us: clocked.then_some(line.since_boot), seq: None }
+}
+
+/// What RFC 3164 leaves of a time.
+fn yearless(at: i64) -> i64 {
+    use chrono::{DateTime, Datelike};
+    let shown =
+        DateTime::from_timestamp_micros(at - at.rem_euclid(SECOND_US)).expect("tests stay in the calendar");
+    let moved = shown.with_year(2000).expect("2000 has every day");
+    moved.timestamp_micros() - YEARLESS_BASE_US
+}
+
+fn content(what: &What) -> Content {
+    let full = |namespace: u8| {
+        let (wording, word) = match namespace {
+            0 => (Wording::NfDoubled, NamespaceWord::Unnamed),
+            inode => (Wording::NfDoubledNetns, NamespaceWord::Inode(u64::from(inode))),
+        };
+        Signal::Full(Subject { table: Table::Conntrack, wording, namespace: word })
+    };
+    match what {
+        What::Passing => Content::Passing,
+        What::Full(namespace) => Content::Signal(full(*namespace)),
+        What::Repeated(namespace, times) => Content::Repeated { signal: full(*namespace), times: *times },
+        What::Suppressed(count) => {
+            Content::Signal(Signal::Suppressed { limiter: Limiter::NetRatelimit, count: *count })
+        }
+        What::Other => Content::Signal(Signal::OtherLimited),
+        What::Related(kind) => Content::Signal(Signal::Related { kind: *kind, capacity: None, port: None }),
+        What::Reboot => Content::BootSeparator,
+    }
+}
