@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::counters::Counters;
 use crate::model::incident::{Conclusion, Namespace};
 use crate::model::input::{CounterStream, Hints, TableStream};
-use crate::model::report::Snapshot;
+use crate::model::report::{Snapshot, TakenFrom};
 use crate::model::time::{SECOND_US, WallTime};
 
 /// A log that was still being written when its directory was saved ends this close to its file's time.
@@ -39,6 +39,7 @@ pub fn gather(
             host: None,
             namespace: Namespace::Unknown,
             taken_at,
+            taken_from: TakenFrom::FileTime,
             census: Some(table.census),
             counters: Counters::default(),
             before_after: None,
@@ -60,6 +61,7 @@ pub fn gather(
             host: None,
             namespace: Namespace::Unknown,
             taken_at: newest.filter(|_| believed(&directory)),
+            taken_from: TakenFrom::FileTime,
             census: None,
             counters: Counters::default(),
             before_after: None,

@@ -70,11 +70,11 @@ fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         let passes = match c {
-            '\n' | ' '..='~' => true,
+            '\n' | ' '..='~' | '·' => true,
             // Latin, Greek, Cyrillic, Armenian: left to right, one column, nothing combines.
             '\u{a1}'..='\u{2ff}' | '\u{370}'..='\u{58f}' => c.is_alphanumeric(),
             // What our own sentences use.
-            '≈' | '…' | '–' | '−' | '·' => true,
+            '≈' | '…' | '–' | '−' => true,
             _ => false,
         };
         if passes {
