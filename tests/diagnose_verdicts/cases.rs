@@ -107,6 +107,16 @@ fn the_same_half_open_entries_from_three_clients_are_no_flood() {
 }
 
 #[test]
+fn a_dead_upstream_of_fifteen_clients_is_no_flood() {
+    let groups: Vec<Group> = (1..=15)
+        .map(|n| tcp(&format!("10.9.0.{n}"), ("10.7.0.1", 8443), State::SynSent, 1_000, (0, 119)))
+        .collect();
+    let body = full(snapshot(&groups, limits(15_000, 15_000, 4_096)));
+    assert_eq!(body.verdict.cause.0, "insufficient-evidence");
+    assert!(runners_up(&body).is_empty(), "{:?}", runners_up(&body));
+}
+
+#[test]
 fn a_scan_of_others_is_neither_churn_nor_flood_nor_capacity() {
     let groups: Vec<Group> = (0..9_000u32)
         .map(|n| {
