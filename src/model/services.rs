@@ -1,97 +1,351 @@
-//! Well-known ports in words. A table, no logic. Source: the IANA service name registry, and for ports that it gives
-//! to somebody else what is met on them in the field.
+//! Well-known ports in words. A table, no logic.
+//!
+//! The IANA registry names some of these otherwise (3128 is "ndl-aas" there); here stands what an administrator finds
+//! behind the port in practice. A port that half a dozen programs use is called by what they have in common.
 
 use super::flow::L4;
 
-/// What usually listens on a port; none where nothing is usual.
+/// What usually listens on a port; none where nothing is usual, and for protocols without ports.
 pub fn service(port: u16, l4: L4) -> Option<&'static str> {
     match l4 {
-        L4::TCP => tcp(port),
-        L4::UDP => udp(port),
+        L4::TCP => either(port).or_else(|| tcp(port)),
+        L4::UDP | L4::UDPLITE => either(port).or_else(|| udp(port)),
+        L4::SCTP => sctp(port),
         _ => None,
     }
 }
 
-fn tcp(port: u16) -> Option<&'static str> {
+/// The same word over TCP and UDP.
+fn either(port: u16) -> Option<&'static str> {
     Some(match port {
-        21 => "ftp",
-        22 => "ssh",
-        23 => "telnet",
-        25 => "smtp",
+        7 => "echo",
+        9 => "discard",
+        13 => "daytime",
+        19 => "chargen",
+        37 => "time",
         53 => "dns",
-        80 => "http",
         88 => "kerberos",
-        110 => "pop3",
         111 => "rpcbind",
-        143 => "imap",
-        179 => "bgp",
         389 => "ldap",
-        443 => "https",
-        445 => "smb",
-        465 => "smtps",
-        587 => "submission",
-        636 => "ldaps",
+        464 => "kerberos password",
+        500 => "ike",
+        514 => "syslog",
         853 => "dns over tls",
-        993 => "imaps",
-        995 => "pop3s",
-        1433 => "mssql",
-        1521 => "oracle",
-        1883 => "mqtt",
+        1194 => "openvpn",
         2049 => "nfs",
-        2379 | 2380 => "etcd",
-        3128 => "squid/http proxy",
-        3306 => "mysql",
-        3389 => "rdp",
-        4222 => "nats",
-        5432 => "postgresql",
-        5671 | 5672 => "amqp",
-        5900 => "vnc",
-        6379 => "redis",
-        6443 => "kubernetes api",
-        6667 => "irc",
+        3478 => "stun/turn",
+        3479 => "stun/turn",
+        4789 => "vxlan",
+        5060 => "sip",
+        5061 => "sip over tls",
+        5349 => "stun/turn over tls",
+        5355 => "llmnr",
         6881..=6889 => "bittorrent",
-        8080 => "http alternative",
-        8443 => "https alternative",
-        9000 => "php-fpm",
-        9042 => "cassandra",
-        9090 => "prometheus",
-        9092 => "kafka",
-        9100 => "node exporter",
-        9200 | 9300 => "elasticsearch",
-        10250 => "kubelet",
+        7946 => "swarm/serf gossip",
+        8125 => "statsd",
+        8301 | 8302 => "consul gossip",
+        8472 => "vxlan (flannel)",
+        8600 => "consul dns",
+        10053 => "dns (alternate)",
         11211 => "memcached",
-        27017 => "mongodb",
+        27015 => "game server",
+        51413 => "bittorrent",
         _ => return None,
     })
 }
 
-fn udp(port: u16) -> Option<&'static str> {
+/// Over TCP.
+fn tcp(port: u16) -> Option<&'static str> {
+    tcp_mail_web_and_login(port).or_else(|| tcp_data(port)).or_else(|| tcp_platform(port))
+}
+
+/// Logins, files, mail, web, proxies.
+fn tcp_mail_web_and_login(port: u16) -> Option<&'static str> {
     Some(match port {
-        53 => "dns",
-        67 | 68 => "dhcp",
-        69 => "tftp",
-        88 => "kerberos",
-        123 => "ntp",
-        137 | 138 => "netbios",
-        161 => "snmp",
-        162 => "snmp trap",
-        389 => "cldap",
-        443 => "quic",
-        500 => "ike",
-        514 => "syslog",
-        1194 => "openvpn",
-        1812 | 1813 => "radius",
-        1900 => "ssdp",
-        3478 => "stun",
-        4500 => "ipsec nat-t",
-        4789 | 8472 => "vxlan",
-        5060 => "sip",
-        5353 => "mdns",
-        5355 => "llmnr",
-        6081 => "geneve",
-        6881..=6889 => "bittorrent",
-        11211 => "memcached",
-        51820 => "wireguard",
+        20 => "ftp data",
+        21 => "ftp",
+        22 => "ssh",
+        23 => "telnet",
+        25 => "smtp",
+        43 => "whois",
+        49 => "tacacs",
+        70 => "gopher",
+        79 => "finger",
+        80 => "http",
+        110 => "pop3",
+        113 => "ident",
+        119 => "nntp",
+        135 => "msrpc",
+        139 => "netbios/smb",
+        143 => "imap",
+        179 => "bgp",
+        443 => "https",
+        445 => "smb",
+        465 => "smtps",
+        512 => "rexec",
+        513 => "rlogin",
+        515 => "lpd",
+        543 => "klogin",
+        544 => "kshell",
+        548 => "afp",
+        554 => "rtsp",
+        563 => "nntps",
+        587 => "smtp submission",
+        631 => "ipp",
+        636 => "ldaps",
+        783 => "spamassassin",
+        873 => "rsync",
+        989 => "ftps data",
+        990 => "ftps",
+        993 => "imaps",
+        995 => "pop3s",
+        1080 => "socks proxy",
+        1352 => "lotus notes",
+        1720 => "h.323",
+        1723 => "pptp",
+        1935 => "rtmp",
+        2000 => "sieve/sccp",
+        2525 => "smtp (alternate)",
+        3000 => "http application",
+        3128 => "squid/http proxy",
+        3129 => "squid/http proxy",
+        3260 => "iscsi",
+        3268 => "active directory catalog",
+        3269 => "active directory catalog over tls",
+        3389 => "rdp",
+        3690 => "subversion",
+        4190 => "sieve",
+        5000 => "http application",
+        5222 => "xmpp",
+        5223 => "xmpp over tls/apple push",
+        5228 => "google push",
+        5269 => "xmpp servers",
+        5280 => "xmpp over http",
+        5800 => "vnc over http",
+        5900..=5909 => "vnc",
+        5938 => "teamviewer",
+        6000..=6009 => "x11",
+        6667 => "irc",
+        6697 => "irc over tls",
+        8000 => "http application",
+        8008 => "http (alternate)",
+        8009 => "ajp",
+        8080 => "http proxy/application",
+        8081 => "http application",
+        8088 => "http application",
+        8443 => "https (alternate)",
+        8530 | 8531 => "windows update",
+        8888 => "http (alternate)",
+        9000 => "php-fpm/http application",
+        9001 => "tor/http application",
+        9050 => "tor socks proxy",
+        9051 => "tor control",
+        9418 => "git",
+        10000 => "webmin/ndmp",
+        10024 | 10025 => "amavis",
+        12345 => "http application",
+        33060 => "mysql x protocol",
         _ => return None,
     })
+}
+
+/// Databases, caches, queues.
+fn tcp_data(port: u16) -> Option<&'static str> {
+    Some(match port {
+        1433 => "mssql",
+        1521 => "oracle",
+        1883 => "mqtt",
+        2181 => "zookeeper",
+        2888 | 3888 => "zookeeper ensemble",
+        3050 => "firebird",
+        3306 => "mysql",
+        3307 => "mysql (alternate)",
+        3351 => "pervasive sql",
+        4369 => "erlang port mapper",
+        4444 => "galera state transfer",
+        4567 | 4568 => "galera",
+        5432 => "postgres",
+        5433 => "postgres (alternate)",
+        5601 => "kibana",
+        5671 => "amqp over tls",
+        5672 => "rabbitmq/amqp",
+        5984 => "couchdb",
+        6379 => "redis",
+        6380 => "redis over tls",
+        6432 => "pgbouncer",
+        7000 | 7001 => "cassandra ring",
+        7199 => "cassandra jmx",
+        7473 | 7474 | 7687 => "neo4j",
+        8020 => "hdfs namenode",
+        8086 => "influxdb",
+        8091 | 8092 | 11210 => "couchbase",
+        8123 => "clickhouse over http",
+        8529 => "arangodb",
+        8983 => "solr",
+        9009 => "clickhouse replication",
+        9042 => "cassandra",
+        9092 => "kafka",
+        9093 => "kafka over tls/alertmanager",
+        9160 => "cassandra thrift",
+        9200 => "elasticsearch",
+        9300 => "elasticsearch nodes",
+        9306 | 9312 => "sphinx search",
+        9440 => "clickhouse over tls",
+        15672 => "rabbitmq management",
+        16379 => "redis cluster bus",
+        25672 => "rabbitmq nodes",
+        26257 => "cockroachdb",
+        26379 => "redis sentinel",
+        27017..=27019 => "mongodb",
+        28015 => "rethinkdb",
+        50000 => "db2",
+        50010 | 50020 | 50070 => "hdfs",
+        61613 => "stomp",
+        61616 => "activemq",
+        _ => return None,
+    })
+}
+
+/// Orchestration, monitoring, storage, agents.
+fn tcp_platform(port: u16) -> Option<&'static str> {
+    Some(match port {
+        623 => "ipmi",
+        2375 => "docker api",
+        2376 => "docker api over tls",
+        2377 => "docker swarm",
+        2379 => "etcd",
+        2380 => "etcd peers",
+        3100 => "loki",
+        3300 => "ceph monitor",
+        4317 | 4318 => "opentelemetry",
+        4505 | 4506 => "salt",
+        4646 => "nomad",
+        5044 => "logstash beats",
+        5050 => "mesos",
+        5666 => "nrpe",
+        5693 => "ncpa",
+        6443 => "kubernetes apiserver",
+        6556 => "checkmk agent",
+        6789 => "ceph monitor",
+        6800..=6809 => "ceph osd",
+        8140 => "puppet",
+        8200 => "vault",
+        8300 => "consul servers",
+        8500 => "consul",
+        8501 => "consul over tls",
+        9090 => "prometheus/cockpit",
+        9091 => "prometheus pushgateway",
+        9094 => "alertmanager cluster",
+        9100 => "node_exporter/raw printing",
+        9102 => "bacula/bareos",
+        9115 => "blackbox_exporter",
+        9153 => "coredns metrics",
+        9187 => "postgres_exporter",
+        9411 => "zipkin",
+        10050 => "zabbix agent",
+        10051 => "zabbix server",
+        10248 => "kubelet health",
+        10249 => "kube-proxy metrics",
+        10250 => "kubelet",
+        10255 => "kubelet (read only)",
+        10256 => "kube-proxy health",
+        10257 => "kube-controller-manager",
+        10259 => "kube-scheduler",
+        15001 | 15006 => "istio sidecar",
+        15010 | 15012 => "istio control plane",
+        15020 | 15021 | 15090 => "istio health/metrics",
+        16514 => "libvirt over tls",
+        24007 => "gluster",
+        _ => return None,
+    })
+}
+
+/// Over UDP.
+fn udp(port: u16) -> Option<&'static str> {
+    Some(match port {
+        67 => "dhcp server",
+        68 => "dhcp client",
+        69 => "tftp",
+        80 => "quic/http",
+        123 => "ntp",
+        137 => "netbios names",
+        138 => "netbios datagrams",
+        161 => "snmp",
+        162 => "snmp traps",
+        177 => "xdmcp",
+        427 => "slp",
+        443 => "quic/http3",
+        520 => "rip",
+        521 => "ripng",
+        546 => "dhcpv6 client",
+        547 => "dhcpv6 server",
+        623 => "ipmi",
+        1701 => "l2tp",
+        1812 => "radius",
+        1813 => "radius accounting",
+        1900 => "ssdp",
+        2055 => "netflow",
+        2123 => "gtp control",
+        2152 => "gtp user plane",
+        3389 => "rdp",
+        3659 => "game server",
+        3702 => "ws-discovery",
+        3784 => "bfd",
+        4500 => "ike nat traversal",
+        4739 => "ipfix",
+        5353 => "mdns",
+        5405 => "corosync",
+        6081 => "geneve",
+        6343 => "sflow",
+        9993 => "zerotier",
+        10001 => "ubiquiti discovery",
+        12201 => "gelf",
+        17500 => "dropbox lan sync",
+        19132 => "game server",
+        19302 => "stun/turn",
+        33434..=33534 => "traceroute",
+        41641 => "tailscale",
+        51820 | 51821 => "wireguard",
+        _ => return None,
+    })
+}
+
+/// Over SCTP.
+fn sctp(port: u16) -> Option<&'static str> {
+    Some(match port {
+        2904 => "m2ua",
+        2905 => "m3ua",
+        3868 => "diameter",
+        36412 => "s1ap",
+        36422 => "x2ap",
+        38412 => "ngap",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_belongs_to_port_and_protocol() {
+        assert_eq!(service(3128, L4::TCP), Some("squid/http proxy"));
+        assert_eq!(service(3128, L4::UDP), None);
+        assert_eq!(service(443, L4::TCP), Some("https"));
+        assert_eq!(service(443, L4::UDP), Some("quic/http3"));
+        assert_eq!(service(53, L4::TCP), service(53, L4::UDP));
+        assert_eq!(service(80, L4::ICMP), None);
+        assert_eq!(service(40000, L4::TCP), None);
+    }
+
+    #[test]
+    fn no_port_is_named_twice_with_different_words() {
+        for port in 0..=u16::MAX {
+            let tables = [tcp_mail_web_and_login(port), tcp_data(port), tcp_platform(port)];
+            assert!(tables.iter().flatten().count() <= 1, "tcp {port}");
+            if either(port).is_some() {
+                assert!(tables.iter().all(Option::is_none) && udp(port).is_none(), "{port}");
+            }
+        }
+    }
 }
