@@ -10,6 +10,9 @@ use conntriage::model::report::Report;
 use conntriage::report::escape;
 use conntriage::report::text::{Look, render};
 
+use conntriage::model::sentence::{Sentence, Word};
+use proptest::prelude::*;
+
 use report_synthetic::{everything, quiet, web8};
 
 fn plain(report: &Report, width: usize) -> String {
@@ -147,5 +150,60 @@ fn a_page_ends_with_one_line_end_and_has_no_double_gaps() {
 fn absurd_widths_are_survived() {
     for width in [0, 1, 39, 100_000] {
         assert!(!plain(&everything::report(), width).is_empty());
+    }
+}
+
+/// A report whose every text from input is one of these.
+fn filled(words: &[Vec<u8>]) -> Report {
+    let mut report = everything::report();
+    let mut next = words.iter().cycle();
+    let mut bytes = move || next.next().cloned().unwrap_or_default();
+    let mut word = |text: &mut Box<str>| *text = String::from_utf8_lossy(&bytes()).into();
+    for input in &mut report.inputs {
+        word(&mut input.path);
+        input.member.iter_mut().for_each(&mut word);
+        input.note.iter_mut().for_each(&mut word);
+    }
+    for view in &mut report.hosts {
+        word(&mut view.host.name);
+    }
+    report.findings.iter_mut().filter_map(|finding| finding.host.as_mut()).for_each(&mut word);
+    for view in &mut report.incidents {
+        view.incident.lines = words.iter().map(|word| word.clone().into()).collect();
+        view.body.verdict.summary = words
+            .iter()
+            .map(|word| Sentence(vec![Word::Text("it was"), Word::Untrusted(word.clone().into())]))
+            .collect();
+    }
+    report
+}
+
+/// Nothing that a terminal obeys, reorders or hides.
+fn is_harmless(c: char) -> bool {
+    let hides = matches!(c,
+        '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{590}'..='\u{8ff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    c == '\n' || !(c.is_control() || hides)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_was_read_no_line_is_wider_and_nothing_reaches_the_terminal(
+        words in prop::collection::vec(
+            prop_oneof![prop::collection::vec(any::<u8>(), 0..80), any::<String>().prop_map(String::into_bytes)],
+            1..6,
+        ),
+        width in 60_usize..=140,
+    ) {
+        let report = filled(&words);
+        let commands = commands(&report);
+        let text = plain(&report, width);
+        prop_assert!(text.chars().all(is_harmless), "{text:?}");
+        for line in text.lines().filter(|line| columns(line) > width) {
+            let text = line.trim_start().trim_end_matches(" \\");
+            prop_assert!(commands.iter().any(|command| command.contains(text)), "at {width}: {line}");
+        }
     }
 }

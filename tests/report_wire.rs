@@ -188,7 +188,7 @@ const CONTRACT: [(&str, &str); 38] = [
     ("/assumptions/0", "about text from"),
     ("/gaps/0", "what why command"),
     ("/shared/0", "source peer hosts entries"),
-    ("/shared/0/peer", "address port protocol"),
+    ("/shared/1/peer", "address port protocol"),
     ("/settings", "zone year host_name hosts since until local top quiet_seconds what_if"),
 ];
 

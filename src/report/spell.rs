@@ -78,13 +78,13 @@ fn join(sentence: &Sentence, spell: impl Fn(&Word) -> String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::sentence;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
     use super::*;
     use crate::model::flow::{L4, State};
     use crate::model::sentence::noun;
     use crate::model::time::WallTime;
-    use crate::sentence;
 
     const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 107));
 

@@ -15,7 +15,6 @@ use crate::model::blemish::BlemishKind;
 use crate::model::input;
 use crate::model::report::{HostView, IncidentView, Report, Settings};
 use crate::model::sentence::{Sentence, Word};
-use crate::sentence;
 
 use super::value::{moment, pretty, schema_of};
 
@@ -72,7 +71,7 @@ impl Door<'_> {
 
     /// Bytes that came from input, escaped.
     fn untrusted(&self, raw: &[u8]) -> String {
-        self.say(&sentence![Word::Untrusted(raw.into())])
+        self.say(&Sentence(vec![Word::Untrusted(raw.into())]))
     }
 
     fn whole(&self) -> shape::Report {
@@ -119,13 +118,13 @@ impl Door<'_> {
     /// Its note, and the first damage.
     fn note(&self, input: &input::Input) -> Option<String> {
         let damage = input.first_malformed.as_ref().map(|(kind, blemish)| {
-            self.say(&sentence![
-                damage(*kind),
-                "at byte",
+            self.say(&Sentence(vec![
+                Word::Text(damage(*kind)),
+                Word::Text("at byte"),
                 Word::Number(blemish.first_offset),
-                ":",
-                Word::Untrusted(blemish.first_raw.clone())
-            ])
+                Word::Text(":"),
+                Word::Untrusted(blemish.first_raw.clone()),
+            ]))
         });
         let parts: Vec<String> = text(input.note.as_deref()).into_iter().chain(damage).collect();
         (!parts.is_empty()).then(|| parts.join("; "))

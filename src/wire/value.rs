@@ -70,11 +70,10 @@ fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         let passes = match c {
-            '\n' | ' '..='~' | '·' => true,
+            // ASCII, and what our own sentences use.
+            '\n' | ' '..='~' | '≈' | '…' | '–' | '−' | '·' => true,
             // Latin, Greek, Cyrillic, Armenian: left to right, one column, nothing combines.
             '\u{a1}'..='\u{2ff}' | '\u{370}'..='\u{58f}' => c.is_alphanumeric(),
-            // What our own sentences use.
-            '≈' | '…' | '–' | '−' => true,
             _ => false,
         };
         if passes {

@@ -258,6 +258,7 @@ fn full_drops() -> Drops {
             Widening::SharedByNamespaces,
             Widening::ClockStep,
             Widening::EraUnknown,
+            Widening::LimiterChanged,
             Widening::NotDrops,
             Widening::Coarse(120),
         ],

@@ -169,6 +169,6 @@ mod tests {
         assert_eq!(endpoint(four, Some(53), L4::UDP), "10.0.0.1:53/udp");
         assert_eq!(endpoint(four, None, L4::ICMP), "10.0.0.1/icmp");
         assert_eq!(plain(&port(53, L4::UDP)), ":53/udp (dns)");
-        assert_eq!(plain(&port(5050, L4::TCP)), ":5050");
+        assert_eq!(plain(&port(40_000, L4::TCP)), ":40000");
     }
 }

@@ -78,13 +78,14 @@ fn ages(idle: IdleBar) -> String {
 
 fn set_usage(view: &CensusView, page: &mut Page) {
     let effective = view.effective;
-    let of_all =
-        |n: u64, words: &str| format!("{}{FIRM}{words} ({})", spell::number(n), words::part(n, view.entries));
+    let of_all = |words: &str, n: u64| {
+        format!("{words}{FIRM}{}{FIRM}({})", spell::number(n), words::part(n, view.entries))
+    };
     if view.entries > 0 {
         let parts = [
-            of_all(effective.live, "assured and live"),
-            of_all(effective.closing, "assured and closing"),
-            of_all(effective.evictable, "not assured, evictable"),
+            of_all("live", effective.live),
+            of_all("closing", effective.closing),
+            of_all("evictable", effective.evictable),
         ];
         page.labelled("Usage", &parts.join(", "));
     }

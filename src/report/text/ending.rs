@@ -56,7 +56,7 @@ fn set_gaps(scene: &Scene<'_>, page: &mut Page) {
         let text = if what.is_empty() { why } else { format!("{what}: {why}") };
         page.item(2, "·", &text);
         if let Some(command) = &gap.command {
-            remedies::set_command(command, true, page);
+            remedies::set_command(command, remedies::Copied::Shell, 6, page);
         }
     }
 }

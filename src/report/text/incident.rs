@@ -23,6 +23,7 @@ pub(super) fn set(scene: &Scene<'_>, view: &IncidentView, page: &mut Page) {
     set_when(scene, incident, page);
     set_where(incident, page);
     set_cost(scene, &incident.drops, page);
+    set_counters(view, page);
     set_cause(&view.body, page);
     set_proof(view, page);
     timeline::set(scene, incident, page);
@@ -163,6 +164,30 @@ fn set_cost(scene: &Scene<'_>, drops: &Drops, page: &mut Page) {
                 spell::number(stream.suppressed)
             ));
         }
+    }
+}
+
+/// By how much the kernel's counters grew, those that did; a counter that fell was reset or wrapped.
+fn set_counters(view: &IncidentView, page: &mut Page) {
+    let Some((before, after)) = &view.counters else { return };
+    let (Some(before), Some(after)) = (before.stat, after.stat) else { return };
+    let grown = [
+        ("drop", before.drop, after.drop),
+        ("early_drop", before.early_drop, after.early_drop),
+        ("insert_failed", before.insert_failed, after.insert_failed),
+        ("chaintoolong", before.chain_too_long, after.chain_too_long),
+        ("invalid", before.invalid, after.invalid),
+    ];
+    let parts: Vec<String> = grown
+        .into_iter()
+        .filter_map(|(name, before, after)| match after?.checked_sub(before?) {
+            Some(0) => None,
+            Some(growth) => Some(format!("{name}{FIRM}+{}", spell::number(growth))),
+            None => Some(format!("{name}{FIRM}fell")),
+        })
+        .collect();
+    if !parts.is_empty() {
+        page.labelled("Counters", &parts.join(", "));
     }
 }
 

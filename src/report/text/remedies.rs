@@ -71,18 +71,27 @@ fn numbers(freed: Option<u64>, steady: Option<u64>) -> Vec<String> {
     freed.into_iter().chain(steady).collect()
 }
 
+/// What a line to copy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copied {
+    /// A command for a shell: `\` at its end continues it.
+    Shell,
+    /// A line of a file: it stands as it is.
+    FileLine,
+}
+
 /// Commands under the place where they belong, one a line, fit to be copied.
 fn set_commands(commands: &[Command], page: &mut Page) {
     let mut place = None;
     for command in commands {
+        let (what, preposition) =
+            if command.place.starts_with('/') { (Copied::FileLine, "in") } else { (Copied::Shell, "on") };
         if place != Some(&command.place) {
             place = Some(&command.place);
             let place = escape::text(&command.place);
-            let preposition = if place.starts_with('/') { "in" } else { "on" };
             page.paragraph(Style::Dim, Indent::all(INNER), &format!("{preposition} {place}:"));
         }
-        let is_shell = !command.place.starts_with('/');
-        set_command(&command.line, is_shell, page);
+        set_command(&command.line, what, INNER + 2, page);
         if let Some(undo) = &command.undo {
             set_undo(undo, page);
         }
@@ -96,21 +105,19 @@ fn set_undo(undo: &str, page: &mut Page) {
         page.line(Style::Dim, format!("{}undo: {text}", " ".repeat(indent)));
     } else {
         page.line(Style::Dim, format!("{}undo:", " ".repeat(indent)));
-        set_command(undo, true, page);
+        set_command(undo, Copied::Shell, indent, page);
     }
 }
 
-/// A command on a line of its own. Where it does not fit it gives up its indent, and is then continued by `\` at
-/// blanks outside quotes, if it is a shell command; a line of a file is left whole.
-pub(super) fn set_command(line: &str, is_shell: bool, page: &mut Page) {
+/// A line to copy, on a line of its own. Where it does not fit it gives up its indent; a command is then continued
+/// by `\` at blanks outside quotes, a line of a file is left whole.
+pub(super) fn set_command(line: &str, what: Copied, indent: usize, page: &mut Page) {
     let text = escape::text(line);
-    let indent = INNER + 2;
     let wide = width(&text);
-    if indent + wide <= page.width {
+    if wide <= page.width {
+        let indent = indent.min(page.width - wide);
         page.line(Style::Plain, format!("{}{text}", " ".repeat(indent)));
-    } else if wide <= page.width {
-        page.line(Style::Plain, format!("{}{text}", " ".repeat(page.width - wide)));
-    } else if is_shell {
+    } else if what == Copied::Shell {
         for part in continued_within(&text, page.width, indent) {
             page.line(Style::Plain, part);
         }

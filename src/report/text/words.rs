@@ -108,6 +108,7 @@ pub(super) fn widening(widening: &Widening) -> String {
             "several namespaces were full at once and share the limiter".to_owned()
         }
         Widening::ClockStep => "the clock stepped within it".to_owned(),
+        Widening::LimiterChanged => "the rate limiter's settings are not the kernel's own".to_owned(),
         Widening::EraUnknown => "the kernel's rate limiter is not known".to_owned(),
         Widening::NotDrops => "`maximum limit` lines of 2.4.0 are not drops".to_owned(),
         Widening::Coarse(seconds) => {

@@ -28,6 +28,11 @@ fn split_at_width(text: &str, columns: usize) -> (&str, &str) {
     (text, "")
 }
 
+/// It takes at most so many columns. Looks at no more of it than that.
+fn fits(text: &str, columns: usize) -> bool {
+    split_at_width(text, columns).1.is_empty()
+}
+
 /// At most so many columns; what is cut is shown by `…`.
 pub(super) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -88,44 +93,46 @@ impl Filler {
     }
 
     fn word(&mut self, word: &str) {
-        let wide = width(word);
-        let blank = usize::from(!self.is_blank());
-        if self.used + blank + wide <= self.columns {
-            if blank == 1 {
-                self.line.push(' ');
-            }
-            self.line.push_str(word);
-            self.used += blank + wide;
-            return;
-        }
-        if blank == 1 {
-            self.end_line();
-            return self.word(word);
-        }
-        self.long_word(word, wide);
-    }
-
-    /// A word that does not fit on a line of its own at this indent.
-    fn long_word(&mut self, word: &str, wide: usize) {
-        if word.contains(FIRM) {
-            for part in word.split(FIRM).filter(|part| !part.is_empty()) {
+        let fresh = self.columns - self.indent.rest.min(self.columns / 2);
+        if word.contains(FIRM) && !fits(word, fresh) {
+            for part in word.split(FIRM) {
                 self.word(part);
             }
             return;
         }
-        if wide <= self.columns {
-            self.begin_line(self.columns - wide);
-            self.line.push_str(word);
-            self.used = self.columns;
-            return;
+        let mut rest = word;
+        while !rest.is_empty() {
+            rest = self.place(rest);
         }
-        let (head, tail) = split_at_width(word, self.columns.saturating_sub(self.used));
+    }
+
+    /// Sets a word, or a beginning of it, or makes room for it; returns what is still to be set.
+    fn place<'w>(&mut self, word: &'w str) -> &'w str {
+        let blank = usize::from(!self.is_blank());
+        let room = self.columns.saturating_sub(self.used + blank);
+        if fits(word, room) {
+            if blank == 1 {
+                self.line.push(' ');
+            }
+            self.line.push_str(word);
+            self.used += blank + width(word);
+            return "";
+        }
+        if blank == 1 {
+            self.end_line();
+            return word;
+        }
+        if fits(word, self.columns) {
+            self.begin_line(self.columns - width(word));
+            return word;
+        }
+        let (head, tail) = split_at_width(word, room);
         self.line.push_str(head);
         self.used += width(head);
         if !tail.is_empty() {
             self.end_line();
-            self.word(tail);
         }
+        tail
     }
 
     fn finish(mut self) -> Vec<String> {
@@ -156,6 +163,13 @@ mod tests {
     fn a_long_word_gives_up_its_indent_before_it_is_broken() {
         assert_eq!(wrap("x 12345678", 8, Indent::all(2)), ["  x", "12345678"]);
         assert_eq!(wrap("123456789012", 8, Indent::all(0)), ["12345678", "9012"]);
+    }
+
+    #[test]
+    fn a_word_of_any_length_is_broken() {
+        let lines = wrap(&"x".repeat(1_000_000), 60, Indent::all(4));
+        assert_eq!(lines.iter().map(|line| line.trim_start().len()).sum::<usize>(), 1_000_000);
+        assert!(lines.iter().all(|line| width(line) <= 60));
     }
 
     #[test]

@@ -6,15 +6,17 @@ use crate::model::report::Report;
 use super::shape::Gap;
 
 /// Fields of every incident.
-const OF_INCIDENTS: [(&str, &str); 4] = [
+const OF_INCIDENTS: [(&str, &str); 3] = [
     ("incidents[].changes", "tables of before and after are not compared by this version"),
     ("incidents[].recurrence", "patterns over several incidents are not looked for by this version"),
-    ("incidents[].namespace.owner", "who holds a namespace is not looked up by this version"),
-    (
-        "incidents[].timeline.points[].drops, early_drops, count, max",
-        "logs do not say; the kernel's counters were not sampled during the incident",
-    ),
+    ("incidents[].namespace.owner", "who holds a namespace, and its name, are not looked up by this version"),
 ];
+
+/// Fields of a timeline that comes from logs alone.
+const OF_TIMELINES: (&str, &str) = (
+    "incidents[].timeline.points[].drops, early_drops, count, max",
+    "logs do not say; the kernel's counters were not sampled during the incident",
+);
 
 /// Fields of every table.
 const OF_TABLES: [(&str, &str); 2] = [
@@ -27,9 +29,12 @@ pub(super) fn constant(report: &Report) -> Vec<Gap> {
     let has_incidents = !report.incidents.is_empty();
     let has_tables =
         !report.snapshots.is_empty() || report.incidents.iter().any(|view| !view.snapshots.is_empty());
+    let mut points = report.incidents.iter().flat_map(|view| &view.incident.timeline.points);
+    let lacks_samples = points.any(|point| point.count.is_none() || point.drops.is_none());
+    let timelines = lacks_samples.then_some(&OF_TIMELINES);
     let incidents = OF_INCIDENTS.iter().filter(|_| has_incidents);
     let tables = OF_TABLES.iter().filter(|_| has_tables);
     let gap =
         |(what, why): &(&str, &str)| Gap { what: (*what).to_owned(), why: (*why).to_owned(), command: None };
-    incidents.chain(tables).map(gap).collect()
+    incidents.chain(timelines).chain(tables).map(gap).collect()
 }

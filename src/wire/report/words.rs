@@ -51,7 +51,7 @@ words! {
         LastWindowUnreported => LastWindowUnreported, OthersVisible => OthersVisible, UnseenUsers => UnseenUsers,
         WindowBefore => WindowBefore, FlushedByOther => FlushedByOther, LateFlush => LateFlush,
         LinesLost(_) => LinesLost, Contended => Contended, SharedByNamespaces => SharedByNamespaces,
-        ClockStep => ClockStep, EraUnknown => EraUnknown, NotDrops => NotDrops, Coarse(_) => Coarse,
+        ClockStep => ClockStep, EraUnknown => EraUnknown, LimiterChanged => LimiterChanged, NotDrops => NotDrops, Coarse(_) => Coarse,
     }
     /// When a table was taken, seen from the incident.
     Role from report::Role { Before => Before, At => At, FollowUp => FollowUp, After => After }
