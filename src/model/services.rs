@@ -221,7 +221,6 @@ fn tcp_platform(port: u16) -> Option<&'static str> {
         4505 | 4506 => "salt",
         4646 => "nomad",
         5044 => "logstash beats",
-        5050 => "mesos",
         5666 => "nrpe",
         5693 => "ncpa",
         6443 => "kubernetes apiserver",

@@ -56,14 +56,15 @@ fn summary(case: &Case<'_>, top_source: f64, sources: Option<u64>) -> Vec<Senten
     };
     let mut who = sentence![Word::Count(case.entries(), noun::ENTRY), "are shared by"];
     who.0.extend(many.0);
-    who = who
-        .with(", the largest with")
-        .with(Word::Share(top_source))
-        .with(": nobody in particular fills the table");
-    let mut how = sentence!["connections, protocols and states are mixed as users make them"];
-    if let Some(max) = case.usage.max {
-        how = how.with("; the limit of").with(Word::Count(max, noun::ENTRY)).with("is too small for them");
-    }
+    who = who.with(", the largest with").with(Word::Share(top_source)).with(": nobody in particular");
+    let how = match case.usage.max {
+        Some(max) => sentence![
+            "the mix is that of honest use; the limit of",
+            Word::Count(max, noun::ENTRY),
+            "is too small for it"
+        ],
+        None => sentence!["the mix is that of honest use: the limit is too small for it"],
+    };
     let mut what = sentence!["raise the limit"];
     if let Some(limit) = case.larger_limit() {
         let (bytes, _) = case.entry_bytes();
@@ -72,10 +73,9 @@ fn summary(case: &Case<'_>, top_source: f64, sources: Option<u64>) -> Vec<Senten
             .with(Word::Number(limit))
             .with("(up to")
             .with(Word::Bytes(limit.saturating_mul(bytes)))
-            .with("of memory at full)");
+            .with("at full)");
     }
-    what =
-        what.with("in a way that survives a reboot and a reload of the module, and on every gateway alike");
+    what = what.with("so that it survives a reboot, on every gateway alike");
     vec![who, how, what]
 }
 

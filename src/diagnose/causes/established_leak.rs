@@ -107,35 +107,29 @@ fn summary(case: &Case<'_>, leak: &Leak) -> Vec<Sentence> {
         Word::Share(leak.share_of_table),
         ") are",
         State::Established,
-        "connections that have been silent for more than",
+        "and silent for over",
         Word::Duration(SILENT_SECONDS as f64)
     ];
-    if let Some((port, entries, peers)) = port(case) {
-        who = who
-            .with("; among the leading peers,")
-            .with(Word::Count(peers, noun::PEER))
-            .with("on")
-            .with(Word::Port(port, L4::TCP))
-            .with("have")
-            .with(Word::Number(entries));
+    if let Some((port, _, _)) = port(case) {
+        who = who.with(", many to").with(Word::Port(port, L4::TCP));
     }
-    let mut how = sentence![
-        "their ends went away without closing (a machine deleted, a client lost), and each entry stays for the established timeout"
-    ];
-    if let Some(timeout) = case.timeouts().named_or_default("tcp_timeout_established") {
-        how = how.with("of").with(Word::Duration(timeout as f64));
-    }
-    if let Some((age, entries)) = leak.spike {
-        how = how
-            .with(";")
-            .with(Word::Number(entries))
-            .with("fell silent together,")
-            .with(Word::Duration(age as f64))
-            .with("before the table was read: one event");
-    }
-    let what = sentence![
-        "delete the entries of peers that are gone, lower the established timeout to a day in a way that survives a reload, and delete entries whenever a machine is taken down"
-    ];
+    let how = match (leak.spike, case.timeouts().named_or_default("tcp_timeout_established")) {
+        (Some((age, entries)), _) => sentence![
+            "their ends vanished without closing,",
+            Word::Number(entries),
+            "of them in one event",
+            Word::Duration(age as f64),
+            "before the table was read"
+        ],
+        (None, Some(timeout)) => sentence![
+            "their ends vanished without closing; each entry stays for the established timeout,",
+            Word::Duration(timeout as f64)
+        ],
+        (None, None) => {
+            sentence!["their ends vanished without closing; each entry stays for the established timeout"]
+        }
+    };
+    let what = sentence!["delete the entries of peers that are gone; lower the established timeout to a day"];
     vec![who, how, what]
 }
 

@@ -33,8 +33,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         );
     }
     let mut which = sentence!["the table of expectations is full, not the table of connections"];
-    if let Some((key, value)) = case.counters.setting("expect_max") {
-        which = which.with(": its limit is").with(Word::Code(format!("{key} = {value}")));
+    if let Some((_, limit)) = case.counters.setting("expect_max") {
+        which = which.with("; its limit is").with(Word::Number(limit));
     }
     Some(Candidate {
         tier: Tier::Decided,
@@ -43,12 +43,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         summary: vec![
             which,
             sentence![
-                "helpers (SIP, FTP, full-cone NAT) expect more connections than that;",
+                "a helper (SIP, FTP, full-cone NAT) expects more connections than that;",
                 Word::Count(incident.drops.visible, noun::LINE),
-                "say so, and each stands for one expectation that was not made"
+                "say so"
             ],
             sentence![
-                "raise the limit of expectations, or take away the helper that nobody needs; leave the conntrack limit alone"
+                "raise the limit of expectations or remove an unneeded helper; leave the conntrack limit alone"
             ],
         ],
         why_not: "no line speaks of the expectation table".into(),

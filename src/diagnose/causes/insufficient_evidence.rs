@@ -70,14 +70,11 @@ fn contradiction(case: &Case<'_>) -> Option<Evidence> {
 /// What the log says, what it hides, what would decide.
 fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
     let drops = &incident.drops;
-    let mut who = sentence![
-        "the log says that the table was full (",
+    let who = sentence![
+        "the log says the table was full (",
         Word::Count(drops.visible, noun::LINE),
-        "), but no table was given that shows who filled it"
+        "); no table was given that shows who filled it"
     ];
-    if let Some(max) = case.usage.max {
-        who = who.with("; its limit is").with(Word::Count(max, noun::ENTRY));
-    }
     let how = match drops.high {
         Some(high) if high == drops.low => sentence!["it cost", Word::Count(high, noun::PACKET)],
         Some(high) => {
@@ -88,9 +85,9 @@ fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
         }
     };
     let what = sentence![
-        "save the table the next time it is full, with",
+        "next time save the table:",
         Word::Code(save_table(case)),
-        ", and the settings with",
+        ", and",
         Word::Code("sysctl -a".to_owned())
     ];
     vec![who, how, what]
@@ -98,7 +95,7 @@ fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
 
 /// The command that lists the table on that kernel.
 fn save_table(case: &Case<'_>) -> String {
-    format!("cat {} > table.txt || conntrack -L -o extended > table.txt", case.kernel.names.table_file())
+    format!("cat {} > table || conntrack -L > table", case.kernel.names.table_file())
 }
 
 fn only_counters(case: &Case<'_>) -> Vec<Sentence> {
@@ -124,16 +121,12 @@ fn not_this_table(case: &Case<'_>) -> Option<Vec<Sentence>> {
             "the log says full, but the table that was read holds",
             Word::Number(held),
             "of",
-            Word::Count(max, noun::ENTRY),
-            ": it is not the table that was full, or not of that moment"
+            Word::Count(max, noun::ENTRY)
         ],
         sentence![
-            "another network namespace, a table read too late, a limit changed since, or entries that are counted and not listed would all look like this"
+            "so another namespace's table was full, or this one was read too late, or its limit was changed"
         ],
-        sentence![
-            "take count, limit and table of every namespace at the moment of the line:",
-            Word::Code(every_namespace(case))
-        ],
+        sentence!["take the count of every namespace at that moment:", Word::Code(every_namespace(case))],
     ])
 }
 
@@ -145,39 +138,31 @@ fn every_namespace(case: &Case<'_>) -> String {
 
 /// A full table that no rule explains: who leads it, at which rate, and no more.
 fn unexplained(case: &Case<'_>, mix: Mix<'_>) -> Vec<Sentence> {
-    let mut who =
-        sentence!["no cause this program knows explains the table of", Word::Count(mix.total(), noun::ENTRY)];
-    if let Some(top) = case.top_source() {
-        who = who
-            .with(": the leading source is")
-            .with(top.address)
-            .with("with")
-            .with(Word::Share(super::super::arith::share(top.entries, mix.total())));
-    }
-    if let Some((peer, entries, _)) = case.top_peer() {
-        who = who
-            .with(", the leading peer")
-            .with(Word::Endpoint(peer.address, peer.port, peer.l4))
-            .with("with")
-            .with(Word::Share(super::super::arith::share(entries, mix.total())));
-    }
-    let mut how = sentence!["its entries"];
-    if let Some((state, entries)) = mix.commonest_state() {
-        how = how
-            .with("are")
-            .with(Word::Share(super::super::arith::share(entries, mix.total())))
-            .with("in")
-            .with(state)
-            .with("and");
-    }
-    how = match case.admitted_per_second(mix) {
-        Some(rate) => how.with("stand for about").with(Word::Rate(rate)).with("new ones"),
-        None => how.with("tell no rate"),
+    let part = |entries| Word::Share(super::super::arith::share(entries, mix.total()));
+    let mut who = match case.top_source() {
+        Some(top) => {
+            sentence![top.address, "holds", part(top.entries), "of", Word::Count(mix.total(), noun::ENTRY)]
+        }
+        None => sentence!["the table holds", Word::Count(mix.total(), noun::ENTRY)],
     };
+    if let Some((peer, entries, _)) = case.top_peer() {
+        who = who.with(";").with(part(entries)).with("go to").with(Word::Endpoint(
+            peer.address,
+            peer.port,
+            peer.l4,
+        ));
+    }
+    let mut how = sentence!["no cause this program knows explains that"];
+    if let Some((state, entries)) = mix.commonest_state() {
+        how = how.with(":").with(part(entries)).with("are in").with(state);
+    }
+    if let Some(rate) = case.admitted_per_second(mix) {
+        how = how.with(", new ones come at").with(Word::Rate(rate));
+    }
     let what = sentence![
-        "see what the leading source does:",
+        "see which program of the leading source does it (",
         Word::Code("ss -tanp".to_owned()),
-        "on that machine names the program; a larger limit gives time"
+        "there); a larger limit gives time"
     ];
     vec![who, how, what]
 }
@@ -195,7 +180,11 @@ fn hints(case: &Case<'_>) -> Vec<Evidence> {
         out.push(
             context(
                 "peak-loss",
-                sentence!["at worst about", Word::Rate(peak), "packets were refused, lines and suppressed ones together; retries make them more than the connections"],
+                sentence![
+                    "packets were refused at up to",
+                    Word::Rate(peak),
+                    ", lines and suppressed ones together; retries make them more than the connections"
+                ],
             )
             .value("per_second", peak)
             .read_in_log(case),

@@ -38,11 +38,11 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         let firm = effective.closing.saturating_add(effective.live);
         how = sentence![
             Word::Number(effective.evictable),
-            "of them would make room for new ones on demand; what counts is",
+            "of them make room for new ones on demand; what counts is",
             Word::Count(firm, noun::ENTRY),
             "(",
             Word::Share(share(firm, max)),
-            "of the limit)"
+            ")"
         ];
         evidence.push(
             context(
@@ -78,7 +78,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             ],
             how,
             sentence![
-                "nothing needs to be done; watch the entries that cannot be evicted and the kernel's drop counter rather than the plain count"
+                "nothing to do; watch what cannot be evicted, and the drop counter, not the plain count"
             ],
         ],
         why_not: "an incident was found".into(),

@@ -99,48 +99,40 @@ fn confidence(case: &Case<'_>, churn: &Churn<'_>) -> Confidence {
     }
 }
 
+/// One line each on a page of 100 columns: they are the first three of the report.
 fn summary(case: &Case<'_>, churn: &Churn<'_>) -> Vec<Sentence> {
-    vec![who(case, churn), how(churn), what_to_do(case, churn)]
+    vec![who(churn), how(churn), what_to_do(case, churn)]
 }
 
-fn who(case: &Case<'_>, churn: &Churn<'_>) -> Sentence {
+fn who(churn: &Churn<'_>) -> Sentence {
     let mut out = match churn.holder.is_local {
-        Some(true) => sentence!["this host itself (", churn.holder.address, ") holds"],
-        _ => sentence![churn.holder.address, ", which may be this host itself, holds"],
+        Some(true) => sentence!["this host (", churn.holder.address, ") holds"],
+        _ => sentence![churn.holder.address, ", perhaps this host itself, holds"],
     };
     out = out
-        .with(Word::Count(churn.holder.entries, noun::ENTRY))
-        .with("of")
-        .with(Word::Number(case.entries()))
-        .with("(")
         .with(Word::Share(churn.share_of_table))
-        .with("),")
-        .with(Word::Number(churn.waiting))
-        .with("of them in")
-        .with(State::TimeWait)
-        .with(":");
-    for (place, (pair, entries)) in churn.pairs.iter().enumerate() {
-        if place > 0 {
-            out = out.with(",");
-        }
-        out = out.with(Word::Number(*entries)).with("to").with(Word::Endpoint(
-            pair.peer.address,
-            pair.peer.port,
-            pair.peer.l4,
-        ));
+        .with("of the table:")
+        .with(Word::Count(churn.holder.entries, noun::ENTRY));
+    if let Some((pair, entries)) = churn.pairs.first() {
+        let part: &'static str = match share(*entries, churn.holder.entries) {
+            all if all >= 0.995 => ", all to",
+            most if most >= 0.5 => ", most to",
+            _ => ", the largest part to",
+        };
+        out = out.with(part).with(Word::Endpoint(pair.peer.address, pair.peer.port, pair.peer.l4));
     }
     out
 }
 
 fn how(churn: &Churn<'_>) -> Sentence {
     sentence![
-        "a connection that is over stays",
+        "each is over and stays",
         Word::Duration(churn.lifetime_seconds as f64),
-        ", so",
-        Word::Number(churn.holder.entries),
-        "of them are about",
+        "in",
+        State::TimeWait,
+        ": new connections at",
         Word::Rate(churn.rate_per_second),
-        "new connections: one for each request, none used again"
+        ", each used once"
     ]
 }
 
@@ -149,22 +141,13 @@ fn what_to_do(case: &Case<'_>, churn: &Churn<'_>) -> Sentence {
     if let Some((pair, _)) = churn.pairs.first() {
         out = out.with("to").with(Word::Endpoint(pair.peer.address, pair.peer.port, pair.peer.l4));
     }
-    out = out.with("(keep-alive): that is the cure; a larger limit only helps beside it");
-    let reload: &'static str = match case.kernel.enterprise {
-        Some(5..=7) => ", and must survive a reload of the module",
-        _ if case.kernel.names == crate::model::era::Names::Ip => ", and must survive a reload of the module",
-        _ => ", and must survive a reboot and a reload of the module",
-    };
-    out = out.with(reload);
-    if case.kernel.names == crate::model::era::Names::Ip || matches!(case.kernel.enterprise, Some(5..=7)) {
-        out = out
-            .with("(")
-            .with(Word::Code("service iptables restart".to_owned()))
-            .with("reloads it unless")
-            .with(Word::Code("IPTABLES_MODULES_UNLOAD=\"no\"".to_owned()))
-            .with(")");
-    }
-    out
+    let reloads =
+        case.kernel.names == crate::model::era::Names::Ip || matches!(case.kernel.enterprise, Some(5..=7));
+    out.with(if reloads {
+        "(keep-alive); make a larger limit survive module reloads"
+    } else {
+        "(keep-alive); make a larger limit survive reboots"
+    })
 }
 
 fn evidence(case: &Case<'_>, churn: &Churn<'_>) -> Vec<Evidence> {

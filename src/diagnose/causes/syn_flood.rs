@@ -118,33 +118,32 @@ fn summary(case: &Case<'_>, flood: &Flood) -> Vec<Sentence> {
     let peer = Word::Endpoint(flood.peer.address, flood.peer.port, flood.peer.l4);
     let sources = match flood.sources {
         Distinct::Exactly(n) => sentence![Word::Count(n, noun::SOURCE)],
-        Distinct::More => sentence!["more than 4,096 sources"],
+        Distinct::More => sentence!["over 4,096 sources"],
     };
     let mut who = sentence![
-        Word::Count(flood.half_open, noun::ENTRY),
+        "half-open connections to",
+        peer.clone(),
+        "hold",
+        Word::Number(flood.half_open),
         "of",
-        Word::Number(case.entries()),
+        Word::Count(case.entries(), noun::ENTRY),
         "(",
         Word::Share(flood.share_of_table),
-        ") are half-open connections to",
-        peer.clone(),
-        "from"
+        "), from"
     ];
     who.0.extend(sources.0);
     let how = match flood.rate_per_second {
         Some(rate) => sentence![
-            "they last until their handshake times out, so they are about",
+            "SYNs were let in at",
             Word::Rate(rate),
-            "SYNs that were let in; their sources may be forged, so none is named"
+            "and never completed; their sources may be forged, so none is named"
         ],
-        None => sentence![
-            "they last until their handshake times out; their sources may be forged, so none is named"
-        ],
+        None => sentence!["they were never completed; their sources may be forged, so none is named"],
     };
     let what = sentence![
-        "stop the SYNs before they are tracked (scrubbing upstream, raw table, SYNPROXY) for",
+        "stop SYNs to",
         peer,
-        "; a larger limit is filled just the same"
+        "before tracking (upstream, raw table, SYNPROXY); a larger limit fills too"
     ];
     vec![who, how, what]
 }
