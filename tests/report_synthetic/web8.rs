@@ -384,7 +384,7 @@ fn remedies() -> Vec<Remedy> {
             commands: vec![
                 Command {
                     line: format!("sysctl -w {key}=65536"),
-                    place: "web8".into(),
+                    place: "this host".into(),
                     undo: Some(format!("sysctl -w {key}=30611")),
                 },
                 Command {
@@ -407,7 +407,7 @@ fn remedies() -> Vec<Remedy> {
             title: sentence!["let closed connections go earlier"],
             commands: vec![Command {
                 line: "sysctl -w net.ipv4.netfilter.ip_conntrack_tcp_timeout_time_wait=60".into(),
-                place: "web8".into(),
+                place: "this host".into(),
                 undo: Some("sysctl -w net.ipv4.netfilter.ip_conntrack_tcp_timeout_time_wait=120".into()),
             }],
             effect: Effect {

@@ -34,7 +34,7 @@ fn set_remedy(scene: &Scene<'_>, number: usize, remedy: &Remedy, page: &mut Page
     if !effect.is_empty() {
         page.paragraph(Style::Plain, Indent::all(INNER), &format!("Effect: {effect}"));
     }
-    set_commands(&remedy.commands, page);
+    set_commands(scene, &remedy.commands, page);
     if !remedy.side_effects.is_empty() {
         let said: Vec<String> = remedy.side_effects.iter().map(|effect| scene.say(effect)).collect();
         page.paragraph(Style::Plain, Indent::all(INNER), &format!("Side effects: {}.", said.join("; ")));
@@ -80,33 +80,47 @@ pub(super) enum Copied {
     FileLine,
 }
 
-/// Commands under the place where they belong, one a line, fit to be copied.
-fn set_commands(commands: &[Command], page: &mut Page) {
+/// Commands under the place where they belong, one a line, fit to be copied; then how to take them back, the last
+/// one first.
+fn set_commands(scene: &Scene<'_>, commands: &[Command], page: &mut Page) {
     let mut place = None;
     for command in commands {
-        let (what, preposition) =
-            if command.place.starts_with('/') { (Copied::FileLine, "in") } else { (Copied::Shell, "on") };
         if place != Some(&command.place) {
             place = Some(&command.place);
-            let place = escape::text(&command.place);
-            page.paragraph(Style::Dim, Indent::all(INNER), &format!("{preposition} {place}:"));
+            let head = format!("{}:", place_in_words(&command.place));
+            page.paragraph(Style::Dim, Indent::all(INNER), &head);
         }
-        set_command(&command.line, what, INNER + 2, page);
-        if let Some(undo) = &command.undo {
-            set_undo(undo, page);
-        }
+        set_command(&command.line, copied(scene, &command.place), INNER + 2, page);
+    }
+    let undo: Vec<&Command> = commands.iter().rev().filter(|command| command.undo.is_some()).collect();
+    if !undo.is_empty() {
+        page.paragraph(Style::Dim, Indent::all(INNER), "to undo:");
+    }
+    for command in undo {
+        let line = command.undo.as_deref().unwrap_or_default();
+        set_command(line, copied(scene, &command.place), INNER + 2, page);
     }
 }
 
-fn set_undo(undo: &str, page: &mut Page) {
-    let text = escape::text(undo);
-    let indent = INNER + 2;
-    if indent + width("undo: ") + width(&text) <= page.width {
-        page.line(Style::Dim, format!("{}undo: {text}", " ".repeat(indent)));
+/// `on this host`, `in /etc/sysctl.conf`; another place as it is.
+fn place_in_words(place: &str) -> String {
+    let text = escape::text(place);
+    if place.starts_with('/') {
+        format!("in {text}")
+    } else if place.starts_with(HERE) {
+        format!("on {text}")
     } else {
-        page.line(Style::Dim, format!("{}undo:", " ".repeat(indent)));
-        set_command(undo, Copied::Shell, indent, page);
+        text
     }
+}
+
+/// The place of a command that is typed into a shell.
+const HERE: &str = "this host";
+
+/// What is typed on a host may be continued; what belongs into a file or another program's settings may not.
+fn copied(scene: &Scene<'_>, place: &str) -> Copied {
+    let is_host = scene.report.hosts.iter().any(|view| &*view.host.name == place);
+    if is_host || place.starts_with(HERE) { Copied::Shell } else { Copied::FileLine }
 }
 
 /// A line to copy, on a line of its own. Where it does not fit it gives up its indent; a command is then continued

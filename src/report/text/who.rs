@@ -2,13 +2,13 @@
 
 use crate::model::diagnosis::{Body, TopPeer, TopSource};
 
-use super::super::spell;
+use super::super::spell::{self, FIRM};
 use super::bar::bar;
 use super::page::{Page, Style};
 use super::scene::Scene;
 use super::table::{Fit, Table};
 use super::words;
-use super::wrap::Indent;
+use super::wrap::{Indent, width};
 
 /// Columns of a bar.
 const BAR: u64 = 10;
@@ -35,7 +35,7 @@ fn set_sources(scene: &Scene<'_>, rows: &[TopSource], page: &mut Page) {
     page.heading("Who holds it: sources");
     let mut table = Table::new(&[
         ("source", Fit::Whole),
-        ("", Fit::Whole),
+        ("", Fit::Cut(9)),
         ("entries", Fit::Number),
         ("share", Fit::Number),
         ("", Fit::Optional),
@@ -43,18 +43,32 @@ fn set_sources(scene: &Scene<'_>, rows: &[TopSource], page: &mut Page) {
     ]);
     let most = rows.iter().map(|row| row.entries).max().unwrap_or(0);
     for row in rows {
-        let local = if row.is_local == Some(true) { "this host" } else { "" };
+        let (aside, note) = aside_and_note(scene, row);
         let cells = vec![
             words::address(row.address),
-            local.to_owned(),
+            aside,
             spell::number(row.entries),
             spell::share(row.share),
             bar(row.entries, most, BAR),
             words::states(&row.states, row.entries),
         ];
-        table.row_with_note(cells, row.note.as_ref().map(|note| scene.say(note)));
+        table.row_with_note(cells, note);
     }
     table.set(page, 4);
+}
+
+/// A note of at most so many columns stands in the row itself.
+const ASIDE_MAX: usize = 22;
+
+/// What is known of a source: a few words for the row, and the rest to stand under it.
+fn aside_and_note(scene: &Scene<'_>, row: &TopSource) -> (String, Option<String>) {
+    const OWN: &str = "this host";
+    let note = row.note.as_ref().map(|note| scene.say(note)).filter(|note| note.replace(FIRM, " ") != OWN);
+    match (row.is_local == Some(true), note) {
+        (true, note) => (OWN.to_owned(), note),
+        (false, Some(short)) if width(&short) <= ASIDE_MAX => (short, None),
+        (false, note) => (String::new(), note),
+    }
 }
 
 fn set_peers(rows: &[TopPeer], page: &mut Page) {
