@@ -259,7 +259,7 @@ fn a_table_of_evictable_entries_without_a_log_line_is_no_incident() {
     let body = of_table(snapshot(&groups, limits(262_144, 151_335, 65_536)));
     assert_eq!(body.verdict.cause.0, "no-incident");
     let second = words(&body.verdict.summary[1]);
-    assert!(second.contains("8862 entries") && second.contains("3.4 % of the limit"), "{second}");
+    assert!(second.contains("8862 entries") && second.contains("(3.4 %)"), "{second}");
     assert!(body.remedies.is_empty());
 }
 

@@ -163,7 +163,7 @@ fn counters_without_a_table_still_tell_the_limit() {
     let uses = &diagnosis.incidents[0].snapshots[0];
     assert_eq!((uses.max, uses.listed, uses.leads), (Some(32_768), None, false));
     assert_eq!(diagnosis.incidents[0].body.verdict.cause.0, "insufficient-evidence");
-    assert!(words(&diagnosis.incidents[0].body.verdict.summary[0]).contains("32768 entries"));
+    assert!(words(&diagnosis.incidents[0].body.verdict.summary[1]).contains("32768 entries"));
 }
 
 #[test]

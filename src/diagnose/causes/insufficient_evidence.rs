@@ -75,7 +75,7 @@ fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
         Word::Count(drops.visible, noun::LINE),
         "); no table was given that shows who filled it"
     ];
-    let how = match drops.high {
+    let mut how = match drops.high {
         Some(high) if high == drops.low => sentence!["it cost", Word::Count(high, noun::PACKET)],
         Some(high) => {
             sentence!["it cost between", Word::Number(drops.low), "and", Word::Count(high, noun::PACKET)]
@@ -84,6 +84,9 @@ fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
             sentence!["it cost at least", Word::Count(drops.low, noun::PACKET), "; the log sets no upper end"]
         }
     };
+    if let Some(max) = case.usage.max {
+        how = how.with("; the limit is").with(Word::Count(max, noun::ENTRY));
+    }
     let what = sentence![
         "next time save the table:",
         Word::Code(save_table(case)),
