@@ -1,10 +1,230 @@
-//! The join of pieces and of runs (FOLDS.md §A). Associative; the empty piece is neutral.
+//! The join of pieces. Associative; the empty piece is neutral.
+//!
+//! A piece is **defined** as the join of the pieces of its single records. So however a stream is cut, and in whatever
+//! order the parts are joined, the result is the same. `chain` joins lists of runs and of marks, `run` and `stretch`
+//! the runs themselves, `bins` their timeline; `repetition` understands a repetition at the cut; `event` counts a line
+//! at the end of a piece, which is the same as joining the piece of that line, only cheaper.
 
+pub(crate) mod bins;
+mod chain;
+pub(crate) mod event;
+pub(crate) mod repetition;
+pub(crate) mod run;
+pub(crate) mod stretch;
+
+use std::collections::BTreeMap;
+
+use chain::{Chains, Room};
+
+use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::fold::Part;
-use crate::model::piece::Piece;
+use crate::model::piece::{
+    Anchors, KEYS_MAX, LOSSES_MAX, MARKS_MAX, MarkKey, Piece, ROLLOVER_US, RUNS_PER_KEY_MAX,
+    RUNS_PER_STREAM_MAX,
+};
+use crate::model::run::RunKey;
+use crate::model::time::{Moment, SECOND_US, StampKind};
+
+/// How much a piece may hold. Anything but [`Bounds::REAL`] is for tests of what happens at the bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Keys of runs.
+    pub keys: usize,
+    /// Runs of one key.
+    pub runs_per_key: usize,
+    /// Runs of all keys; never less than `keys`.
+    pub runs_per_stream: usize,
+    /// Marks, and keys of marks.
+    pub marks: usize,
+}
+
+impl Bounds {
+    /// The bounds that the model names.
+    pub const REAL: Self = Self {
+        keys: KEYS_MAX,
+        runs_per_key: RUNS_PER_KEY_MAX,
+        runs_per_stream: RUNS_PER_STREAM_MAX,
+        marks: MARKS_MAX,
+    };
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self::REAL
+    }
+}
 
 impl Part for Piece {
     fn join(self, right: Self) -> Self {
-        if self == Self::default() { right } else { self }
+        join_within(self, right, &Bounds::REAL)
+    }
+}
+
+/// The join under given bounds. Both pieces must have been made under the same.
+#[must_use]
+pub fn join_within(mut left: Piece, mut right: Piece, bounds: &Bounds) -> Piece {
+    left.range = joined_range(left.range, right.range);
+    left.records = left.records.saturating_add(right.records);
+    left.signals = left.signals.saturating_add(right.signals);
+    for (kind, anchors) in std::mem::take(&mut right.anchors) {
+        pass(&mut left, kind, anchors);
+    }
+    left.clock_steps = left.clock_steps.saturating_add(right.clock_steps);
+    move_up(&left, &mut right);
+    left.rollovers = left.rollovers.saturating_add(right.rollovers);
+    join_malformed(&mut left.malformed, std::mem::take(&mut right.malformed));
+    join_repetitions(&mut left, &mut right, bounds);
+    join_losses(&mut left, &mut right);
+    runs_of(&mut left).append(runs_of(&mut right), Room::for_runs(bounds));
+    marks_of(&mut left).append(marks_of(&mut right), Room::for_marks(bounds));
+    join_boots(&mut left, &right);
+    left
+}
+
+fn joined_range(left: (u64, u64), right: (u64, u64)) -> (u64, u64) {
+    match (left, right) {
+        ((0, 0), range) | (range, (0, 0)) => range,
+        ((begin, _), (_, end)) => (begin, end),
+    }
+}
+
+/// Goes on from the last moment of this kind of stamp to further ones: notes a step back, or a turn of the year.
+pub(crate) fn pass(piece: &mut Piece, kind: StampKind, further: Anchors) {
+    let Some(known) = piece.anchors.get_mut(&kind) else {
+        piece.anchors.insert(kind, further);
+        return;
+    };
+    let (before, behind) = (known.last.best_of(kind), further.first.best_of(kind));
+    known.last = further.last;
+    let back = before.zip(behind).map_or(0, |(before, behind)| before.saturating_sub(behind));
+    if kind == StampKind::Yearless && back > ROLLOVER_US {
+        piece.rollovers = piece.rollovers.saturating_add(1);
+    } else if back > SECOND_US {
+        piece.clock_steps = piece.clock_steps.saturating_add(1);
+    }
+}
+
+impl Moment {
+    /// Which kind of anchor it is; none where it carries no time.
+    pub(crate) fn anchor_kind(&self) -> Option<StampKind> {
+        let bare = self.since_boot_us.map(|_| StampKind::Absent);
+        self.stamp.map(crate::model::time::Stamp::kind).or(bare)
+    }
+
+    fn best_of(&self, kind: StampKind) -> Option<i64> {
+        match kind {
+            StampKind::Absent => self.since_boot_us,
+            _ => self.stamp.map(crate::model::time::Stamp::us),
+        }
+    }
+}
+
+/// Boot separators and rollovers of the left piece stand before all of the right one. The turn of the year at the cut
+/// is already counted on the left.
+fn move_up(left: &Piece, right: &mut Piece) {
+    fn more(count: &mut u32, by: u32) {
+        *count = count.saturating_add(by);
+    }
+    let turns = |kind: StampKind| if kind == StampKind::Yearless { left.rollovers } else { 0 };
+    for (key, list) in &mut right.runs {
+        let boots = left.boots_of(key.host.as_deref());
+        for run in list {
+            more(&mut run.boot_index, boots);
+            more(&mut run.rollover, turns(key.stamp));
+        }
+    }
+    for (MarkKey { key, .. }, list) in &mut right.marks {
+        let boots = left.boots_of(key.host.as_deref());
+        for mark in list {
+            more(&mut mark.boot_index, boots);
+            more(&mut mark.rollover, turns(key.stamp));
+        }
+    }
+    for loss in &mut right.losses {
+        more(&mut loss.boot_index, left.boots_of(loss.host.as_deref()));
+        more(&mut loss.rollover, turns(stamp_kind(&loss.moment)));
+    }
+    for repetition in &mut right.head_repetitions {
+        more(&mut repetition.rollover, turns(repetition.key.stamp));
+    }
+}
+
+/// Kind of a moment's stamp.
+pub(crate) fn stamp_kind(moment: &Moment) -> StampKind {
+    moment.stamp.map_or(StampKind::Absent, crate::model::time::Stamp::kind)
+}
+
+fn join_malformed(left: &mut BTreeMap<BlemishKind, Blemish>, right: BTreeMap<BlemishKind, Blemish>) {
+    for (kind, blemish) in right {
+        match left.get_mut(&kind) {
+            Some(known) => known.count = known.count.saturating_add(blemish.count),
+            None => {
+                left.insert(kind, blemish);
+            }
+        }
+    }
+}
+
+fn join_repetitions(left: &mut Piece, right: &mut Piece, bounds: &Bounds) {
+    let before = left.repetitions_behind;
+    for repetition in std::mem::take(&mut right.head_repetitions) {
+        let mut begun = 0;
+        repetition::settle(&mut Counting { piece: left, bounds, begun: &mut begun }, repetition);
+    }
+    match right.last_record.take() {
+        Some(last) => {
+            left.last_record = Some(last);
+            left.repetitions_behind = right.repetitions_behind;
+        }
+        None => left.repetitions_behind = before.saturating_add(right.repetitions_behind),
+    }
+}
+
+fn join_losses(left: &mut Piece, right: &mut Piece) {
+    let room = LOSSES_MAX.saturating_sub(left.losses.len());
+    let surplus = right.losses.split_off(room.min(right.losses.len()));
+    left.losses.append(&mut right.losses);
+    let left_out = right.losses_left_out.saturating_add(u64::try_from(surplus.len()).unwrap_or(u64::MAX));
+    left.losses_left_out = left.losses_left_out.saturating_add(left_out);
+}
+
+fn join_boots(left: &mut Piece, right: &Piece) {
+    left.boots = left.boots.saturating_add(right.boots);
+    left.boots_of_all = left.boots_of_all.saturating_add(right.boots_of_all);
+    for (slot, boots) in &right.boots_by_host {
+        let sum = left.boots_by_host.entry(*slot).or_default();
+        *sum = sum.saturating_add(*boots);
+    }
+}
+
+/// A piece that lines are counted into at its end.
+pub(crate) struct Counting<'a> {
+    pub(crate) piece: &'a mut Piece,
+    pub(crate) bounds: &'a Bounds,
+    /// Runs begun since their total was last looked at. Looking late changes nothing but memory, since in the end the
+    /// least LINK that fits is taken all the same.
+    pub(crate) begun: &'a mut usize,
+}
+
+impl Counting<'_> {
+    pub(crate) fn fit(&mut self) {
+        *self.begun = 0;
+        runs_of(self.piece).fit(Room::for_runs(self.bounds));
+    }
+}
+
+fn runs_of(piece: &mut Piece) -> Chains<'_, RunKey, crate::model::run::Run> {
+    Chains {
+        lists: &mut piece.runs,
+        doublings: &mut piece.link_doublings,
+        left_out: &mut piece.keys_left_out,
+    }
+}
+
+fn marks_of(piece: &mut Piece) -> Chains<'_, MarkKey, crate::model::piece::Mark> {
+    Chains {
+        lists: &mut piece.marks,
+        doublings: &mut piece.mark_doublings,
+        left_out: &mut piece.marks_left_out,
     }
 }

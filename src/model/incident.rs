@@ -106,6 +106,9 @@ pub enum Widening {
     ClockStep,
     /// Era of the limiter is not known.
     EraUnknown,
+    /// The limiter's settings (`net.core.message_burst`, `message_cost`) are not the kernel's own: known from sysctl, or
+    /// shown by more lines than they allow.
+    LimiterChanged,
     /// `maximum limit` lines of 2.4.0 are not drops.
     NotDrops,
     /// Incidents closer than this many seconds are shown as one (the stream had too many runs).
