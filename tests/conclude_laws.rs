@@ -337,3 +337,19 @@ fn only_incidents_of_the_span_and_hosts_asked_for_are_shown() {
     assert_eq!(shown(None, Some(start - SECOND_US), None), 0);
     assert_eq!((shown(None, None, Some("WEB8")), shown(None, None, Some("web9"))), (1, 0));
 }
+#[test]
+fn zzz() {
+    let mut machine = Machine::new(1_704_067_180 * SECOND_US, 3);
+    machine.burst(0, 40, 30, 0);
+    machine.passing(5);
+    let log = machine.log();
+    let whole = found(&cut(&log, &[], Shape::Messages));
+    eprintln!("{:#?}", whole.incidents);
+    let s = &cut(&log, &[], Shape::Messages)[0];
+    for (k, v) in &s.piece.runs {
+        for r in v {
+            eprintln!("{k:?} {:?} {:?} {:?} {:?} {}", r.head, r.tail, r.lo, r.hi, r.rollover);
+        }
+    }
+    panic!();
+}

@@ -15,7 +15,7 @@ use super::shares;
 use super::successors::Track;
 use super::timeline;
 use super::topics::{Topic, Topics};
-use super::windows::Neighbours;
+use super::windows::Order;
 use crate::model::incident::{Incident, Namespace, TimeBasis, Times};
 use crate::model::run::Ticks;
 use crate::model::signal::Table;
@@ -32,7 +32,7 @@ pub(super) struct Known<'a> {
     pub(super) boots: &'a Boots,
     pub(super) topics: &'a Topics,
     pub(super) counting: &'a Counting,
-    pub(super) neighbours: &'a [Neighbours],
+    pub(super) order: &'a Order,
     pub(super) evidence: &'a Evidence<'a>,
     /// Runs closer than this are one incident.
     pub(super) quiet_us: i64,

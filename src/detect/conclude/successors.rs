@@ -15,7 +15,7 @@ use super::hosts::Hosts;
 use crate::model::fold::Part;
 use crate::model::input::{Hints, LogStream};
 use crate::model::piece::Piece;
-use crate::model::run::{Run, RunKey, Stretch};
+use crate::model::run::{Run, RunKey};
 use crate::model::time::{DAY_US, Moment, SECOND_US, StampKind};
 
 /// Successive streams may overlap by so much (several writers, clock slew).
@@ -340,8 +340,7 @@ fn shares(piece: &Piece) -> Vec<Share> {
 
 /// Sum of all suppression counts of a run.
 pub(super) fn suppressed(run: &Run) -> u64 {
-    let first = run.first_suppression.as_ref().map_or(0, |first| first.count);
-    run.closed.counts.iter().flatten().fold(first, |sum, count| sum.saturating_add(*count))
+    run.first_suppression.as_ref().map_or(0, |first| first.count).saturating_add(run.closed.total())
 }
 
 /// Moves every offset of a piece so that it begins at `begin`.
@@ -363,8 +362,12 @@ fn move_to(piece: &mut Piece, begin: u64) {
     for loss in &mut piece.losses {
         shift(&mut loss.moment);
     }
-    if let Some(repetition) = &mut piece.head_repetition {
+    for repetition in &mut piece.head_repetitions {
         shift(&mut repetition.moment);
+    }
+    for mark in piece.marks.values_mut().flatten() {
+        shift(&mut mark.first);
+        shift(&mut mark.last);
     }
     for run in piece.runs.values_mut().flatten() {
         shift(&mut run.head);
@@ -372,19 +375,10 @@ fn move_to(piece: &mut Piece, begin: u64) {
         for suppression in [&mut run.first_suppression, &mut run.last_suppression].into_iter().flatten() {
             shift(&mut suppression.moment);
         }
-        for related in run.related.values_mut() {
-            shift(&mut related.first);
-            shift(&mut related.last);
-        }
         for line in run.first_lines.iter_mut().chain(&mut run.last_lines) {
             line.offset = moved(line.offset);
         }
     }
-}
-
-/// A stretch with nothing in it.
-pub(super) fn is_empty(stretch: &Stretch) -> bool {
-    stretch.full == 0 && stretch.other == 0
 }
 
 #[cfg(test)]

@@ -66,7 +66,6 @@ pub(super) fn run(from: i64, to: i64, lines: u64) -> Run {
         suppression_lines: 0,
         dense: false,
         limiters: BTreeSet::new(),
-        related: BTreeMap::new(),
         bins,
         first_lines: Vec::new(),
         last_lines: Vec::new(),
