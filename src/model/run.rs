@@ -62,6 +62,10 @@ pub struct Visible {
     pub lines: u64,
     /// Lines that a repetition record stands for.
     pub repeated: u64,
+    /// Least time of one of them, on the run's clock: a run holds lines of others, which may begin earlier.
+    pub first: Option<i64>,
+    /// Greatest time of one of them.
+    pub last: Option<i64>,
 }
 
 /// Which callers of the limiter were seen in a stretch: an index into the arrays of [`Closed`].

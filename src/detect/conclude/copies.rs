@@ -69,9 +69,9 @@ pub(super) fn choose(runs: &[Placed], tracks: &[Track], topics: &Topics) -> Coun
             count_group(runs, tracks, topics, members, &(topic, scale), number, list);
         }
     }
-    for list in counting.counted.values_mut() {
+    for ((_, _, topic), list) in &mut counting.counted {
         list.sort_by_key(|counted| {
-            let (lo, hi) = ends(runs, counted);
+            let (lo, hi) = ends(runs, topics, topic, counted);
             (lo, hi, counted.run)
         });
     }
@@ -80,9 +80,9 @@ pub(super) fn choose(runs: &[Placed], tracks: &[Track], topics: &Topics) -> Coun
 }
 
 /// First and last time of what counts of a run.
-pub(super) fn ends(runs: &[Placed], counted: &Counted) -> (i64, i64) {
+pub(super) fn ends(runs: &[Placed], topics: &Topics, topic: &Topic, counted: &Counted) -> (i64, i64) {
     match counted.part {
-        Part::Whole => (runs[counted.run].lo, runs[counted.run].hi),
+        Part::Whole => topics.span(&runs[counted.run], topic),
         Part::Outside { lo, hi, .. } => (lo, hi),
     }
 }

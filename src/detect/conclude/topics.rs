@@ -76,6 +76,16 @@ impl Topics {
         sum
     }
 
+    /// First and last line of a topic in a run, on its scale; the ends of the run where its lines carry no time.
+    pub(super) fn span(&self, placed: &Placed, topic: &Topic) -> (i64, i64) {
+        let ours =
+            || placed.run.visible.iter().filter(|(s, _)| self.of(placed.host, s) == *topic).map(|(_, v)| v);
+        let first = ours().filter_map(|visible| visible.first).min();
+        let last = ours().filter_map(|visible| visible.last).max();
+        let end = |tick: Option<i64>, else_at| tick.map_or(else_at, |tick| placed.on_scale(tick));
+        (end(first, placed.lo), end(last, placed.hi))
+    }
+
     /// The topics that a run shows.
     pub(super) fn shown(&self, placed: &Placed) -> BTreeSet<Topic> {
         placed.run.visible.keys().map(|subject| self.of(placed.host, subject)).collect()
@@ -112,7 +122,7 @@ mod tests {
         let mut naming = run(50, 55, 0);
         naming
             .visible
-            .insert(subject(NamespaceWord::Inode(4_026_532_001)), Visible { lines: 1, repeated: 0 });
+            .insert(subject(NamespaceWord::Inode(4_026_532_001)), Visible { lines: 1, ..Visible::default() });
         runs.push(placed(0, Trust::Unverified, naming));
         let topics = Topics::learn(&runs, &hosts(), &mut notes);
         assert_eq!(topics.of(0, &unnamed).namespace, Namespace::Initial);

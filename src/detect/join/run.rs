@@ -78,9 +78,11 @@ impl Run {
         self.stretch_times(at, at);
         self.keep_line(line);
         match line.says {
-            Says::Full(subject) => self.push_full(line, subject, Visible { lines: 1, repeated: 0 }),
+            Says::Full(subject) => {
+                self.push_full(line, subject, Visible { lines: 1, repeated: 0, first: at, last: at });
+            }
             Says::FullAgain(subject, times) => {
-                self.push_full(line, subject, Visible { lines: 0, repeated: times });
+                self.push_full(line, subject, Visible { lines: 0, repeated: times, first: at, last: at });
             }
             Says::Other => self.push_other(line, 1, false),
             Says::OtherAgain(times) => self.push_other(line, times, true),
@@ -285,6 +287,9 @@ impl Run {
         }
         let moved = |at: &mut i64| *at = at.saturating_add(shift_us);
         [&mut self.lo, &mut self.hi].into_iter().flatten().for_each(moved);
+        for visible in self.visible.values_mut().chain([&mut self.other_subjects]) {
+            [&mut visible.first, &mut visible.last].into_iter().flatten().for_each(moved);
+        }
         let suppressions = [&mut self.first_suppression, &mut self.last_suppression];
         for line in suppressions.into_iter().flatten() {
             move_clock(&mut line.moment, shift_us);
@@ -317,6 +322,8 @@ fn move_clock(moment: &mut Moment, shift_us: i64) {
 fn add_visible(sum: &mut Visible, more: Visible) {
     sum.lines = sum.lines.saturating_add(more.lines);
     sum.repeated = sum.repeated.saturating_add(more.repeated);
+    sum.first = [sum.first, more.first].into_iter().flatten().min();
+    sum.last = [sum.last, more.last].into_iter().flatten().max();
 }
 
 impl Closed {
