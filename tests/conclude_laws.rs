@@ -80,7 +80,7 @@ fn cut(lines: &[Line], cuts: &[usize], shape: Shape) -> Vec<LogStream> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
 
     #[test]
     fn order_and_repetition_of_inputs_change_nothing(
