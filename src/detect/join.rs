@@ -1,307 +1,230 @@
-//! The join of pieces (FOLDS §A): associative, the empty piece is neutral.
+//! The join of pieces. Associative; the empty piece is neutral.
+//!
+//! A piece is **defined** as the join of the pieces of its single records. So however a stream is cut, and in whatever
+//! order the parts are joined, the result is the same. `chain` joins lists of runs and of marks, `run` and `stretch`
+//! the runs themselves, `bins` their timeline; `repetition` understands a repetition at the cut; `event` counts a line
+//! at the end of a piece, which is the same as joining the piece of that line, only cheaper.
+
+pub(crate) mod bins;
+mod chain;
+pub(crate) mod event;
+pub(crate) mod repetition;
+pub(crate) mod run;
+pub(crate) mod stretch;
 
 use std::collections::BTreeMap;
 
-use super::run::append;
-use super::scan::resolved;
+use chain::{Chains, Room};
+
 use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::fold::Part;
 use crate::model::piece::{
-    Anchors, BACK_US, HEAD_REPETITIONS_MAX, HeadRepetition, KEYS_MAX, LINK_US, LOSSES_MAX, LastRecord, Loss,
-    LossKind, Piece, ROLLOVER_US, RUNS_PER_KEY_MAX, RUNS_PER_STREAM_MAX,
+    Anchors, KEYS_MAX, LOSSES_MAX, MARKS_MAX, MarkKey, Piece, ROLLOVER_US, RUNS_PER_KEY_MAX,
+    RUNS_PER_STREAM_MAX,
 };
-use crate::model::record::Record;
-use crate::model::run::{Run, RunKey};
+use crate::model::run::RunKey;
 use crate::model::time::{Moment, SECOND_US, StampKind};
 
-/// Bytes kept of the first damaged record of a kind.
-const DAMAGE_BYTES_MAX: usize = 200;
-/// From this many doublings on a step back no longer parts two runs.
-const DOUBLINGS_OVER_STEPS: u8 = 26;
-/// From this many on nothing does.
-const DOUBLINGS_OVER_ALL: u8 = 27;
-
-/// How many runs are kept.
-#[derive(Debug, Clone, Copy)]
+/// How much a piece may hold. Anything but [`Bounds::REAL`] is for tests of what happens at the bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// For one key.
-    pub per_key: usize,
-    /// For a stream.
-    pub per_stream: usize,
+    /// Keys of runs.
+    pub keys: usize,
+    /// Runs of one key.
+    pub runs_per_key: usize,
+    /// Runs of all keys; never less than `keys`.
+    pub runs_per_stream: usize,
+    /// Marks, and keys of marks.
+    pub marks: usize,
 }
 
-/// The bounds of every piece.
-pub const BOUNDS: Bounds = Bounds { per_key: RUNS_PER_KEY_MAX, per_stream: RUNS_PER_STREAM_MAX };
+impl Bounds {
+    /// The bounds that the model names.
+    pub const REAL: Self = Self {
+        keys: KEYS_MAX,
+        runs_per_key: RUNS_PER_KEY_MAX,
+        runs_per_stream: RUNS_PER_STREAM_MAX,
+        marks: MARKS_MAX,
+    };
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self::REAL
+    }
+}
 
 impl Part for Piece {
     fn join(self, right: Self) -> Self {
-        join_within(self, right, BOUNDS)
+        join_within(self, right, &Bounds::REAL)
     }
 }
 
-/// The join, within bounds of the caller's.
-pub fn join_within(mut left: Piece, mut right: Piece, bounds: Bounds) -> Piece {
-    if right.records == 0 {
-        return left;
-    }
-    if left.records == 0 {
-        return right;
-    }
-    let turned = join_anchors(&mut left, &mut right);
-    let boots = left.boots;
-    let rollovers = left.rollovers.saturating_add(turned);
-    resolve_head(&mut left, &mut right, bounds);
-    for (key, runs) in &mut right.runs {
-        for run in runs {
-            run.boot_index = run.boot_index.saturating_add(boots);
-            run.rollover =
-                run.rollover.saturating_add(if key.stamp == StampKind::Yearless { rollovers } else { 0 });
-        }
-    }
-    for mut loss in std::mem::take(&mut right.losses) {
-        loss.boot_index = loss.boot_index.saturating_add(boots);
-        let yearless = loss.moment.stamp.is_some_and(|stamp| stamp.kind() == StampKind::Yearless);
-        loss.rollover = loss.rollover.saturating_add(if yearless { rollovers } else { 0 });
-        lose(&mut left, loss);
-    }
-    left.losses_left_out = left.losses_left_out.saturating_add(right.losses_left_out);
-    left.range.1 = left.range.1.max(right.range.1);
+/// The join under given bounds. Both pieces must have been made under the same.
+#[must_use]
+pub fn join_within(mut left: Piece, mut right: Piece, bounds: &Bounds) -> Piece {
+    left.range = joined_range(left.range, right.range);
     left.records = left.records.saturating_add(right.records);
-    left.boots = boots.saturating_add(right.boots);
-    left.rollovers = rollovers.saturating_add(right.rollovers);
     left.signals = left.signals.saturating_add(right.signals);
-    for (kind, blemish) in right.malformed {
-        left.malformed
-            .entry(kind)
-            .and_modify(|old| old.count = old.count.saturating_add(blemish.count))
-            .or_insert(blemish);
+    for (kind, anchors) in std::mem::take(&mut right.anchors) {
+        pass(&mut left, kind, anchors);
     }
-    left.last_record = right.last_record;
-    left.keys_left_out = left.keys_left_out.saturating_add(right.keys_left_out);
-    join_runs(&mut left, right.runs, right.link_doublings, bounds);
+    left.clock_steps = left.clock_steps.saturating_add(right.clock_steps);
+    move_up(&left, &mut right);
+    left.rollovers = left.rollovers.saturating_add(right.rollovers);
+    join_malformed(&mut left.malformed, std::mem::take(&mut right.malformed));
+    join_repetitions(&mut left, &mut right, bounds);
+    join_losses(&mut left, &mut right);
+    runs_of(&mut left).append(runs_of(&mut right), Room::for_runs(bounds));
+    marks_of(&mut left).append(marks_of(&mut right), Room::for_marks(bounds));
+    join_boots(&mut left, &right);
     left
 }
 
-/// Joins first and last moments; 1 when the year turns between the two.
-fn join_anchors(left: &mut Piece, right: &mut Piece) -> u32 {
-    let mut turned = 0;
-    for (kind, theirs) in std::mem::take(&mut right.anchors) {
-        match left.anchors.get_mut(&kind) {
+fn joined_range(left: (u64, u64), right: (u64, u64)) -> (u64, u64) {
+    match (left, right) {
+        ((0, 0), range) | (range, (0, 0)) => range,
+        ((begin, _), (_, end)) => (begin, end),
+    }
+}
+
+/// Goes on from the last moment of this kind of stamp to further ones: notes a step back, or a turn of the year.
+pub(crate) fn pass(piece: &mut Piece, kind: StampKind, further: Anchors) {
+    let Some(known) = piece.anchors.get_mut(&kind) else {
+        piece.anchors.insert(kind, further);
+        return;
+    };
+    let (before, behind) = (known.last.best_of(kind), further.first.best_of(kind));
+    known.last = further.last;
+    let back = before.zip(behind).map_or(0, |(before, behind)| before.saturating_sub(behind));
+    if kind == StampKind::Yearless && back > ROLLOVER_US {
+        piece.rollovers = piece.rollovers.saturating_add(1);
+    } else if back > SECOND_US {
+        piece.clock_steps = piece.clock_steps.saturating_add(1);
+    }
+}
+
+impl Moment {
+    /// Which kind of anchor it is; none where it carries no time.
+    pub(crate) fn anchor_kind(&self) -> Option<StampKind> {
+        let bare = self.since_boot_us.map(|_| StampKind::Absent);
+        self.stamp.map(crate::model::time::Stamp::kind).or(bare)
+    }
+
+    fn best_of(&self, kind: StampKind) -> Option<i64> {
+        match kind {
+            StampKind::Absent => self.since_boot_us,
+            _ => self.stamp.map(crate::model::time::Stamp::us),
+        }
+    }
+}
+
+/// Boot separators and rollovers of the left piece stand before all of the right one. The turn of the year at the cut
+/// is already counted on the left.
+fn move_up(left: &Piece, right: &mut Piece) {
+    fn more(count: &mut u32, by: u32) {
+        *count = count.saturating_add(by);
+    }
+    let turns = |kind: StampKind| if kind == StampKind::Yearless { left.rollovers } else { 0 };
+    for (key, list) in &mut right.runs {
+        let boots = left.boots_of(key.host.as_deref());
+        for run in list {
+            more(&mut run.boot_index, boots);
+            more(&mut run.rollover, turns(key.stamp));
+        }
+    }
+    for (MarkKey { key, .. }, list) in &mut right.marks {
+        let boots = left.boots_of(key.host.as_deref());
+        for mark in list {
+            more(&mut mark.boot_index, boots);
+            more(&mut mark.rollover, turns(key.stamp));
+        }
+    }
+    for loss in &mut right.losses {
+        more(&mut loss.boot_index, left.boots_of(loss.host.as_deref()));
+        more(&mut loss.rollover, turns(stamp_kind(&loss.moment)));
+    }
+    for repetition in &mut right.head_repetitions {
+        more(&mut repetition.rollover, turns(repetition.key.stamp));
+    }
+}
+
+/// Kind of a moment's stamp.
+pub(crate) fn stamp_kind(moment: &Moment) -> StampKind {
+    moment.stamp.map_or(StampKind::Absent, crate::model::time::Stamp::kind)
+}
+
+fn join_malformed(left: &mut BTreeMap<BlemishKind, Blemish>, right: BTreeMap<BlemishKind, Blemish>) {
+    for (kind, blemish) in right {
+        match left.get_mut(&kind) {
+            Some(known) => known.count = known.count.saturating_add(blemish.count),
             None => {
-                left.anchors.insert(kind, theirs);
-            }
-            Some(ours) => {
-                turned += u32::from(turns_the_year(kind, &ours.last, &theirs.first));
-                left.clock_steps += u64::from(steps_back(kind, &ours.last, &theirs.first));
-                ours.last = theirs.last;
+                left.insert(kind, blemish);
             }
         }
     }
-    left.clock_steps = left.clock_steps.saturating_add(right.clock_steps);
-    turned
 }
 
-/// The moment of one more record.
-pub(super) fn add_anchor(piece: &mut Piece, moment: &Moment) {
-    let Some(kind) = moment.stamp.map(crate::model::time::Stamp::kind) else {
-        if moment.since_boot_us.is_some() {
-            anchor(piece, StampKind::Absent, moment);
+fn join_repetitions(left: &mut Piece, right: &mut Piece, bounds: &Bounds) {
+    let before = left.repetitions_behind;
+    for repetition in std::mem::take(&mut right.head_repetitions) {
+        let mut begun = 0;
+        repetition::settle(&mut Counting { piece: left, bounds, begun: &mut begun }, repetition);
+    }
+    match right.last_record.take() {
+        Some(last) => {
+            left.last_record = Some(last);
+            left.repetitions_behind = right.repetitions_behind;
         }
-        return;
-    };
-    anchor(piece, kind, moment);
-}
-
-fn anchor(piece: &mut Piece, kind: StampKind, moment: &Moment) {
-    match piece.anchors.get_mut(&kind) {
-        None => {
-            piece.anchors.insert(kind, Anchors { first: *moment, last: *moment });
-        }
-        Some(anchors) => {
-            if anchors.last.stamp != moment.stamp || kind == StampKind::Absent {
-                piece.rollovers += u32::from(turns_the_year(kind, &anchors.last, moment));
-                piece.clock_steps += u64::from(steps_back(kind, &anchors.last, moment));
-            }
-            anchors.last = *moment;
-        }
+        None => left.repetitions_behind = before.saturating_add(right.repetitions_behind),
     }
 }
 
-fn turns_the_year(kind: StampKind, before: &Moment, behind: &Moment) -> bool {
-    kind == StampKind::Yearless
-        && times(before, behind).is_some_and(|(before, behind)| before.saturating_sub(behind) > ROLLOVER_US)
+fn join_losses(left: &mut Piece, right: &mut Piece) {
+    let room = LOSSES_MAX.saturating_sub(left.losses.len());
+    let surplus = right.losses.split_off(room.min(right.losses.len()));
+    left.losses.append(&mut right.losses);
+    let left_out = right.losses_left_out.saturating_add(u64::try_from(surplus.len()).unwrap_or(u64::MAX));
+    left.losses_left_out = left.losses_left_out.saturating_add(left_out);
 }
 
-/// The clock went back by more than a second, and not because the year turned.
-fn steps_back(kind: StampKind, before: &Moment, behind: &Moment) -> bool {
-    kind != StampKind::Absent
-        && !turns_the_year(kind, before, behind)
-        && times(before, behind).is_some_and(|(before, behind)| before.saturating_sub(behind) > SECOND_US)
-}
-
-fn times(before: &Moment, behind: &Moment) -> Option<(i64, i64)> {
-    Some((before.stamp?.us(), behind.stamp?.us()))
-}
-
-/// Repetitions at the head of the right piece refer to the last record of the left one.
-fn resolve_head(left: &mut Piece, right: &mut Piece, bounds: Bounds) {
-    let heads = std::mem::take(&mut right.head_repetitions);
-    if left.records == left.head_repetitions.len() as u64 {
-        // The left one is nothing but such repetitions: all of them wait for what comes before.
-        for head in heads {
-            if left.head_repetitions.len() < HEAD_REPETITIONS_MAX {
-                left.head_repetitions.push(head);
-            } else {
-                lose_repetition(left, &head);
-            }
-        }
-        return;
-    }
-    if heads.is_empty() {
-        return;
-    }
-    // What the repetitions repeat is also what the next repetition would.
-    let referent = left.last_record.clone();
-    let only_heads = right.last_record.is_none() && right.records == heads.len() as u64;
-    for head in heads {
-        repetition(left, &head, referent.as_ref(), bounds);
-    }
-    if only_heads {
-        right.last_record = referent;
+fn join_boots(left: &mut Piece, right: &Piece) {
+    left.boots = left.boots.saturating_add(right.boots);
+    left.boots_of_all = left.boots_of_all.saturating_add(right.boots_of_all);
+    for (slot, boots) in &right.boots_by_host {
+        let sum = left.boots_by_host.entry(*slot).or_default();
+        *sum = sum.saturating_add(*boots);
     }
 }
 
-/// Enters a repetition of the referent, if that is of the same host; else its copies are lost to us.
-pub(super) fn repetition(
-    left: &mut Piece,
-    head: &HeadRepetition,
-    referent: Option<&LastRecord>,
-    bounds: Bounds,
-) {
-    let Some(last) = referent.filter(|last| last.host == head.key.host) else {
-        return lose_repetition(left, head);
-    };
-    let Some(signal) = &last.signal else { return };
-    let rollover = if head.key.stamp == StampKind::Yearless { left.rollovers } else { 0 };
-    let (runs, signals) = resolved(head, signal, left.boots, rollover);
-    left.signals = left.signals.saturating_add(signals);
-    join_runs(left, runs, 0, bounds);
+/// A piece that lines are counted into at its end.
+pub(crate) struct Counting<'a> {
+    pub(crate) piece: &'a mut Piece,
+    pub(crate) bounds: &'a Bounds,
+    /// Runs begun since their total was last looked at. Looking late changes nothing but memory, since in the end the
+    /// least LINK that fits is taken all the same.
+    pub(crate) begun: &'a mut usize,
 }
 
-fn lose_repetition(left: &mut Piece, head: &HeadRepetition) {
-    let loss = Loss {
-        moment: head.moment,
-        host: head.key.host.clone(),
-        rollover: if head.key.stamp == StampKind::Yearless { left.rollovers } else { 0 },
-        boot_index: left.boots,
-        count: Some(head.times),
-        kind: LossKind::UnknownRepetition,
-    };
-    lose(left, loss);
-}
-
-/// Enters a loss, behind those that are there.
-pub(super) fn lose(piece: &mut Piece, loss: Loss) {
-    if piece.losses.len() < LOSSES_MAX && piece.losses_left_out == 0 {
-        piece.losses.push(loss);
-    } else {
-        piece.losses_left_out = piece.losses_left_out.saturating_add(1);
+impl Counting<'_> {
+    pub(crate) fn fit(&mut self) {
+        *self.begun = 0;
+        runs_of(self.piece).fit(Room::for_runs(self.bounds));
     }
 }
 
-/// Enters a damaged record.
-pub(super) fn count_malformed(
-    malformed: &mut BTreeMap<BlemishKind, Blemish>,
-    kind: BlemishKind,
-    record: &Record<'_>,
-) {
-    let raw = record.raw.get(..DAMAGE_BYTES_MAX.min(record.raw.len())).unwrap_or_default();
-    malformed
-        .entry(kind)
-        .and_modify(|blemish| blemish.count = blemish.count.saturating_add(1))
-        .or_insert_with(|| Blemish { count: 1, first_offset: record.moment.offset, first_raw: raw.into() });
-}
-
-/// Appends one run to those of its key.
-pub(super) fn push(piece: &mut Piece, key: RunKey, run: Run) {
-    let doublings = piece.link_doublings;
-    if let Some(last) = piece.runs.get_mut(&key).and_then(|runs| runs.last_mut())
-        && linked(last, &run, doublings)
-    {
-        return append(last, run);
-    }
-    join_runs(piece, BTreeMap::from([(key, vec![run])]), 0, BOUNDS);
-}
-
-/// Appends runs key by key; links at the seam; widens the link until all fit.
-fn join_runs(left: &mut Piece, right: BTreeMap<RunKey, Vec<Run>>, doublings: u8, bounds: Bounds) {
-    if doublings > left.link_doublings {
-        left.link_doublings = doublings;
-        relink_all(left);
-    }
-    let mut fits = true;
-    for (key, runs) in right {
-        let list = left.runs.entry(key).or_default();
-        for run in runs {
-            left.run_count += u64::from(link(list, run, left.link_doublings));
-        }
-        fits &= list.len() <= bounds.per_key;
-    }
-    while left.runs.len() > KEYS_MAX {
-        // The least keys are kept, whatever order they came in.
-        if let Some((_, runs)) = left.runs.pop_last() {
-            left.run_count -= runs.len() as u64;
-            let signals = runs.iter().map(signals_of).fold(0, u64::saturating_add);
-            left.keys_left_out = left.keys_left_out.saturating_add(signals);
-        }
-    }
-    while left.link_doublings < DOUBLINGS_OVER_ALL && !(fits && left.run_count <= bounds.per_stream as u64) {
-        left.link_doublings += 1;
-        relink_all(left);
-        fits = left.runs.values().all(|runs| runs.len() <= bounds.per_key);
+fn runs_of(piece: &mut Piece) -> Chains<'_, RunKey, crate::model::run::Run> {
+    Chains {
+        lists: &mut piece.runs,
+        doublings: &mut piece.link_doublings,
+        left_out: &mut piece.keys_left_out,
     }
 }
 
-/// Uses of the limiter and suppression lines of a run.
-fn signals_of(run: &Run) -> u64 {
-    let full = run.visible.values().chain([&run.other_subjects]).map(|v| v.lines.saturating_add(v.repeated));
-    full.chain([run.other, run.suppression_lines]).fold(0, u64::saturating_add)
-}
-
-fn relink_all(piece: &mut Piece) {
-    let doublings = piece.link_doublings;
-    for list in piece.runs.values_mut() {
-        for run in std::mem::take(list) {
-            link(list, run, doublings);
-        }
+fn marks_of(piece: &mut Piece) -> Chains<'_, MarkKey, crate::model::piece::Mark> {
+    Chains {
+        lists: &mut piece.marks,
+        doublings: &mut piece.mark_doublings,
+        left_out: &mut piece.marks_left_out,
     }
-    piece.run_count = piece.runs.values().map(|runs| runs.len() as u64).sum();
-}
-
-/// Appends a run; true when it stands for itself.
-fn link(list: &mut Vec<Run>, run: Run, doublings: u8) -> bool {
-    match list.last_mut() {
-        Some(last) if linked(last, &run, doublings) => {
-            append(last, run);
-            false
-        }
-        _ => {
-            list.push(run);
-            true
-        }
-    }
-}
-
-/// The second run begins soon behind the end of the first, under the same boot and year.
-fn linked(a: &Run, b: &Run, doublings: u8) -> bool {
-    if doublings >= DOUBLINGS_OVER_ALL {
-        return true;
-    }
-    if (a.boot_index, a.rollover) != (b.boot_index, b.rollover) {
-        return false;
-    }
-    let (Some(tail), Some(head)) = (a.tail.best_us(), b.head.best_us()) else { return true };
-    let apart = head.saturating_sub(tail);
-    let link = LINK_US.saturating_mul(1 << doublings.min(40));
-    apart <= link && (apart >= -BACK_US || doublings >= DOUBLINGS_OVER_STEPS)
 }

@@ -1,7 +1,6 @@
-//! Records → runs (scan, join) → incidents (conclude). The drop interval is in `interval`.
+//! Records → runs (scan, join) → incidents (conclude). FOLDS.md §A and §C are the law of this room.
 
 pub mod conclude;
 pub mod interval;
 pub mod join;
-pub mod run;
 pub mod scan;

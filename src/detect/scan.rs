@@ -1,79 +1,169 @@
-//! Records in byte order → a piece. Nothing is inferred. The result is the join of the pieces of the single records;
-//! most records say nothing, and for those only anchors move.
+//! Records in byte order → a piece. Nothing is inferred.
+//!
+//! Most lines of a log say nothing of connection tracking, so what is done for every line is cheap: its time, its host
+//! word compared with the one before. All else is `join::event`.
 
-use std::collections::BTreeMap;
-
-use super::join::{self, add_anchor, count_malformed, lose};
-use super::run::{Seen, single};
+use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::fold::RecordSink;
-use crate::model::piece::{HEAD_REPETITIONS_MAX, HeadRepetition, LastRecord, Loss, LossKind, Piece};
+use crate::model::piece::{Anchors, BLEMISH_BYTES_MAX, HeadRepetition, LastRecord, Piece, host_slot};
 use crate::model::record::{Content, Record};
-use crate::model::run::{RunKey, Ticks};
+use crate::model::run::{LINE_BYTES_MAX, RunKey, Ticks};
 use crate::model::signal::{RelatedKind, Signal};
-use crate::model::time::{Stamp, StampKind};
+use crate::model::time::StampKind;
+
+use super::join::event::{self, Said};
+use super::join::{Bounds, Counting, pass, repetition, stamp_kind};
+
+/// Host words that a machine writes before it knows its name: a boot under one of them holds for every host of the log.
+const NAMELESS_HOSTS: [&str; 4] = ["localhost", "localhost.localdomain", "(none)", "linux"];
 
 /// The sink that sums records up.
 #[derive(Debug, Default)]
 pub struct Scan {
     piece: Piece,
+    bounds: Bounds,
+    begun: usize,
+    last: Last,
+    /// Key of the last line that mattered, and its host word as written.
+    key: Option<(Option<Box<[u8]>>, RunKey)>,
+}
+
+/// The last record, in memory that is used again and again.
+#[derive(Debug, Default)]
+struct Last {
+    seen: bool,
+    named: bool,
+    host: Vec<u8>,
+    signal: Option<Signal>,
+}
+
+impl Last {
+    fn set(&mut self, host: Option<&[u8]>, signal: Option<&Signal>) {
+        self.seen = true;
+        self.named = host.is_some();
+        if let Some(host) = host
+            && self.host != host
+        {
+            self.host.clear();
+            self.host.extend_from_slice(host);
+        }
+        if self.signal.as_ref() != signal {
+            self.signal = signal.cloned();
+        }
+    }
+
+    fn record(&self) -> Option<LastRecord> {
+        let host = self.named.then(|| word(&self.host));
+        self.seen.then(|| LastRecord { host, signal: self.signal.clone() })
+    }
+}
+
+impl Scan {
+    /// A sink whose piece is held to other bounds than the model's.
+    pub fn within(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
+    fn pass_moment(&mut self, record: &Record<'_>) {
+        let piece = &mut self.piece;
+        let offset = record.moment.offset;
+        if piece.records == 0 {
+            piece.range.0 = offset;
+        }
+        piece.range.1 = offset.saturating_add(1);
+        piece.records = piece.records.saturating_add(1);
+        if let Some(kind) = record.moment.anchor_kind() {
+            pass(piece, kind, Anchors { first: record.moment, last: record.moment });
+        }
+    }
+
+    fn remember(&mut self, record: &Record<'_>, signal: Option<&Signal>) {
+        self.last.set(record.host, signal);
+        self.piece.repetitions_behind = 0;
+    }
+
+    fn signal(&mut self, record: &Record<'_>, signal: &Signal) {
+        if let Signal::Related { kind: RelatedKind::BootBegins, .. } = signal {
+            self.separate_boots(record.host);
+        }
+        self.count(record, |into, said| event::once(into, said, signal));
+        self.remember(record, Some(signal));
+    }
+
+    fn count(&mut self, record: &Record<'_>, count: impl FnOnce(&mut Counting<'_>, &Said<'_>)) {
+        let Self { piece, bounds, begun, key, .. } = self;
+        let key = match key {
+            Some((host, known)) if is_key(known, host.as_deref(), record) => known,
+            slot => {
+                let fresh = (record.host.map(Into::into), run_key(record));
+                &mut slot.insert(fresh).1
+            }
+        };
+        let rollover = if key.stamp == StampKind::Yearless { piece.rollovers } else { 0 };
+        let said = Said { key, moment: record.moment, rollover, raw: record.raw };
+        count(&mut Counting { piece, bounds, begun }, &said);
+    }
+
+    fn unknown_repetition(&mut self, record: &Record<'_>, times: u64) {
+        let key = run_key(record);
+        let rollover = if key.stamp == StampKind::Yearless { self.piece.rollovers } else { 0 };
+        let raw = record.raw.get(..LINE_BYTES_MAX).unwrap_or(record.raw).into();
+        let repetition = HeadRepetition { key, moment: record.moment, rollover, times, raw };
+        self.piece.last_record = self.last.record();
+        let Self { piece, bounds, begun, .. } = self;
+        repetition::settle(&mut Counting { piece, bounds, begun }, repetition);
+    }
+
+    fn separate_boots(&mut self, host: Option<&[u8]>) {
+        let piece = &mut self.piece;
+        piece.boots = piece.boots.saturating_add(1);
+        let host = host.map(word);
+        let named = host.filter(|host| !NAMELESS_HOSTS.iter().any(|name| host.eq_ignore_ascii_case(name)));
+        let sum = match named {
+            Some(host) => piece.boots_by_host.entry(host_slot(&host)).or_default(),
+            None => &mut piece.boots_of_all,
+        };
+        *sum = sum.saturating_add(1);
+    }
+
+    fn malformed(&mut self, record: &Record<'_>, kind: BlemishKind) {
+        let blemish = self.piece.malformed.entry(kind).or_insert_with(|| Blemish {
+            count: 0,
+            first_offset: record.moment.offset,
+            first_raw: record.raw.get(..BLEMISH_BYTES_MAX).unwrap_or(record.raw).into(),
+        });
+        blemish.count = blemish.count.saturating_add(1);
+    }
 }
 
 impl RecordSink for Scan {
     type Part = Piece;
 
     fn take(&mut self, record: &Record<'_>) {
-        take(&mut self.piece, record);
+        self.pass_moment(record);
+        match &record.content {
+            Content::Passing => self.remember(record, None),
+            Content::Signal(signal) => self.signal(record, signal),
+            Content::Repeated { signal, times } => {
+                self.count(record, |into, said| event::again(into, said, signal, *times));
+                self.remember(record, Some(signal));
+            }
+            Content::RepeatedUnknown { times } => self.unknown_repetition(record, *times),
+            Content::BootSeparator => {
+                self.separate_boots(record.host);
+                self.remember(record, None);
+            }
+            Content::Malformed(kind) => {
+                self.malformed(record, *kind);
+                self.remember(record, None);
+            }
+        }
     }
 
-    fn finish(self) -> Piece {
+    fn finish(mut self) -> Piece {
+        self.piece.last_record = self.last.record();
+        Counting { piece: &mut self.piece, bounds: &self.bounds, begun: &mut self.begun }.fit();
         self.piece
-    }
-}
-
-fn take(piece: &mut Piece, record: &Record<'_>) {
-    let first_of_all = piece.records == 0;
-    piece.records += 1;
-    if first_of_all {
-        piece.range.0 = record.moment.offset;
-    }
-    piece.range.1 = record.moment.offset.saturating_add(1);
-    add_anchor(piece, &record.moment);
-    match &record.content {
-        Content::Passing => remember(piece, record, None),
-        Content::Signal(signal) => {
-            signal_met(piece, record, signal, None);
-            remember(piece, record, Some(signal));
-        }
-        Content::Repeated { signal, times } => {
-            signal_met(piece, record, signal, Some((*times).max(1)));
-            remember(piece, record, Some(signal));
-        }
-        Content::RepeatedUnknown { times } => unknown_repetition(piece, record, *times),
-        Content::BootSeparator => {
-            piece.boots = piece.boots.saturating_add(1);
-            remember(piece, record, None);
-        }
-        Content::Malformed(kind) => {
-            count_malformed(&mut piece.malformed, *kind, record);
-            remember(piece, record, None);
-        }
-    }
-}
-
-/// Keeps what a repetition line behind this record would refer to. Reuses the host word: this runs for every record.
-fn remember(piece: &mut Piece, record: &Record<'_>, signal: Option<&Signal>) {
-    match &mut piece.last_record {
-        Some(last) => {
-            if last.host.as_deref().map(str::as_bytes) != record.host {
-                last.host = record.host.map(word);
-            }
-            if last.signal.as_ref() != signal {
-                last.signal = signal.cloned();
-            }
-        }
-        None => {
-            piece.last_record = Some(LastRecord { host: record.host.map(word), signal: signal.cloned() });
-        }
     }
 }
 
@@ -81,97 +171,29 @@ fn word(bytes: &[u8]) -> Box<str> {
     String::from_utf8_lossy(bytes).into()
 }
 
-/// Which runs the record may belong to.
-pub(super) fn key(record: &Record<'_>) -> RunKey {
-    let moment = &record.moment;
-    let ticks = match (moment.since_boot_us, moment.stamp) {
+fn ticks(record: &Record<'_>) -> Ticks {
+    match (record.moment.since_boot_us, record.moment.stamp) {
         (Some(_), _) => Ticks::SinceBoot,
         (None, Some(_)) => Ticks::Stamp,
         (None, None) => Ticks::Untimed,
-    };
+    }
+}
+
+fn run_key(record: &Record<'_>) -> RunKey {
     RunKey {
         host: record.host.map(word),
         trust: record.trust,
-        stamp: moment.stamp.map_or(StampKind::Absent, Stamp::kind),
-        ticks,
+        stamp: stamp_kind(&record.moment),
+        ticks: ticks(record),
         boot: record.boot,
     }
 }
 
-fn signal_met(piece: &mut Piece, record: &Record<'_>, signal: &Signal, copies: Option<u64>) {
-    let key = key(record);
-    let loss = |kind, count| Loss {
-        moment: record.moment,
-        host: key.host.clone(),
-        rollover: rollover(piece, &key),
-        boot_index: piece.boots,
-        count,
-        kind,
-    };
-    match signal {
-        Signal::Lost { count } => {
-            let loss = loss(LossKind::KernelRecords, *count);
-            return lose(piece, loss);
-        }
-        Signal::Suppressed { count, .. } if *count < 0 => {
-            let loss = loss(LossKind::NegativeSuppression, None);
-            return lose(piece, loss);
-        }
-        Signal::Related { kind: RelatedKind::BootBegins, .. } => piece.boots = piece.boots.saturating_add(1),
-        _ => {}
-    }
-    if matches!(signal, Signal::Full(_) | Signal::Suppressed { .. }) {
-        piece.signals = piece.signals.saturating_add(copies.unwrap_or(1));
-    }
-    let precision_us = if key.ticks == Ticks::SinceBoot { 1 } else { record.moment.precision_us };
-    let seen = Seen {
-        moment: &record.moment,
-        at: record.moment.best_us(),
-        precision_us,
-        signal,
-        copies,
-        raw: record.raw,
-        boot_index: piece.boots,
-        rollover: rollover(piece, &key),
-    };
-    join::push(piece, key, single(&seen));
-}
-
-/// Turns of the year before the record; only yearless stamps have any.
-fn rollover(piece: &Piece, key: &RunKey) -> u32 {
-    if key.stamp == StampKind::Yearless { piece.rollovers } else { 0 }
-}
-
-/// `last message repeated`, and the parser does not know what: the piece may know, or what comes before the piece.
-fn unknown_repetition(piece: &mut Piece, record: &Record<'_>, times: u64) {
-    let head = HeadRepetition { key: key(record), moment: record.moment, times: times.max(1) };
-    let heads = piece.head_repetitions.len();
-    if piece.records == heads as u64 + 1 && heads < HEAD_REPETITIONS_MAX {
-        piece.head_repetitions.push(head);
-    } else {
-        let referent = piece.last_record.clone();
-        join::repetition(piece, &head, referent.as_ref(), join::BOUNDS);
-    }
-}
-
-/// A piece with nothing but one signal in it, for a repetition whose meaning was found in another piece.
-pub(super) fn resolved(
-    repetition: &HeadRepetition,
-    signal: &Signal,
-    boot_index: u32,
-    rollover: u32,
-) -> (BTreeMap<RunKey, Vec<crate::model::run::Run>>, u64) {
-    let moment = &repetition.moment;
-    let seen = Seen {
-        moment,
-        at: moment.best_us(),
-        precision_us: if repetition.key.ticks == Ticks::SinceBoot { 1 } else { moment.precision_us },
-        signal,
-        copies: Some(repetition.times),
-        raw: &[],
-        boot_index,
-        rollover,
-    };
-    let runs = BTreeMap::from([(repetition.key.clone(), vec![single(&seen)])]);
-    (runs, if matches!(signal, Signal::Full(_)) { repetition.times } else { 0 })
+/// `known`, made for the host word `host`, is the key of this record.
+fn is_key(known: &RunKey, host: Option<&[u8]>, record: &Record<'_>) -> bool {
+    host == record.host
+        && known.trust == record.trust
+        && known.stamp == stamp_kind(&record.moment)
+        && known.ticks == ticks(record)
+        && known.boot == record.boot
 }

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use super::record::Trust;
-use super::signal::{Capacity, Limiter, RelatedKind, Subject};
+use super::signal::{Limiter, Subject};
 use super::time::{BootId, Moment, StampKind};
 
-/// Visible lines of distinct subjects a run keeps apart; further ones are added to [`Run::other_subjects`].
+/// Distinct subjects a run keeps apart: the first ones in the order of [`Subject`], so that the choice does not depend
+/// on where a stream was cut. The others are added to [`Run::other_subjects`].
 pub const SUBJECTS_MAX: usize = 256;
 /// Bins of the small timeline that a run carries.
 pub const BINS_MAX: usize = 64;
@@ -20,6 +21,13 @@ pub const LINES_KEPT: usize = 3;
 pub const LINE_BYTES_MAX: usize = 512;
 /// Tokens in the limiter's bucket: `net.core.message_burst`.
 pub const BURST: usize = 10;
+/// How long a window of the limiter is: `net.core.message_cost`.
+pub const COST_US: i64 = 5 * super::time::SECOND_US;
+/// What the kernel's tick and the way of a line into the log add to the length of a window: groups of lines of a hard
+/// flood stand 5.00 to 5.06 s apart.
+pub const SLACK_US: i64 = 100_000;
+/// Tokens kept at either end of a stretch: two buckets, since any five seconds meet at most two windows.
+pub const TOKENS_KEPT: usize = 2 * BURST;
 
 /// Which clock the times of a run are on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +62,10 @@ pub struct Visible {
     pub lines: u64,
     /// Lines that a repetition record stands for.
     pub repeated: u64,
+    /// Least time of one of them, on the run's clock: a run holds lines of others, which may begin earlier.
+    pub first: Option<i64>,
+    /// Greatest time of one of them.
+    pub last: Option<i64>,
 }
 
 /// Which callers of the limiter were seen in a stretch: an index into the arrays of [`Closed`].
@@ -65,15 +77,37 @@ pub struct Callers {
     pub other: bool,
 }
 
-/// One use of the limiter: a line that it let pass.
+impl Callers {
+    /// All four, in the order of their indices.
+    pub const ALL: [Self; 4] = [
+        Self { full: false, other: false },
+        Self { full: true, other: false },
+        Self { full: false, other: true },
+        Self { full: true, other: true },
+    ];
+
+    /// Index into the arrays of [`Closed`]: `full + 2·other`.
+    pub fn index(self) -> usize {
+        usize::from(self.full) + 2 * usize::from(self.other)
+    }
+}
+
+/// One visible use of the limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
-    /// Time on the run's clock.
+    /// When, on the run's clock.
     pub at: i64,
-    /// What one unit of that time is worth, microseconds.
-    pub precision_us: u32,
-    /// It stands in a repetition record, whose time is that of its last copy.
-    pub copy: bool,
+    /// It comes from a repetition record, which carries the time of the last copy: `at` is the latest it can be.
+    pub repeated: bool,
+}
+
+/// The first visible use of the limiter in a stretch: it may be the one that flushed the count in front of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// When, on the run's clock, if it has one.
+    pub at: Option<i64>,
+    /// By whom; never [`Flush::Unseen`].
+    pub by: Flush,
 }
 
 /// The lines between two suppression lines (or before the first, or after the last).
@@ -83,12 +117,38 @@ pub struct Stretch {
     pub full: u64,
     /// Other rate-limited lines.
     pub other: u64,
-    /// Who comes first: the caller that flushes the suppression line before the stretch.
-    pub opened_by: Option<Flush>,
-    /// The first ten of them (a repetition counts as often as it says), in byte order. Empty in untimed runs.
+    /// The very first of them.
+    pub opening: Option<Opening>,
+    /// The first [`TOKENS_KEPT`] of them in byte order (a repetition counts as often as it says). Empty in a run without
+    /// clock.
     pub first: Vec<Token>,
-    /// The last ten of them.
+    /// The last [`TOKENS_KEPT`] of them, likewise.
     pub last: Vec<Token>,
+}
+
+impl Stretch {
+    /// Visible uses of the limiter.
+    pub fn tokens(&self) -> u64 {
+        self.full.saturating_add(self.other)
+    }
+
+    /// Who used it.
+    pub fn callers(&self) -> Callers {
+        Callers { full: self.full > 0, other: self.other > 0 }
+    }
+
+    /// Its last `tokens` visible uses lie within `span_us`: a window may have ended here with all of them used. Where
+    /// the lines carry no time, only their number is known. At most [`TOKENS_KEPT`] can be asked for.
+    pub fn ends_with(&self, tokens: usize, span_us: i64) -> bool {
+        if self.tokens() < u64::try_from(tokens).unwrap_or(u64::MAX) {
+            return false;
+        }
+        let first = self.last.len().checked_sub(tokens).and_then(|at| self.last.get(at));
+        match (first, self.last.last()) {
+            (Some(first), Some(last)) => last.at.saturating_sub(first.at) <= span_us,
+            _ => true,
+        }
+    }
 }
 
 /// Who used the token that flushed a suppression count.
@@ -98,8 +158,19 @@ pub enum Flush {
     Full,
     /// Another rate-limited line.
     Other,
-    /// Not seen.
+    /// Not seen (yet), or not at the same instant.
     Unseen,
+}
+
+impl Flush {
+    /// Index into the arrays of [`Closed`].
+    pub fn index(self) -> usize {
+        match self {
+            Self::Full => 0,
+            Self::Other => 1,
+            Self::Unseen => 2,
+        }
+    }
 }
 
 /// One suppression line.
@@ -113,50 +184,36 @@ pub struct Suppression {
     pub count: u64,
     /// Printed by.
     pub limiter: Limiter,
+    /// Printed in front of.
+    pub flush: Flush,
 }
 
-/// What the stretch before a suppression line shows of the window that the line counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Window {
-    /// Who was seen in the stretch.
-    pub callers: Callers,
-    /// Fewer than ten tokens of the window are visible, so that somebody unseen used some.
-    pub short: bool,
-}
-
-/// Sums over the suppression lines whose window and flush both lie inside the run: all but the first and the last.
+/// Sums over the suppression lines that have a stretch of their own run before them, i.e. all but the first. The last
+/// one counts as unseen until the line behind it is seen; then it moves (see [`Run::last_callers`]).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Closed {
-    /// Sum of counts, by callers seen in the stretch before (index `full + 2·other`) and by flush
-    /// (index 0 full, 1 other, 2 unseen).
+    /// Sum of counts, by callers seen in the stretch before ([`Callers::index`]) and by flush ([`Flush::index`]).
     pub counts: [[u64; 3]; 4],
-    /// Suppression lines with a count above zero.
-    pub windows: u64,
-    /// Of them: those whose window is short.
+    /// Suppression lines with a count above zero, same indices.
+    pub windows: [[u64; 3]; 4],
+    /// Of them: windows in which fewer than ten tokens are visible, so that somebody unseen used some.
     pub short_windows: u64,
 }
 
-/// Count and ends of one kind of evidence line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RelatedSum {
-    /// How many.
-    pub count: u64,
-    /// The first in byte order.
-    pub first: Moment,
-    /// The last in byte order.
-    pub last: Moment,
-    /// With capacity lines: what the last one said.
-    pub capacity: Option<Capacity>,
-    /// With SYN flood lines: the port of the last one.
-    pub port: Option<u16>,
+impl Closed {
+    /// Sum of all counts.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().flatten().fold(0, |sum, count| sum.saturating_add(*count))
+    }
 }
 
 /// Visible and suppressed on an absolute grid of the run's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Bins {
-    /// Width is 2^exponent seconds.
+    /// Width is 2^exponent seconds, the least with which the run's least and greatest time stand fewer than
+    /// [`BINS_MAX`] bins apart.
     pub exponent: u8,
-    /// Bin number (time divided by width, rounded down) → (visible, suppressed). At most [`BINS_MAX`] wide.
+    /// Bin number (time divided by width, rounded down) → (visible, suppressed).
     pub counts: BTreeMap<i64, (u64, u64)>,
 }
 
@@ -172,9 +229,9 @@ pub struct KeptLine {
 /// A run. See FOLDS.md §A for the meaning of each field under join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// Boot separators seen in the stream before it.
+    /// Boot separators of its host (or of no host) seen in the stream before it.
     pub boot_index: u32,
-    /// Rollovers of yearless stamps (December to January) seen in the stream before it.
+    /// Rollovers of yearless stamps (December to January) seen in the stream up to its head; 0 with other stamps.
     pub rollover: u32,
     /// First signal in byte order.
     pub head: Moment,
@@ -198,23 +255,23 @@ pub struct Run {
     pub trail: Option<Stretch>,
     /// The first suppression line.
     pub first_suppression: Option<Suppression>,
-    /// Who flushed the first suppression line, once another one stands behind it.
-    pub first_flush: Option<Flush>,
-    /// The last suppression line and its window, where there are at least two.
-    pub last_suppression: Option<(Suppression, Window)>,
-    /// All between the first and the last.
+    /// The last suppression line; equal to the first where there is only one.
+    pub last_suppression: Option<Suppression>,
+    /// Callers seen in the stretch before the last suppression line, unless that is the first: where `closed` has it.
+    pub last_callers: Option<Callers>,
+    /// All but the first.
     pub closed: Closed,
-    /// The last three counts above zero in byte order, without the first suppression line.
+    /// The last three counts above zero in byte order, without the first suppression line's.
     pub recent: Vec<u64>,
+    /// Greatest count but the first.
+    pub count_max: u64,
     /// Suppression lines, the first included.
     pub suppression_lines: u64,
-    /// More than ten limited lines stood within five seconds without a suppression line between:
-    /// `message_burst` or `message_cost` was changed, or the limiter is off.
+    /// More than twenty limited lines stood within less than five seconds without a suppression line between. Any five
+    /// seconds meet at most two windows, so `message_burst` or `message_cost` was changed, or the limiter is off.
     pub dense: bool,
     /// Limiters named, as a set.
     pub limiters: std::collections::BTreeSet<Limiter>,
-    /// Evidence lines.
-    pub related: BTreeMap<RelatedKind, RelatedSum>,
     /// Timeline.
     pub bins: Bins,
     /// First lines of the run.

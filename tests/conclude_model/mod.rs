@@ -113,12 +113,13 @@ impl Machine {
         let last = self.calls.iter().map(|(at, _)| *at).max().unwrap_or(self.start);
         let mut at = self.start - 20 * seconds * SECOND_US;
         while at < last + 700 * SECOND_US {
-            let what = if self.dice.roll(20) == 0 {
-                What::Related(RelatedKind::NeighbourOverflow)
-            } else {
-                What::Passing
-            };
-            self.unlimited.push((at + self.dice.roll(SECOND_US), what));
+            let moment = at + self.dice.roll(SECOND_US);
+            match self.dice.roll(40) {
+                // This one goes through the limiter, and that one does not.
+                0 => self.calls.push((moment, What::Related(RelatedKind::NeighbourOverflow))),
+                1 => self.unlimited.push((moment, What::Related(RelatedKind::Vmalloc))),
+                _ => self.unlimited.push((moment, What::Passing)),
+            }
             at += seconds * SECOND_US;
         }
     }

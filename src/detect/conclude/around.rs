@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::place::{Placed, Scale};
+use super::boots::Boots;
+use super::hosts::Hosts;
+use super::place::{self, Scale};
 use super::successors::{OVERLAP_US, Track};
 use crate::model::incident::Around;
-use crate::model::run::{RelatedSum, Ticks};
+use crate::model::piece::{Mark, MarkKey};
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::model::signal::RelatedKind;
-use crate::model::time::{Moment, SECOND_US, WallTime};
+use crate::model::time::{SECOND_US, WallTime};
 use crate::sentence;
 
 /// How far around an incident evidence is looked for.
@@ -16,7 +18,7 @@ const NEAR_US: i64 = 600 * SECOND_US;
 /// Facts listed for one incident.
 const FACTS_MAX: usize = 64;
 
-/// Evidence lines of all runs, to be asked by time.
+/// Evidence lines of all tracks, to be asked by time.
 #[derive(Debug, Default)]
 pub(super) struct Evidence<'a> {
     sums: Vec<Found<'a>>,
@@ -28,30 +30,37 @@ pub(super) struct Evidence<'a> {
 struct Found<'a> {
     track: usize,
     kind: RelatedKind,
-    sum: &'a RelatedSum,
+    mark: &'a Mark,
     first: i64,
     last: i64,
 }
 
 impl<'a> Evidence<'a> {
-    /// Gathers the evidence lines of all runs.
-    pub(super) fn gather(runs: &'a [Placed]) -> Self {
+    /// Gathers the evidence lines of all tracks.
+    pub(super) fn gather(tracks: &'a [Track], hosts: &Hosts, boots: &Boots) -> Self {
         let mut evidence = Self::default();
-        for run in runs.iter().filter(|run| run.scale != Scale::Untimed) {
-            for (kind, sum) in &run.run.related {
-                let (Some(first), Some(last)) = (time(run, &sum.first), time(run, &sum.last)) else {
-                    continue;
-                };
-                let at = evidence.sums.len();
-                let points = evidence.points.entry((run.host, run.scale)).or_default();
-                points.extend([(first, at), (last, at)]);
-                evidence.sums.push(Found { track: run.track, kind: *kind, sum, first, last });
+        for (index, track) in tracks.iter().enumerate() {
+            for (MarkKey { key, kind }, marks) in &track.piece.marks {
+                let Some(host) = track.host_of(key, hosts) else { continue };
+                for mark in marks {
+                    let boot = boots.of(index, host, key, mark.boot_index).map(|at| (at, boots));
+                    let Some((scale, first, last)) = place::mark(track, key, mark, boot) else { continue };
+                    let found = Found { track: index, kind: *kind, mark, first, last };
+                    evidence.add(host, scale, found);
+                }
             }
         }
         for points in evidence.points.values_mut() {
             points.sort_unstable();
         }
         evidence
+    }
+
+    fn add(&mut self, host: usize, scale: Scale, found: Found<'a>) {
+        let at = self.sums.len();
+        let points = self.points.entry((host, scale)).or_default();
+        points.extend([(found.first, at), (found.last, at)]);
+        self.sums.push(found);
     }
 
     /// What stands within ten minutes of `span`; of two logs that tell the same, `leader` is believed.
@@ -90,33 +99,23 @@ fn told(kept: &Found<'_>, found: &Found<'_>) -> bool {
         && kept.first <= found.last.saturating_add(OVERLAP_US)
 }
 
-/// A moment of a run on the run's scale.
-fn time(run: &Placed, moment: &Moment) -> Option<i64> {
-    let tick = match run.key.ticks {
-        Ticks::SinceBoot => moment.since_boot_us?,
-        Ticks::Stamp => moment.stamp?.us(),
-        Ticks::Untimed => return None,
-    };
-    Some(run.on_scale(tick))
-}
-
 fn fact(found: &Found<'_>, scale: Scale, window: (i64, i64), tracks: &[Track]) -> Around {
     let inside = (window.0..=window.1).contains(&found.first);
-    let (at, moment) = if inside { (found.first, &found.sum.first) } else { (found.last, &found.sum.last) };
+    let (at, moment) = if inside { (found.first, &found.mark.first) } else { (found.last, &found.mark.last) };
     Around {
         at: (scale == Scale::Wall).then_some(WallTime(at)),
         kind: found.kind,
-        fact: words(found.kind, found.sum),
+        fact: words(found.kind, found.mark),
         from: tracks.get(found.track).map(|track| track.id_at(moment.offset)).unwrap_or_default(),
-        count: found.sum.count,
-        port: found.sum.port,
-        capacity: found.sum.capacity,
+        count: found.mark.count,
+        port: found.mark.port,
+        capacity: found.mark.capacity,
     }
 }
 
-fn words(kind: RelatedKind, sum: &RelatedSum) -> Sentence {
+fn words(kind: RelatedKind, mark: &Mark) -> Sentence {
     match kind {
-        RelatedKind::Capacity => match sum.capacity {
+        RelatedKind::Capacity => match mark.capacity {
             Some(capacity) => sentence![
                 "connection tracking was loaded with",
                 Word::Count(capacity.buckets, noun::BUCKET),
@@ -126,7 +125,7 @@ fn words(kind: RelatedKind, sum: &RelatedSum) -> Sentence {
             None => "connection tracking was loaded".into(),
         },
         RelatedKind::TimeWaitOverflow => "the bucket table of TIME_WAIT sockets was full".into(),
-        RelatedKind::SynFlood => match sum.port {
+        RelatedKind::SynFlood => match mark.port {
             Some(port) => sentence![
                 "the kernel suspected a SYN flood on port",
                 Word::Port(port, crate::model::flow::L4::TCP)

@@ -52,8 +52,8 @@ struct Slot {
 }
 
 impl Slot {
-    fn of(track: usize, host: usize, key: &RunKey, run: &Run) -> Self {
-        let counted = key.boot.is_none().then_some((track, run.boot_index));
+    fn of(track: usize, host: usize, key: &RunKey, boot_index: u32) -> Self {
+        let counted = key.boot.is_none().then_some((track, boot_index));
         Self { host, named: key.boot, counted }
     }
 }
@@ -68,8 +68,8 @@ pub(super) struct Boots {
 
 impl Boots {
     /// The boot of a run; none where its lines have no printk clock and name none.
-    pub(super) fn of(&self, track: usize, host: usize, key: &RunKey, run: &Run) -> Option<usize> {
-        self.of.get(&Slot::of(track, host, key, run)).copied()
+    pub(super) fn of(&self, track: usize, host: usize, key: &RunKey, boot_index: u32) -> Option<usize> {
+        self.of.get(&Slot::of(track, host, key, boot_index)).copied()
     }
 }
 
@@ -135,10 +135,21 @@ fn gather(tracks: &[Track], hosts: &Hosts) -> BTreeMap<Slot, Gathered> {
                 if !clocked && key.boot.is_none() {
                     continue;
                 }
-                let got = slots.entry(Slot::of(index, host, key, run)).or_default();
+                let got = slots.entry(Slot::of(index, host, key, run.boot_index)).or_default();
                 sample(track, run, &mut got.samples);
                 if let (Ticks::SinceBoot, Some(lo), Some(hi)) = (key.ticks, run.lo, run.hi) {
                     got.spans.push((lo, hi));
+                }
+            }
+        }
+    }
+    for (index, track) in tracks.iter().enumerate() {
+        for (key, marks) in &track.piece.marks {
+            let Some(host) = track.host_of(&key.key, hosts) else { continue };
+            for mark in marks.iter().filter(|mark| mark.first.since_boot_us.is_some()) {
+                let got = slots.entry(Slot::of(index, host, &key.key, mark.boot_index)).or_default();
+                if got.samples.len() < SAMPLES_MAX {
+                    got.samples.extend(tie_of(track, &mark.first, mark.rollover));
                 }
             }
         }
@@ -148,10 +159,9 @@ fn gather(tracks: &[Track], hosts: &Hosts) -> BTreeMap<Slot, Gathered> {
 
 /// What a run's kept moments say of the tie.
 fn sample(track: &Track, run: &Run, samples: &mut Vec<i64>) {
-    let last = run.last_suppression.as_ref().map(|(suppression, _)| suppression);
-    let suppressions = run.first_suppression.iter().chain(last).map(|suppression| &suppression.moment);
-    let related = run.related.values().flat_map(|sum| [&sum.first, &sum.last]);
-    for moment in [&run.head, &run.tail].into_iter().chain(suppressions).chain(related) {
+    let suppressions =
+        [&run.first_suppression, &run.last_suppression].into_iter().flatten().map(|s| &s.moment);
+    for moment in [&run.head, &run.tail].into_iter().chain(suppressions) {
         if samples.len() < SAMPLES_MAX {
             samples.extend(tie_of(track, moment, run.rollover));
         }

@@ -54,3 +54,73 @@ fn is_copy(original: &Incident, other: &Incident) -> bool {
         && meets(original, other)
         && meets(other, original)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::incident::{Drops, HighIs, Method, StreamDrops, TimeBasis, Timeline, Times};
+    use crate::model::record::Trust;
+    use crate::model::signal::Table;
+    use crate::model::time::{SECOND_US, WallTime};
+
+    fn incident(host: usize, namespace: Namespace, start: i64, visible: u64) -> Incident {
+        let at = |seconds: i64| Some(WallTime(seconds * SECOND_US));
+        let row = StreamDrops { input: format!("s{host}").into(), visible, suppressed: 0, leads: true };
+        Incident {
+            id: format!("{host}-{start}").into(),
+            host,
+            boot: None,
+            table: Table::Conntrack,
+            wordings: Vec::new(),
+            limiters: Vec::new(),
+            namespace,
+            trust: Trust::Unverified,
+            times: Times {
+                start: at(start),
+                end: at(start + 10),
+                since_boot_us: None,
+                basis: TimeBasis::Stamped,
+                precision_us: 1,
+                uncertainty_us: Some(1),
+            },
+            drops: Drops {
+                visible,
+                repeated: 0,
+                suppressed: 0,
+                low: visible,
+                high: None,
+                high_is: HighIs::Unknown,
+                method: Method::Log,
+                widened_by: Vec::new(),
+                streams: vec![row],
+                host_total: None,
+            },
+            timeline: Timeline::default(),
+            around: Vec::new(),
+            lines: Vec::new(),
+            ongoing: false,
+        }
+    }
+
+    fn merged(incidents: Vec<Incident>) -> Vec<(usize, usize)> {
+        let host = |name: &str| Host { name: name.into(), also_written_as: Vec::new(), boot_ids: Vec::new() };
+        let kept = merge(incidents, &[host("ct101"), host("node")], &mut Notes::default());
+        kept.iter().map(|incident| (incident.host, incident.drops.streams.len())).collect()
+    }
+
+    #[test]
+    fn a_container_seen_by_its_host_and_by_itself_is_one_incident() {
+        let container = || Namespace::Container("101".into());
+        assert_eq!(
+            merged(vec![incident(0, container(), 100, 5), incident(1, container(), 103, 9)]),
+            [(1, 2)]
+        );
+        assert_eq!(merged(vec![incident(0, container(), 100, 5), incident(1, container(), 116, 9)]).len(), 2);
+    }
+
+    #[test]
+    fn two_hosts_with_full_tables_of_their_own_are_two_incidents() {
+        let unknown = || Namespace::Unknown;
+        assert_eq!(merged(vec![incident(0, unknown(), 100, 5), incident(1, unknown(), 100, 5)]).len(), 2);
+    }
+}

@@ -69,9 +69,9 @@ pub(super) fn choose(runs: &[Placed], tracks: &[Track], topics: &Topics) -> Coun
             count_group(runs, tracks, topics, members, &(topic, scale), number, list);
         }
     }
-    for list in counting.counted.values_mut() {
+    for ((_, _, topic), list) in &mut counting.counted {
         list.sort_by_key(|counted| {
-            let (lo, hi) = ends(runs, counted);
+            let (lo, hi) = ends(runs, topics, topic, counted);
             (lo, hi, counted.run)
         });
     }
@@ -80,9 +80,9 @@ pub(super) fn choose(runs: &[Placed], tracks: &[Track], topics: &Topics) -> Coun
 }
 
 /// First and last time of what counts of a run.
-pub(super) fn ends(runs: &[Placed], counted: &Counted) -> (i64, i64) {
+pub(super) fn ends(runs: &[Placed], topics: &Topics, topic: &Topic, counted: &Counted) -> (i64, i64) {
     match counted.part {
-        Part::Whole => (runs[counted.run].lo, runs[counted.run].hi),
+        Part::Whole => topics.span(&runs[counted.run], topic),
         Part::Outside { lo, hi, .. } => (lo, hi),
     }
 }
@@ -110,11 +110,29 @@ fn group(runs: &[Placed]) -> Vec<Vec<usize>> {
             }
         }
     }
+    for (before, at) in torn_repetitions(runs, &limited) {
+        forest.unite(before, at);
+    }
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for at in limited {
         groups.entry(forest.root(at)).or_default().push(at);
     }
     groups.into_values().collect()
+}
+
+/// Runs that begin with a repetition record, each with the run before it in its log. The record carries the time of
+/// the last copy and stands for copies at any time since the line before it, so it may tell of what other logs
+/// show in the seconds of that earlier run.
+fn torn_repetitions(runs: &[Placed], limited: &[usize]) -> Vec<(usize, usize)> {
+    let mut order = limited.to_vec();
+    order.sort_by_key(|&at| (runs[at].track, runs[at].host, runs[at].run.head.offset));
+    let follows = |before: usize, at: usize| {
+        let (before, run) = (&runs[before], &runs[at]);
+        let repeats = run.run.lead.first.first().is_some_and(|token| token.repeated);
+        repeats && (before.track, before.host) == (run.track, run.host)
+    };
+    let pairs = order.windows(2).filter_map(|pair| Some((*pair.first()?, *pair.get(1)?)));
+    pairs.filter(|(before, at)| follows(*before, *at)).collect()
 }
 
 struct Forest(Vec<usize>);

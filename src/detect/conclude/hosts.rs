@@ -50,12 +50,17 @@ impl Hosts {
     /// Every host that the stream speaks of, including in lines that are no signals but were kept.
     pub(super) fn of_stream(&self, stream: usize, given: &LogStream) -> BTreeSet<usize> {
         let piece = &given.piece;
-        let mut hosts: BTreeSet<usize> = piece.runs.keys().filter_map(|key| self.of(stream, key)).collect();
+        let mut hosts: BTreeSet<usize> = keys(given).filter_map(|key| self.of(stream, key)).collect();
         let last = piece.last_record.iter().filter_map(|record| record.host.as_deref());
         let losers = piece.losses.iter().filter_map(|loss| loss.host.as_deref());
         hosts.extend(last.chain(losers).filter_map(|word| self.of_word(word)));
         hosts
     }
+}
+
+/// Keys of everything that was kept of a stream.
+fn keys(stream: &LogStream) -> impl Iterator<Item = &RunKey> {
+    stream.piece.runs.keys().chain(stream.piece.marks.keys().map(|mark| &mark.key))
 }
 
 /// A name of a rotated file without what rotation adds: `messages-20240107.gz`, `messages.2` → `messages`.
@@ -103,11 +108,11 @@ impl Names {
     fn collect(streams: &[LogStream], settings: &Settings) -> Self {
         let mut names = Self::default();
         let words: BTreeSet<&str> =
-            streams.iter().flat_map(|s| s.piece.runs.keys()).filter_map(|key| key.host.as_deref()).collect();
+            streams.iter().flat_map(keys).filter_map(|key| key.host.as_deref()).collect();
         for word in words {
             names.add(word);
         }
-        let any_nameless = streams.iter().flat_map(|s| s.piece.runs.keys()).any(|key| key.host.is_none());
+        let any_nameless = streams.iter().flat_map(keys).any(|key| key.host.is_none());
         if let Some(name) = settings.host_name.as_deref().filter(|_| any_nameless) {
             names.add(name);
         }
@@ -154,7 +159,7 @@ impl Names {
 
     fn merge_boots(&mut self, streams: &[LogStream], notes: &mut Notes) {
         let mut words_of: BTreeMap<BootId, BTreeSet<&str>> = BTreeMap::new();
-        for key in streams.iter().flat_map(|s| s.piece.runs.keys()) {
+        for key in streams.iter().flat_map(keys) {
             if let (Some(word), Some(boot)) = (key.host.as_deref(), key.boot) {
                 words_of.entry(boot).or_default().insert(word);
             }
@@ -225,7 +230,7 @@ impl Names {
     ) -> Vec<Option<usize>> {
         let directories = self.hosts_of_directories(streams);
         let homeless = |stream: &LogStream| {
-            let mut keys = stream.piece.runs.keys().filter(|key| key.host.is_none());
+            let mut keys = keys(stream).filter(|key| key.host.is_none());
             keys.any(|key| key.boot.is_none_or(|boot| !self.boots.contains_key(&boot)))
         };
         let homeless: Vec<bool> = streams.iter().map(homeless).collect();
@@ -247,7 +252,7 @@ impl Names {
     }
 
     fn named_in(&self, stream: &LogStream) -> BTreeSet<usize> {
-        let words = stream.piece.runs.keys().filter_map(|key| key.host.as_deref());
+        let words = keys(stream).filter_map(|key| key.host.as_deref());
         words.filter_map(|word| self.node(word)).map(|node| self.root(node)).collect()
     }
 

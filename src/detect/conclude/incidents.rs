@@ -15,7 +15,7 @@ use super::shares;
 use super::successors::Track;
 use super::timeline;
 use super::topics::{Topic, Topics};
-use super::windows::Neighbours;
+use super::windows::Order;
 use crate::model::incident::{Incident, Namespace, TimeBasis, Times};
 use crate::model::run::Ticks;
 use crate::model::signal::Table;
@@ -32,7 +32,7 @@ pub(super) struct Known<'a> {
     pub(super) boots: &'a Boots,
     pub(super) topics: &'a Topics,
     pub(super) counting: &'a Counting,
-    pub(super) neighbours: &'a [Neighbours],
+    pub(super) order: &'a Order,
     pub(super) evidence: &'a Evidence<'a>,
     /// Runs closer than this are one incident.
     pub(super) quiet_us: i64,
@@ -62,7 +62,7 @@ pub(super) fn cases<'a>(known: &Known<'a>) -> Vec<Case<'a>> {
         let mut begin = 0;
         let mut end = i64::MIN;
         for (at, this) in counted.iter().enumerate() {
-            let (lo, hi) = ends(known.runs, this);
+            let (lo, hi) = ends(known.runs, known.topics, topic, this);
             let quiet = lo.saturating_sub(end) >= known.quiet_us;
             if at > begin && (quiet || booted_between(known.runs, counted.get(at - 1), this)) {
                 cases.extend(case(known, *host, *scale, topic, counted.get(begin..at)));
@@ -89,8 +89,9 @@ fn case<'a>(
     counted: Option<&'a [Counted]>,
 ) -> Option<Case<'a>> {
     let counted = counted.filter(|counted| !counted.is_empty())?;
-    let start = counted.iter().map(|c| ends(known.runs, c).0).min()?;
-    let end = counted.iter().map(|c| ends(known.runs, c).1).max()?;
+    let span = |counted| ends(known.runs, known.topics, topic, counted);
+    let start = counted.iter().map(|c| span(c).0).min()?;
+    let end = counted.iter().map(|c| span(c).1).max()?;
     Some(Case { host, scale, topic, counted, start, end })
 }
 
@@ -187,7 +188,9 @@ fn since_boot(case: &Case<'_>, known: &Known<'_>) -> Option<(i64, i64)> {
     let mut whole: Option<(usize, i64, i64)> = None;
     for counted in case.counted {
         let run = &known.runs[counted.run];
-        let (lo, hi) = run.since_boot().filter(|_| counted.part == Part::Whole)?;
+        run.since_boot().filter(|_| counted.part == Part::Whole)?;
+        let (lo, hi) = known.topics.span(run, case.topic);
+        let (lo, hi) = (lo.saturating_sub(run.shift_us), hi.saturating_sub(run.shift_us));
         let boot = run.boot?;
         whole = match whole {
             Some((of, ..)) if of != boot => return None,

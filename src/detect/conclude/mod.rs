@@ -61,8 +61,8 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
     let runs = place::all(&mut tracks, &hosts, &boots);
     let topics = topics::Topics::learn(&runs, &hosts, &mut notes);
     let counting = copies::choose(&runs, &tracks, &topics);
-    let neighbours = windows::neighbours(&runs);
-    let evidence = around::Evidence::gather(&runs);
+    let order = windows::Order::of(&runs);
+    let evidence = around::Evidence::gather(&tracks, &hosts, &boots);
     let known = incidents::Known {
         runs: &runs,
         tracks: &tracks,
@@ -70,7 +70,7 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
         boots: &boots,
         topics: &topics,
         counting: &counting,
-        neighbours: &neighbours,
+        order: &order,
         evidence: &evidence,
         quiet_us: quiet_us(settings),
     };
@@ -79,13 +79,13 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
     told::say(&cases, &found, &known, &mut notes);
     let found = containers::merge(found, &hosts.list, &mut notes);
     let mut incidents = chosen::by(settings, found, &hosts.list);
-    incidents.sort_by(|a, b| order(a).cmp(&order(b)));
+    incidents.sort_by_cached_key(place_in_report);
     let (assumptions, gaps) = notes.into_lists();
     Conclusion { hosts: hosts.list, incidents, assumptions, gaps, coverage, stream_hosts }
 }
 
 /// The order of incidents in a report; hosts are in the order of their names.
-fn order(incident: &Incident) -> impl Ord {
+fn place_in_report(incident: &Incident) -> impl Ord + use<> {
     let times = &incident.times;
     let start = (times.start.is_none(), times.start, times.since_boot_us);
     (incident.host, start, incident.table, incident.namespace.clone(), incident.id.clone())

@@ -5,9 +5,9 @@ use super::civil::CLOCK_CHANGE_US;
 use super::hosts::Hosts;
 use super::successors::Track;
 use crate::model::incident::TimeBasis;
-use crate::model::piece::BACK_US;
+use crate::model::piece::{BACK_US, Mark};
 use crate::model::run::{Run, RunKey, Ticks};
-use crate::model::time::{DAY_US, StampKind};
+use crate::model::time::{DAY_US, Moment, Stamp, StampKind};
 
 /// A clock on which runs of one host may be compared. Runs on different scales never are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,8 +92,9 @@ pub(super) fn all(tracks: &mut [Track], hosts: &Hosts, boots: &Boots) -> Vec<Pla
         let mut floor: Option<i64> = None;
         for (key, run) in runs {
             let Some(host) = track.host_of(&key, hosts) else { continue };
-            let boot = boots.of(index, host, &key, &run);
-            let spot = place(track, &key, &run, boot.map(|at| (at, boots)), floor);
+            let boot = boots.of(index, host, &key, run.boot_index);
+            let laid = Laid { key: &key, head: &run.head, ends: run.lo.zip(run.hi), rollover: run.rollover };
+            let spot = place(track, &laid, boot.map(|at| (at, boots)), floor);
             if spot.scale == Scale::Wall {
                 floor = Some(floor.map_or(spot.lo, |old| old.max(spot.lo)));
             }
@@ -117,6 +118,15 @@ pub(super) fn all(tracks: &mut [Track], hosts: &Hosts, boots: &Boots) -> Vec<Pla
     placed
 }
 
+/// What has to be placed: a run or a mark.
+struct Laid<'a> {
+    key: &'a RunKey,
+    head: &'a Moment,
+    /// Least and greatest time on its own clock.
+    ends: Option<(i64, i64)>,
+    rollover: u32,
+}
+
 struct Spot {
     scale: Scale,
     shift_us: i64,
@@ -126,16 +136,39 @@ struct Spot {
     doubt_us: i64,
 }
 
-fn place(track: &Track, key: &RunKey, run: &Run, boot: Option<(usize, &Boots)>, floor: Option<i64>) -> Spot {
-    let untimed =
-        Spot { scale: Scale::Untimed, shift_us: 0, lo: 0, hi: 0, basis: TimeBasis::Relative, doubt_us: 0 };
-    let (Some(lo), Some(hi)) = (run.lo, run.hi) else { return untimed };
-    let head = match key.ticks {
-        Ticks::SinceBoot => run.head.since_boot_us,
-        Ticks::Stamp => run.head.stamp.map(crate::model::time::Stamp::us),
+impl Spot {
+    fn untimed() -> Self {
+        Self { scale: Scale::Untimed, shift_us: 0, lo: 0, hi: 0, basis: TimeBasis::Relative, doubt_us: 0 }
+    }
+}
+
+/// Where a mark's first and last line stand.
+pub(super) fn mark(
+    track: &Track,
+    key: &RunKey,
+    mark: &Mark,
+    boot: Option<(usize, &Boots)>,
+) -> Option<(Scale, i64, i64)> {
+    let (first, last) = (on_own_clock(key, &mark.first)?, on_own_clock(key, &mark.last)?);
+    let laid = Laid { key, head: &mark.first, ends: Some((first, last)), rollover: mark.rollover };
+    let spot = place(track, &laid, boot, None);
+    (spot.scale != Scale::Untimed).then_some((spot.scale, spot.lo, spot.hi))
+}
+
+/// The time of a moment on the clock that a key's runs use.
+fn on_own_clock(key: &RunKey, moment: &Moment) -> Option<i64> {
+    match key.ticks {
+        Ticks::SinceBoot => moment.since_boot_us,
+        Ticks::Stamp => moment.stamp.map(Stamp::us),
         Ticks::Untimed => None,
+    }
+}
+
+fn place(track: &Track, laid: &Laid<'_>, boot: Option<(usize, &Boots)>, floor: Option<i64>) -> Spot {
+    let key = laid.key;
+    let (Some((lo, hi)), Some(head)) = (laid.ends, on_own_clock(key, laid.head)) else {
+        return Spot::untimed();
     };
-    let Some(head) = head else { return untimed };
     let at = |scale, shift_us: i64, basis, doubt_us| Spot {
         scale,
         shift_us,
@@ -144,26 +177,23 @@ fn place(track: &Track, key: &RunKey, run: &Run, boot: Option<(usize, &Boots)>, 
         basis,
         doubt_us,
     };
-    let reading = run.head.stamp.and_then(|stamp| track.clock.read(stamp, run.rollover));
-    if let Some(reading) = reading {
+    if let Some(reading) = laid.head.stamp.and_then(|stamp| track.clock.read(stamp, laid.rollover)) {
         let wall = reading.not_before(floor.map(|floor| floor.saturating_sub(BACK_US)));
         let doubt = if reading.doubtful { CLOCK_CHANGE_US } else { 0 };
         return at(Scale::Wall, wall.saturating_sub(head), basis_of(key.stamp), doubt);
     }
-    match key.ticks {
-        Ticks::SinceBoot => match boot.and_then(|(index, boots)| Some((index, boots.list.get(index)?))) {
-            Some((index, boot)) => match boot.tie {
-                Some(tie) => at(Scale::Wall, tie.offset_us, TimeBasis::BootTied, tie.spread_us),
-                None => at(Scale::Boot(index), 0, TimeBasis::Relative, 0),
-            },
-            None => untimed,
+    let boot = boot.and_then(|(index, boots)| Some((index, boots.list.get(index)?)));
+    match (key.ticks, boot) {
+        (Ticks::SinceBoot, Some((index, boot))) => match boot.tie {
+            Some(tie) => at(Scale::Wall, tie.offset_us, TimeBasis::BootTied, tie.spread_us),
+            None => at(Scale::Boot(index), 0, TimeBasis::Relative, 0),
         },
         // The year is not known: turns of the year are counted back from the end.
-        Ticks::Stamp => {
-            let turns = i64::from(track.piece.rollovers.saturating_sub(run.rollover));
+        (Ticks::Stamp, _) => {
+            let turns = i64::from(track.piece.rollovers.saturating_sub(laid.rollover));
             at(Scale::Yearless, turns.saturating_mul(-366 * DAY_US), TimeBasis::Relative, 0)
         }
-        Ticks::Untimed => untimed,
+        _ => Spot::untimed(),
     }
 }
 
@@ -173,5 +203,52 @@ fn basis_of(kind: StampKind) -> TimeBasis {
         StampKind::Local => TimeBasis::AssumedZone,
         StampKind::Yearless => TimeBasis::InferredYear,
         StampKind::Absent => TimeBasis::BootTied,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::civil::{Clock, Zone};
+    use super::super::testing::{key, moment, run, track};
+    use super::*;
+    use crate::model::record::Trust;
+    use crate::model::time::SECOND_US;
+
+    #[test]
+    fn a_run_whose_year_is_not_known_stays_off_the_wall() {
+        let mut log = track("m", 0, 100);
+        log.clock = Clock { zone: Zone::Fixed(0), newest_year: None, rollovers: 2 };
+        log.piece.rollovers = 2;
+        let mut one = run(10, 20, 1);
+        one.head.stamp = Some(Stamp::Yearless(10 * SECOND_US));
+        let key = RunKey { stamp: StampKind::Yearless, ..key(Trust::Unverified) };
+        let laid = Laid { key: &key, head: &one.head, ends: one.lo.zip(one.hi), rollover: 1 };
+        let spot = place(&log, &laid, None, None);
+        assert_eq!((spot.scale, spot.shift_us), (Scale::Yearless, -366 * DAY_US));
+        assert_eq!(spot.basis, TimeBasis::Relative);
+    }
+
+    #[test]
+    fn a_run_without_any_clock_has_no_time() {
+        let log = track("m", 0, 100);
+        let key = RunKey { ticks: Ticks::Untimed, stamp: StampKind::Absent, ..key(Trust::Unverified) };
+        let laid = Laid { key: &key, head: &moment(5), ends: None, rollover: 0 };
+        assert_eq!(place(&log, &laid, None, None).scale, Scale::Untimed);
+    }
+
+    #[test]
+    fn zones_move_local_stamps_and_leave_absolute_ones() {
+        let mut log = track("m", 0, 100);
+        log.clock.zone = Zone::Fixed(3_600);
+        let one = run(7_200, 7_210, 1);
+        let absolute = key(Trust::Unverified);
+        let laid = Laid { key: &absolute, head: &one.head, ends: one.lo.zip(one.hi), rollover: 0 };
+        assert_eq!(place(&log, &laid, None, None).lo, 7_200 * SECOND_US);
+        let mut head = one.head;
+        head.stamp = head.stamp.map(|stamp| Stamp::Local(stamp.us()));
+        let local = RunKey { stamp: StampKind::Local, ..absolute };
+        let laid = Laid { key: &local, head: &head, ends: one.lo.zip(one.hi), rollover: 0 };
+        let spot = place(&log, &laid, None, None);
+        assert_eq!((spot.lo, spot.basis), (3_600 * SECOND_US, TimeBasis::AssumedZone));
     }
 }

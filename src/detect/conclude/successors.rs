@@ -15,7 +15,7 @@ use super::hosts::Hosts;
 use crate::model::fold::Part;
 use crate::model::input::{Hints, LogStream};
 use crate::model::piece::Piece;
-use crate::model::run::{Run, RunKey, Stretch};
+use crate::model::run::{Run, RunKey};
 use crate::model::time::{DAY_US, Moment, SECOND_US, StampKind};
 
 /// Successive streams may overlap by so much (several writers, clock slew).
@@ -340,9 +340,7 @@ fn shares(piece: &Piece) -> Vec<Share> {
 
 /// Sum of all suppression counts of a run.
 pub(super) fn suppressed(run: &Run) -> u64 {
-    let last = run.last_suppression.as_ref().map(|(suppression, _)| suppression);
-    let ends = run.first_suppression.iter().chain(last).map(|suppression| suppression.count);
-    ends.chain(run.closed.counts.iter().flatten().copied()).fold(0, u64::saturating_add)
+    run.first_suppression.as_ref().map_or(0, |first| first.count).saturating_add(run.closed.total())
 }
 
 /// Moves every offset of a piece so that it begins at `begin`.
@@ -367,26 +365,20 @@ fn move_to(piece: &mut Piece, begin: u64) {
     for repetition in &mut piece.head_repetitions {
         shift(&mut repetition.moment);
     }
+    for mark in piece.marks.values_mut().flatten() {
+        shift(&mut mark.first);
+        shift(&mut mark.last);
+    }
     for run in piece.runs.values_mut().flatten() {
         shift(&mut run.head);
         shift(&mut run.tail);
-        let last = run.last_suppression.as_mut().map(|(suppression, _)| suppression);
-        for suppression in run.first_suppression.iter_mut().chain(last) {
+        for suppression in [&mut run.first_suppression, &mut run.last_suppression].into_iter().flatten() {
             shift(&mut suppression.moment);
-        }
-        for related in run.related.values_mut() {
-            shift(&mut related.first);
-            shift(&mut related.last);
         }
         for line in run.first_lines.iter_mut().chain(&mut run.last_lines) {
             line.offset = moved(line.offset);
         }
     }
-}
-
-/// A stretch with nothing in it.
-pub(super) fn is_empty(stretch: &Stretch) -> bool {
-    stretch.full == 0 && stretch.other == 0
 }
 
 #[cfg(test)]

@@ -36,7 +36,10 @@ pub(super) fn run(from: i64, to: i64, lines: u64) -> Run {
     let mut visible = BTreeMap::new();
     let mut bins = Bins::default();
     if lines > 0 {
-        visible.insert(subject(NamespaceWord::Unnamed), Visible { lines, repeated: 0 });
+        visible.insert(
+            subject(NamespaceWord::Unnamed),
+            Visible { lines, repeated: 0, first: Some(from * SECOND_US), last: Some(to * SECOND_US) },
+        );
         // One line a second, the rest at the end.
         for second in from..to {
             bins.counts.insert(second, (1, 0));
@@ -66,7 +69,6 @@ pub(super) fn run(from: i64, to: i64, lines: u64) -> Run {
         suppression_lines: 0,
         dense: false,
         limiters: BTreeSet::new(),
-        related: BTreeMap::new(),
         bins,
         first_lines: Vec::new(),
         last_lines: Vec::new(),

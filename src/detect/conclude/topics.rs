@@ -76,6 +76,16 @@ impl Topics {
         sum
     }
 
+    /// First and last line of a topic in a run, on its scale; the ends of the run where its lines carry no time.
+    pub(super) fn span(&self, placed: &Placed, topic: &Topic) -> (i64, i64) {
+        let ours =
+            || placed.run.visible.iter().filter(|(s, _)| self.of(placed.host, s) == *topic).map(|(_, v)| v);
+        let first = ours().filter_map(|visible| visible.first).min();
+        let last = ours().filter_map(|visible| visible.last).max();
+        let end = |tick: Option<i64>, else_at| tick.map_or(else_at, |tick| placed.on_scale(tick));
+        (end(first, placed.lo), end(last, placed.hi))
+    }
+
     /// The topics that a run shows.
     pub(super) fn shown(&self, placed: &Placed) -> BTreeSet<Topic> {
         placed.run.visible.keys().map(|subject| self.of(placed.host, subject)).collect()
@@ -84,4 +94,41 @@ impl Topics {
 
 fn names_none(subject: &Subject) -> bool {
     subject.table == Table::Conntrack && subject.namespace == NamespaceWord::Unnamed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{placed, run, subject};
+    use super::*;
+    use crate::model::incident::Host;
+    use crate::model::record::Trust;
+    use crate::model::run::Visible;
+
+    fn hosts() -> Hosts {
+        let host = Host { name: "web8".into(), also_written_as: Vec::new(), boot_ids: Vec::new() };
+        let mut hosts = Hosts::default();
+        hosts.list.push(host);
+        hosts
+    }
+
+    #[test]
+    fn a_line_that_names_no_namespace_is_of_the_initial_one_only_where_others_are_named() {
+        let mut runs = vec![placed(0, Trust::Unverified, run(0, 5, 3))];
+        let unnamed = subject(NamespaceWord::Unnamed);
+        let mut notes = Notes::default();
+        let topics = Topics::learn(&runs, &hosts(), &mut notes);
+        assert_eq!(topics.of(0, &unnamed).namespace, Namespace::Unknown);
+
+        let mut naming = run(50, 55, 0);
+        naming
+            .visible
+            .insert(subject(NamespaceWord::Inode(4_026_532_001)), Visible { lines: 1, ..Visible::default() });
+        runs.push(placed(0, Trust::Unverified, naming));
+        let topics = Topics::learn(&runs, &hosts(), &mut notes);
+        assert_eq!(topics.of(0, &unnamed).namespace, Namespace::Initial);
+        assert_eq!(topics.of(1, &unnamed).namespace, Namespace::Unknown, "another host");
+        let expectation = Subject { table: Table::Expectation, wording: Wording::Expectation, ..unnamed };
+        assert_eq!(topics.of(0, &expectation).namespace, Namespace::Unknown);
+        assert_eq!(notes.into_lists().0.len(), 1);
+    }
 }

@@ -145,6 +145,9 @@ fn leap_days(piece: &Piece) -> BTreeSet<u32> {
         seen.push((run.head.stamp, run.rollover));
         seen.push((run.tail.stamp, run.rollover));
     }
+    for mark in piece.marks.values().flatten() {
+        seen.extend([(mark.first.stamp, mark.rollover), (mark.last.stamp, mark.rollover)]);
+    }
     seen.extend(piece.losses.iter().map(|loss| (loss.moment.stamp, loss.rollover)));
     let leap =
         seen.into_iter().filter(|(stamp, _)| matches!(stamp, Some(Stamp::Yearless(us)) if is_leap_day(*us)));

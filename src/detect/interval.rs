@@ -1,1 +1,0 @@
-//! The drop interval of an incident from its runs (FOLDS.md §C).

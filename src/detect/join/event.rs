@@ -1,0 +1,164 @@
+//! One line that matters, counted at the end of a piece.
+
+use super::Counting;
+use super::chain::{Chains, Room, may_link};
+use super::run::{Line, Says};
+use crate::model::piece::{LOSSES_MAX, Loss, LossKind, Mark, MarkKey, Piece};
+use crate::model::run::{Run, RunKey};
+use crate::model::signal::{Capacity, Limiter, RelatedKind, Signal};
+use crate::model::time::Moment;
+
+/// The total of runs is looked at when this part of it was begun anew.
+const BEGUN_SHARE: usize = 8;
+
+/// A line with the key of its run.
+#[derive(Debug, Clone)]
+pub(crate) struct Said<'a> {
+    pub(crate) key: &'a RunKey,
+    pub(crate) moment: Moment,
+    /// Rollovers up to it.
+    pub(crate) rollover: u32,
+    pub(crate) raw: &'a [u8],
+}
+
+/// Counts a signal.
+pub(crate) fn once(into: &mut Counting<'_>, said: &Said<'_>, signal: &Signal) {
+    match signal {
+        Signal::Full(subject) => {
+            count_signals(into.piece, 1);
+            extend(into, said, Says::Full(subject));
+        }
+        Signal::Suppressed { limiter, count } => {
+            count_signals(into.piece, 1);
+            suppressed(into, said, *limiter, *count);
+        }
+        Signal::OtherLimited => extend(into, said, Says::Other),
+        Signal::Related { kind, capacity, port } => {
+            if takes_a_token(*kind) {
+                extend(into, said, Says::Other);
+            }
+            mark(into, said, *kind, (*capacity, *port), 1);
+        }
+        Signal::Lost { count } => {
+            let kind = if said.moment.seq.is_some() { LossKind::KernelRecords } else { LossKind::LogLines };
+            lose_here(into.piece, said, *count, kind);
+        }
+    }
+}
+
+/// Counts `times` further copies of a signal.
+pub(crate) fn again(into: &mut Counting<'_>, said: &Said<'_>, signal: &Signal, times: u64) {
+    match signal {
+        Signal::Full(subject) => {
+            count_signals(into.piece, times);
+            extend(into, said, Says::FullAgain(subject, times));
+        }
+        // Two equal suppression lines follow each other only where the lines between them went elsewhere: the refusals
+        // are real, but not whose window they are of.
+        Signal::Suppressed { count, .. } => {
+            let refused = refusals(*count).ok().and_then(|count| count.checked_mul(times));
+            lose_here(into.piece, said, refused, LossKind::UnknownRepetition);
+        }
+        Signal::OtherLimited => extend(into, said, Says::OtherAgain(times)),
+        Signal::Related { kind, capacity, port } => {
+            if takes_a_token(*kind) {
+                extend(into, said, Says::OtherAgain(times));
+            }
+            mark(into, said, *kind, (*capacity, *port), times);
+        }
+        Signal::Lost { count } => {
+            let all = count.and_then(|count| count.checked_mul(times));
+            lose_here(into.piece, said, all, LossKind::LogLines);
+        }
+    }
+}
+
+fn count_signals(piece: &mut Piece, more: u64) {
+    piece.signals = piece.signals.saturating_add(more);
+}
+
+/// Refusals that a printed count stands for; where it is negative, what a counter that wrapped once stands for.
+fn refusals(printed: i64) -> Result<u64, Option<u64>> {
+    match i32::try_from(printed) {
+        Ok(count) if count >= 0 => Ok(u64::from(count.unsigned_abs())),
+        Ok(count) => Err(Some(u64::from(u32::from_ne_bytes(count.to_ne_bytes())))),
+        // The kernel prints an `int`; this is none.
+        Err(_) => Err(None),
+    }
+}
+
+fn suppressed(into: &mut Counting<'_>, said: &Said<'_>, limiter: Limiter, printed: i64) {
+    match refusals(printed) {
+        Ok(count) => extend(into, said, Says::Suppressed(limiter, count)),
+        Err(count) => lose_here(into.piece, said, count, LossKind::NegativeSuppression),
+    }
+}
+
+/// Kinds of evidence that are printed through the limiter of the network's messages. The SYN flood warning is since
+/// 3.x or so; counting it before costs nothing but width.
+fn takes_a_token(kind: RelatedKind) -> bool {
+    match kind {
+        RelatedKind::TimeWaitOverflow
+        | RelatedKind::SynFlood
+        | RelatedKind::OrphanedSockets
+        | RelatedKind::NeighbourOverflow => true,
+        RelatedKind::Capacity | RelatedKind::Vmalloc | RelatedKind::BootBegins => false,
+    }
+}
+
+fn extend(into: &mut Counting<'_>, said: &Said<'_>, says: Says<'_>) {
+    let piece = &mut *into.piece;
+    let boot_index = piece.boots_of(said.key.host.as_deref());
+    let line = Line { moment: said.moment, raw: said.raw, says };
+    if !piece.runs.contains_key(said.key) {
+        piece.runs.insert(said.key.clone(), Vec::new());
+    }
+    let Some(list) = piece.runs.get_mut(said.key) else { return };
+    if let Some(last) = list.last_mut() {
+        let same_place = last.boot_index == boot_index && last.rollover == said.rollover;
+        if may_link(&last.tail, &said.moment, same_place, piece.link_doublings) {
+            last.push(&line);
+            return;
+        }
+    }
+    let mut run = Run::begin(said.moment, boot_index, said.rollover);
+    run.push(&line);
+    list.push(run);
+    *into.begun = into.begun.saturating_add(1);
+    let bounds = into.bounds;
+    let full = list.len() > bounds.runs_per_key || piece.runs.len() > bounds.keys;
+    if full || *into.begun > bounds.runs_per_stream / BEGUN_SHARE {
+        into.fit();
+    }
+}
+
+fn mark(
+    into: &mut Counting<'_>,
+    said: &Said<'_>,
+    kind: RelatedKind,
+    (capacity, port): (Option<Capacity>, Option<u16>),
+    count: u64,
+) {
+    let boot_index = into.piece.boots_of(said.key.host.as_deref());
+    let (first, last, rollover) = (said.moment, said.moment, said.rollover);
+    let mark = Mark { boot_index, rollover, first, last, count, capacity, port };
+    let mut lists = [(MarkKey { key: said.key.clone(), kind }, vec![mark])].into();
+    let (mut doublings, mut left_out) = (into.piece.mark_doublings, 0);
+    let one = Chains { lists: &mut lists, doublings: &mut doublings, left_out: &mut left_out };
+    super::marks_of(into.piece).append(one, Room::for_marks(into.bounds));
+}
+
+fn lose_here(piece: &mut Piece, said: &Said<'_>, count: Option<u64>, kind: LossKind) {
+    let host = said.key.host.clone();
+    let boot_index = piece.boots_of(host.as_deref());
+    lose(piece, Loss { moment: said.moment, host, rollover: said.rollover, boot_index, count, kind });
+}
+
+/// Notes a loss behind all others.
+pub(crate) fn lose(piece: &mut Piece, loss: Loss) {
+    if piece.losses.len() < LOSSES_MAX {
+        piece.losses.push(loss);
+    } else {
+        piece.losses_left_out = piece.losses_left_out.saturating_add(1);
+    }
+}
