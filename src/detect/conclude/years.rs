@@ -208,8 +208,20 @@ fn nearest_year(stream: &Dated, point: i64, end: End) -> Option<i32> {
     candidates.min().map(|(_, year)| year.0)
 }
 
-/// `--year`: the newest line of all stands in that year; what is known of the others' distance to it stays.
+/// `--year`: the newest line of all stands in that year; what is known of the others' distance to it stays. A file whose
+/// time puts it behind that year, beside others whose times do not, was copied since: its time says nothing.
 fn obey(dated: &mut [Dated], year: i32) {
+    let believed = dated.iter().any(|stream| stream.newest.is_some_and(|newest| newest <= year));
+    if believed && dated.iter().any(|stream| stream.newest.is_some_and(|newest| newest > year)) {
+        for stream in dated.iter_mut() {
+            stream.newest = stream.newest.filter(|newest| *newest <= year);
+        }
+        from_neighbours(dated);
+        for stream in dated.iter_mut().filter(|stream| stream.newest.is_none_or(|newest| newest > year)) {
+            stream.newest = Some(year);
+        }
+        return;
+    }
     if let Some(newest) = dated.iter().filter_map(|d| d.newest).max() {
         let shift = year.saturating_sub(newest);
         for stream in dated.iter_mut() {
@@ -412,6 +424,15 @@ mod tests {
         let clock = years(&[across], Some(2022)).0;
         assert_eq!(clock, [Some(2022)]);
         assert_eq!(years(&[old], Some(2019)).0, [Some(2019)]);
+    }
+
+    #[test]
+    fn a_file_copied_since_the_year_given_follows_its_neighbours() {
+        let files = [
+            stream("a", stamp("03-07 03:00:00"), stamp("01-01 00:00:03"), 1, Some("2025-01-01 00:00:04")),
+            stream("b", stamp("01-01 00:00:03"), stamp("01-01 06:00:00"), 0, Some("2026-11-23 12:00:00")),
+        ];
+        assert_eq!(years(&files, Some(2025)).0, [Some(2025), Some(2025)]);
     }
 
     #[test]
