@@ -42,8 +42,9 @@ pub fn render(report: &Report, look: Look) -> String {
     let scene = Scene::of(report);
     let mut page = Page::new(look.width.clamp(WIDTH_MIN, WIDTH_MAX));
     answer::set(&scene, &mut page);
-    for view in &report.incidents {
-        incident::set(&scene, view, &mut page);
+    for (at, view) in report.incidents.iter().enumerate() {
+        let earlier = report.incidents.get(..at).unwrap_or_default();
+        incident::set(&scene, view, earlier, &mut page);
     }
     for view in &report.snapshots {
         incident::set_snapshot(&scene, view, &mut page);

@@ -15,7 +15,8 @@ use super::scene::Scene;
 use super::wrap::Indent;
 use super::{census, remedies, timeline, who, why, words};
 
-pub(super) fn set(scene: &Scene<'_>, view: &IncidentView, page: &mut Page) {
+/// `earlier` are the incidents above it on the page: what one table says of several is said once.
+pub(super) fn set(scene: &Scene<'_>, view: &IncidentView, earlier: &[IncidentView], page: &mut Page) {
     let incident = &view.incident;
     let title = format!("{}: {}", scene.host(incident), words::table(incident.table));
     page.banner(&title, &format!("incident {}", escape::text(&incident.id)));
@@ -27,10 +28,31 @@ pub(super) fn set(scene: &Scene<'_>, view: &IncidentView, page: &mut Page) {
     set_cause(&view.body, page);
     set_proof(view, page);
     timeline::set(scene, incident, page);
-    set_body(scene, &view.body, page);
-    set_snapshots(scene, &view.snapshots, page);
+    match earlier.iter().find(|other| says_the_same(&other.body, &view.body)) {
+        Some(other) => set_reference(other, page),
+        None => {
+            set_body(scene, &view.body, page);
+            set_snapshots(scene, &view.snapshots, page);
+        }
+    }
     set_around(scene, incident, page);
     set_lines(incident, page);
+}
+
+/// Two incidents are explained by one table, in the same way.
+fn says_the_same(a: &Body, b: &Body) -> bool {
+    a.census.is_some()
+        && a.census == b.census
+        && a.verdict.cause == b.verdict.cause
+        && a.remedies == b.remedies
+}
+
+fn set_reference(other: &IncidentView, page: &mut Page) {
+    page.gap();
+    let id = escape::text(&other.incident.id);
+    let text =
+        format!("Who holds the table, what to do and why: see incident {id}; one table tells of both.");
+    page.paragraph(Style::Plain, Indent::all(2), &text);
 }
 
 /// A table that belongs to no incident.
@@ -110,7 +132,7 @@ fn doubts(times: &Times) -> String {
         parts.push("stamps to the second".to_owned());
     }
     match times.uncertainty_us {
-        Some(0) => {}
+        Some(us) if us < SECOND_US => {}
         Some(us) => parts.push(format!("off by at most {}", seconds(us))),
         None if times.start.is_some() => parts.push("how far off is not known".to_owned()),
         None => {}
@@ -131,7 +153,7 @@ fn set_where(incident: &Incident, page: &mut Page) {
 }
 
 fn set_cost(scene: &Scene<'_>, drops: &Drops, page: &mut Page) {
-    let noun = if drops.low == 1 && drops.high == Some(1) { "packet" } else { "packets" };
+    let noun = if drops.low == 1 && drops.high.is_none_or(|high| high == 1) { "packet" } else { "packets" };
     page.labelled(
         "Cost",
         &format!(

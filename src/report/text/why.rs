@@ -8,6 +8,9 @@ use super::page::Page;
 use super::scene::Scene;
 use super::words;
 
+/// Inputs that a fact names.
+const SOURCES_SHOWN: usize = 2;
+
 pub(super) fn set_evidence(scene: &Scene<'_>, evidence: &[Evidence], page: &mut Page) {
     if evidence.is_empty() {
         return;
@@ -27,7 +30,8 @@ pub(super) fn set_fact(scene: &Scene<'_>, fact: &Evidence, page: &mut Page) {
         None => "·",
     };
     let mut text = scene.say(&fact.fact);
-    if !fact.from.is_empty() {
+    // A fact put together from many inputs names none of them: the JSON report lists them all.
+    if (1..=SOURCES_SHOWN).contains(&fact.from.len()) {
         let _ = write!(text, " [{}]", scene.input_names(&fact.from));
     }
     page.item(4, mark, &text);
