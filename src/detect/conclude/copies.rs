@@ -110,11 +110,29 @@ fn group(runs: &[Placed]) -> Vec<Vec<usize>> {
             }
         }
     }
+    for (before, at) in torn_repetitions(runs, &limited) {
+        forest.unite(before, at);
+    }
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for at in limited {
         groups.entry(forest.root(at)).or_default().push(at);
     }
     groups.into_values().collect()
+}
+
+/// Runs that begin with a repetition record, each with the run before it in its log. The record carries the time of
+/// the last copy and stands for copies at any time since the line before it, so it may tell of what other logs
+/// show in the seconds of that earlier run.
+fn torn_repetitions(runs: &[Placed], limited: &[usize]) -> Vec<(usize, usize)> {
+    let mut order = limited.to_vec();
+    order.sort_by_key(|&at| (runs[at].track, runs[at].host, runs[at].run.head.offset));
+    let follows = |before: usize, at: usize| {
+        let (before, run) = (&runs[before], &runs[at]);
+        let repeats = run.run.lead.first.first().is_some_and(|token| token.repeated);
+        repeats && (before.track, before.host) == (run.track, run.host)
+    };
+    let pairs = order.windows(2).filter_map(|pair| Some((*pair.first()?, *pair.get(1)?)));
+    pairs.filter(|(before, at)| follows(*before, *at)).collect()
 }
 
 struct Forest(Vec<usize>);
