@@ -102,8 +102,10 @@ proptest! {
 
     #[test]
     fn cutting_a_log_into_files_changes_nothing_but_the_inputs(
-        log in logs(), shape in shapes(), cuts in prop::collection::vec(any::<usize>(), 0..5), turn in 0_usize..5,
+        log in logs(), shape in shapes(), summed in any::<bool>(), cuts in prop::collection::vec(any::<usize>(), 0..5),
+        turn in 0_usize..5,
     ) {
+        let log = if summed { conclude_model::compressed(&log) } else { log };
         let whole = found(&cut(&log, &[], shape));
         let mut files = cut(&log, &cuts, shape);
         let turn = turn % files.len();
@@ -146,6 +148,20 @@ proptest! {
         copy_changes_nothing(
             &stream_of("b", "log/journal", &log, Shape::Bracketed, written),
             &stream_of("a", "log/messages", &copy, Shape::Messages, written),
+        )?;
+    }
+
+    #[test]
+    fn a_copy_with_other_stamps_changes_no_cost_and_adds_no_incident(
+        log in logs(), late in prop::collection::vec(-2_000_000_i64..=2_000_000, 1..20), first in any::<bool>(),
+    ) {
+        let written = Some(NOON + DAY_US / 2);
+        let copy: Vec<Line> = log.iter().zip(late.iter().cycle())
+            .map(|(line, late)| Line { at: line.at + late, ..line.clone() }).collect();
+        let (original, other) = if first { ("a", "b") } else { ("b", "a") };
+        copy_changes_nothing(
+            &stream_of(original, "log/journal", &log, Shape::Plain, written),
+            &stream_of(other, "log/messages", &copy, Shape::Plain, written),
         )?;
     }
 
