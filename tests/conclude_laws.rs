@@ -166,6 +166,25 @@ proptest! {
     }
 
     #[test]
+    fn the_drops_of_a_machine_without_other_callers_are_not_fewer_than_said(
+        bursts in prop::collection::vec((0_i64..9_000, 1_i64..60, 1_i64..80), 1..5), seed in any::<u64>(),
+    ) {
+        let mut machine = Machine::new(NOON, seed);
+        let mut truth = 0;
+        for (start, seconds, rate) in bursts {
+            machine.burst(start * SECOND_US, seconds, rate, 0);
+            truth += u64::try_from(seconds * rate).expect("positive");
+        }
+        let incidents = found(&[stream_of("a", "log/journal", &machine.log(), Shape::Export, None)]).incidents;
+        let low: u64 = incidents.iter().map(|incident| incident.drops.low).sum();
+        prop_assert!(low <= truth, "{} > {}", low, truth);
+        if incidents.iter().all(|incident| incident.drops.high_is == HighIs::Bound) {
+            let high: u64 = incidents.iter().filter_map(|incident| incident.drops.high).sum();
+            prop_assert!(high >= truth, "{} < {}", high, truth);
+        }
+    }
+
+    #[test]
     fn a_shift_of_all_stamps_shifts_times_and_nothing_else(log in logs(), shift in -40_000_i64..40_000) {
         // Whole multiples of the widest bin keep the grid of the timeline in place.
         let shift = shift * 4_096 * SECOND_US;
