@@ -196,8 +196,11 @@ pub struct Closed {
     pub counts: [[u64; 3]; 4],
     /// Suppression lines with a count above zero, same indices.
     pub windows: [[u64; 3]; 4],
-    /// Of them: windows in which fewer than ten tokens are visible, so that somebody unseen used some.
+    /// Of them: windows in which fewer than ten tokens are visible close together, so that somebody unseen used some.
     pub short_windows: u64,
+    /// Of them: windows in which fewer than nine are. Up to 4.9 the time of a window runs from its second call, so the
+    /// first token may stand long before the others.
+    pub short_windows_but_first: u64,
 }
 
 impl Closed {

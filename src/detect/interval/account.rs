@@ -1,5 +1,6 @@
 //! What one log tells: its runs joined into one, the counts that close its windows, and its two ends.
 
+use super::window::{Beginning, FullWindow, last_full};
 use super::{Account, Told};
 use crate::model::era::Era;
 use crate::model::run::{BURST, COST_US, Flush, Run, SLACK_US, Stretch, Token};
@@ -26,13 +27,19 @@ impl Rules {
         matches!(self.era, Some(Era::A) | None)
     }
 
-    /// Visible tokens that the last window must have for it to refuse anything. Up to 4.9 a window may begin at its
-    /// second call (`begin = 0` at expiry, lib/ratelimit.c), so its first token may stand long before the others.
-    fn tokens_of_full_window(&self) -> usize {
-        match self.era {
-            Some(Era::B | Era::C) | None => self.burst.saturating_sub(1).max(1),
-            _ => self.burst,
-        }
+    /// Up to 4.9 the time of a window may run from its second call (`begin = 0` at expiry, lib/ratelimit.c).
+    pub(super) fn may_begin_at_second_call(&self) -> bool {
+        matches!(self.era, Some(Era::B | Era::C) | None)
+    }
+
+    /// How far off the end of a window may be: the kernel's tick, and the unit of the log's clock.
+    pub(super) fn doubt_us(&self, clock: &Moment) -> i64 {
+        TICK_US.saturating_add(unit_us(clock))
+    }
+
+    /// Tokens that a window with refusals shows close together, if nobody unseen used any.
+    fn tokens_close_together(&self) -> usize {
+        if self.may_begin_at_second_call() { BURST - 1 } else { BURST }
     }
 
     fn window_span_us(&self, clock: &Moment) -> i64 {
@@ -44,6 +51,9 @@ impl Rules {
         self.cost_us.saturating_mul(i64::try_from(self.burst).unwrap_or(i64::MAX))
     }
 }
+
+/// The kernel measures windows in ticks, of ten milliseconds at most.
+const TICK_US: i64 = 20_000;
 
 /// Stamps are taken for whole seconds, the printk clock for exact.
 fn unit_us(clock: &Moment) -> i64 {
@@ -71,12 +81,13 @@ impl Refused {
         self.short_windows = self.short_windows.saturating_add(more.short_windows);
     }
 
-    fn one(stretch: &Stretch, count: u64, flush: Flush, span_us: i64) -> Self {
+    fn one(stretch: &Stretch, count: u64, flush: Flush, clock: &Moment, rules: &Rules) -> Self {
         if count == 0 {
             return Self::default();
         }
         let sure = stretch.full > 0 && flush == Flush::Full;
-        let short = !stretch.ends_with(BURST, span_us);
+        let span = rules.window_span_us(clock);
+        let short = !stretch.ends_with(rules.tokens_close_together(), span) && rules.era != Some(Era::A);
         Self {
             all: count,
             full_on_both_sides: if sure { count } else { 0 },
@@ -142,7 +153,11 @@ fn closed(run: &Run, rules: &Rules) -> Refused {
         all: run.closed.total(),
         full_on_both_sides: 0,
         windows: run.closed.windows.iter().flatten().fold(0, |sum, n| sum.saturating_add(*n)),
-        short_windows: run.closed.short_windows,
+        short_windows: if rules.may_begin_at_second_call() {
+            run.closed.short_windows_but_first
+        } else {
+            run.closed.short_windows
+        },
     };
     for callers in crate::model::run::Callers::ALL.into_iter().filter(|callers| callers.full) {
         let by_flush = run.closed.counts.get(callers.index());
@@ -150,8 +165,7 @@ fn closed(run: &Run, rules: &Rules) -> Refused {
         sum.full_on_both_sides = sum.full_on_both_sides.saturating_add(count.copied().unwrap_or(0));
     }
     if let Some(first) = run.first_suppression.as_ref().filter(|_| run.lead.tokens() > 0) {
-        let span = rules.window_span_us(&first.moment);
-        sum.add(Refused::one(&run.lead, first.count, first.flush, span));
+        sum.add(Refused::one(&run.lead, first.count, first.flush, &first.moment, rules));
     }
     if rules.may_be_bucket() {
         // Such a kernel shows one line between two counts.
@@ -166,9 +180,10 @@ fn window_before(run: &Run, before: Option<&Told<'_>>, rules: &Rules) -> u64 {
     let Some(first) = run.first_suppression.as_ref().filter(|_| run.lead.tokens() == 0) else { return 0 };
     let begun = before.and_then(|before| {
         let run = placed(before);
-        let stretch = run.open_stretch();
         // A window that shows too few tokens refused nothing: the count is of one that the log does not show.
-        may_be_full(stretch, &run.tail, rules).then(|| opened_at(stretch, rules)).flatten()
+        last_full(run.open_stretch(), Beginning::Unknown, &run.tail, rules)?;
+        // With a count behind it it is the last one, whenever it was opened: at the latest with its last line.
+        run.open_stretch().last.last().map(|token| token.at)
     });
     let near = rules.cost_us.saturating_add(SECOND_US).saturating_add(unit_us(&first.moment));
     match begun.zip(first.at) {
@@ -182,45 +197,36 @@ fn last_window(run: &Run, account: &Account<'_>, rules: &Rules) -> LastWindow {
     if stretch.tokens() == 0 && run.last_suppression.is_none() {
         return LastWindow::HidNothing;
     }
-    let span = rules.window_span_us(&run.tail);
     let after = account.after.as_ref().map(placed);
     if let Some(after) = &after {
         if after.lead.tokens() > 0 {
             let apart =
                 run.tail.best_us().zip(after.head.best_us()).map(|(tail, head)| head.saturating_sub(tail));
-            if apart.is_some_and(|apart| apart > span) {
+            if apart.is_some_and(|apart| apart > rules.window_span_us(&run.tail)) {
                 return LastWindow::HidNothing;
             }
         } else if let Some(line) = &after.first_suppression {
-            return LastWindow::Reported(Refused::one(stretch, line.count, line.flush, span));
+            return LastWindow::Reported(Refused::one(stretch, line.count, line.flush, &line.moment, rules));
         }
     }
-    let full = may_be_full(stretch, &run.tail, rules)
-        || rules.may_be_bucket() && !bucket_has_tokens(run, account, rules);
-    if !full {
-        return LastWindow::HidNothing;
+    let full = last_full(stretch, beginning(run, account, rules), &run.tail, rules)
+        .or_else(|| rules.may_be_bucket().then_some(FullWindow { opened_at: None }));
+    match full {
+        Some(full) if !(rules.may_be_bucket() && bucket_has_tokens(run, account, rules)) => {
+            LastWindow::Unreported { hidden: extrapolated(run, full, account.covered_to, rules) }
+        }
+        _ => LastWindow::HidNothing,
     }
-    LastWindow::Unreported { hidden: extrapolated(run, stretch, account.covered_to, rules) }
 }
 
-/// All tokens of the window at the end of a stretch may be used, fixed windows.
-fn may_be_full(stretch: &Stretch, clock: &Moment, rules: &Rules) -> bool {
-    if rules.era == Some(Era::A) {
-        return stretch.tokens() > 0;
+/// Whether the stretch at the end of a run begins with a window of its own.
+fn beginning(run: &Run, account: &Account<'_>, rules: &Rules) -> Beginning {
+    let quiet = rules.window_span_us(&run.tail);
+    if run.trail.is_some() || quiet_before(run, account, quiet) {
+        Beginning::Opens
+    } else {
+        Beginning::Unknown
     }
-    stretch.ends_with(rules.tokens_of_full_window(), rules.window_span_us(clock))
-}
-
-/// When the window at the end of a full stretch was opened.
-fn opened_at(stretch: &Stretch, rules: &Rules) -> Option<i64> {
-    let tokens = if rules.era == Some(Era::A) { 1 } else { rules.burst };
-    let first = stretch.last.len().saturating_sub(tokens);
-    let window = stretch.last.get(first..)?;
-    // Copies of a repetition stand somewhere before its time.
-    if window.iter().any(|token| token.repeated) {
-        return None;
-    }
-    window.first().map(|token| token.at)
 }
 
 /// A bucket that was full (nobody had called for as long as it takes to fill) still has tokens when fewer calls than
@@ -241,6 +247,7 @@ fn bucket_has_tokens(run: &Run, account: &Account<'_>, rules: &Rules) -> bool {
     since < rules.burst
 }
 
+/// Nothing of the limiter stands in the log for so long before the run's first line.
 fn quiet_before(run: &Run, account: &Account<'_>, quiet_us: i64) -> bool {
     let Some(first) = run.lead.first.first().filter(|token| !token.repeated) else { return false };
     let since = match &account.before {
@@ -255,20 +262,27 @@ const RECENT: usize = 3;
 
 /// What the last window may have refused, if calls came no faster than in the windows before it, with room for growth:
 /// the more windows were seen, the less.
-fn extrapolated(run: &Run, stretch: &Stretch, known_end: Option<i64>, rules: &Rules) -> Option<u64> {
+fn extrapolated(run: &Run, full: FullWindow, known_end: Option<i64>, rules: &Rules) -> Option<u64> {
     let first = run.first_suppression.as_ref().filter(|first| run.lead.tokens() > 0 && first.count > 0);
     let counts = first.map(|first| first.count).into_iter().chain(run.recent.iter().copied());
     let counts: Vec<u64> = counts.collect();
     let recent = counts.get(counts.len().saturating_sub(RECENT)..)?;
     let most = recent.iter().max()?;
     let growth = (1.0 + 1.0 / recent.len() as f64).max(1.25);
-    let part = match opened_at(stretch, rules).zip(known_end) {
-        Some((opened, end)) if rules.cost_us > 0 => {
+    let part = match full.opened_at.zip(known_end) {
+        Some((opened, end)) if rules.cost_us > 0 && are_level(recent) => {
             (end.saturating_sub(opened).max(0) as f64 / rules.cost_us as f64).min(1.0)
         }
         _ => 1.0,
     };
     Some(round_up(growth * *most as f64 * part).saturating_add(1))
+}
+
+/// Calls come about as fast in one window as in the next, so part of a window holds that part of its refusals. A load
+/// that comes and goes has its refusals in any part of a window.
+fn are_level(counts: &[u64]) -> bool {
+    let ends = counts.iter().min().zip(counts.iter().max());
+    counts.len() > 1 && ends.is_some_and(|(least, most)| least.saturating_mul(4) >= most.saturating_mul(3))
 }
 
 /// The least whole number not below; rounding errors of the last digit do not count.

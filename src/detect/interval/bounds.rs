@@ -168,6 +168,8 @@ impl Answer {
 
     fn add_windows(&mut self, sums: &Sums, readings: &[Reading], rules: &Rules) {
         let mut refused = Refused::default();
+        // Kept apart, so that what is said later never takes away from what is certain now.
+        let mut late = Refused::default();
         for reading in readings {
             refused.add(reading.closed);
             self.raise(reading.window_before);
@@ -176,12 +178,7 @@ impl Answer {
             }
             match reading.last_window {
                 LastWindow::HidNothing => {}
-                LastWindow::Reported(late) => {
-                    refused.add(late);
-                    if late.full_on_both_sides < late.all {
-                        self.widened_by.insert(Widening::LateFlush);
-                    }
-                }
+                LastWindow::Reported(count) => late.add(count),
                 LastWindow::Unreported { hidden: Some(hidden) } => {
                     self.raise(hidden);
                     self.estimate(Widening::LastWindowUnreported);
@@ -192,15 +189,25 @@ impl Answer {
                 }
             }
         }
-        self.raise(refused.all);
-        self.suppressed = refused.all;
-        let share = self.share(sums, readings, &refused, rules);
+        self.raise(refused.all.saturating_add(late.all));
+        self.suppressed = refused.all.saturating_add(late.all);
+        let mut sure = self.share(sums, readings, &refused, rules) * refused.full_on_both_sides as f64;
+        let mut certain = refused.full_on_both_sides;
+        if late.short_windows == 0 {
+            let both = Refused { windows: refused.windows.saturating_add(late.windows), ..refused };
+            sure += self.share(sums, readings, &both, rules) * late.full_on_both_sides as f64;
+            certain = certain.saturating_add(late.full_on_both_sides);
+        } else {
+            self.widened_by.insert(Widening::UnseenUsers);
+        }
         if sums.not_drops == 0 {
-            let ours = share * refused.full_on_both_sides as f64;
-            self.low = self.low.saturating_add(rounded_down(ours).min(refused.full_on_both_sides));
+            self.low = self.low.saturating_add(rounded_down(sure).min(certain));
         }
         if refused.full_on_both_sides < refused.all {
             self.widened_by.insert(Widening::FlushedByOther);
+        }
+        if late.full_on_both_sides < late.all || late.short_windows > 0 {
+            self.widened_by.insert(Widening::LateFlush);
         }
     }
 

@@ -8,11 +8,12 @@
 //!
 //! Hence: the lines are certain. A count closes the window before it, and is ours as far as everything seen in that
 //! window is. The last window's count is known only if the log goes on. This file asks; `account` reads one log's runs,
-//! `bounds` adds up, `counters` takes the kernel's own word where there is one. Pure functions, no clock, no input.
+//! `window` follows the windows to the last, `bounds` adds up, `counters` takes the kernel's own word where there is one. Pure functions, no clock, no input.
 
 mod account;
 mod bounds;
 mod counters;
+mod window;
 
 pub use bounds::drops;
 pub use counters::from_counters;

@@ -186,10 +186,13 @@ impl Run {
     fn close(&mut self, line: &Suppression) {
         let open = self.open_stretch();
         let callers = open.callers().index();
-        let short = !open.ends_with(BURST, window_span_us(&line.moment));
+        let span = window_span_us(&line.moment);
+        let (short, without_first) = (!open.ends_with(BURST, span), !open.ends_with(BURST - 1, span));
         self.closed.add(callers, line.flush, line.count);
         if line.count > 0 {
             self.closed.short_windows = self.closed.short_windows.saturating_add(u64::from(short));
+            let short_but_first = &mut self.closed.short_windows_but_first;
+            *short_but_first = short_but_first.saturating_add(u64::from(without_first));
             self.recent.push(line.count);
             self.forget_old_counts();
         }
@@ -353,6 +356,8 @@ impl Closed {
         let cells = self.windows.iter_mut().flatten().zip(right.windows.iter().flatten());
         cells.for_each(|(sum, more)| *sum = sum.saturating_add(*more));
         self.short_windows = self.short_windows.saturating_add(right.short_windows);
+        self.short_windows_but_first =
+            self.short_windows_but_first.saturating_add(right.short_windows_but_first);
     }
 }
 
