@@ -102,8 +102,10 @@ proptest! {
 
     #[test]
     fn cutting_a_log_into_files_changes_nothing_but_the_inputs(
-        log in logs(), shape in shapes(), cuts in prop::collection::vec(any::<usize>(), 0..5), turn in 0_usize..5,
+        log in logs(), shape in shapes(), summed in any::<bool>(), cuts in prop::collection::vec(any::<usize>(), 0..5),
+        turn in 0_usize..5,
     ) {
+        let log = if summed { conclude_model::compressed(&log) } else { log };
         let whole = found(&cut(&log, &[], shape));
         let mut files = cut(&log, &cuts, shape);
         let turn = turn % files.len();
@@ -147,6 +149,39 @@ proptest! {
             &stream_of("b", "log/journal", &log, Shape::Bracketed, written),
             &stream_of("a", "log/messages", &copy, Shape::Messages, written),
         )?;
+    }
+
+    #[test]
+    fn a_copy_with_other_stamps_changes_no_cost_and_adds_no_incident(
+        log in logs(), late in prop::collection::vec(-2_000_000_i64..=2_000_000, 1..20), first in any::<bool>(),
+    ) {
+        let written = Some(NOON + DAY_US / 2);
+        let copy: Vec<Line> = log.iter().zip(late.iter().cycle())
+            .map(|(line, late)| Line { at: line.at + late, ..line.clone() }).collect();
+        let (original, other) = if first { ("a", "b") } else { ("b", "a") };
+        copy_changes_nothing(
+            &stream_of(original, "log/journal", &log, Shape::Plain, written),
+            &stream_of(other, "log/messages", &copy, Shape::Plain, written),
+        )?;
+    }
+
+    #[test]
+    fn the_drops_of_a_machine_without_other_callers_are_not_fewer_than_said(
+        bursts in prop::collection::vec((0_i64..9_000, 1_i64..60, 1_i64..80), 1..5), seed in any::<u64>(),
+    ) {
+        let mut machine = Machine::new(NOON, seed);
+        let mut truth = 0;
+        for (start, seconds, rate) in bursts {
+            machine.burst(start * SECOND_US, seconds, rate, 0);
+            truth += u64::try_from(seconds * rate).expect("positive");
+        }
+        let incidents = found(&[stream_of("a", "log/journal", &machine.log(), Shape::Export, None)]).incidents;
+        let low: u64 = incidents.iter().map(|incident| incident.drops.low).sum();
+        prop_assert!(low <= truth, "{} > {}", low, truth);
+        if incidents.iter().all(|incident| incident.drops.high_is == HighIs::Bound) {
+            let high: u64 = incidents.iter().filter_map(|incident| incident.drops.high).sum();
+            prop_assert!(high >= truth, "{} < {}", high, truth);
+        }
     }
 
     #[test]

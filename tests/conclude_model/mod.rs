@@ -207,7 +207,7 @@ pub(crate) fn stream_of(
             host: (shape != Shape::Dmesg).then_some(b"web8".as_slice()),
             boot: (shape == Shape::Export).then_some(BootId([line.boot.number; 16])),
             trust: if shape == Shape::Export { Trust::AsRecorded } else { Trust::Unverified },
-            content: content(&line.what),
+            content: if number == 0 { first_content(&line.what) } else { content(&line.what) },
             raw: if passing { b"" } else { raw.as_bytes() },
         });
     }
@@ -239,6 +239,14 @@ fn yearless(at: i64) -> i64 {
         DateTime::from_timestamp_micros(at - at.rem_euclid(SECOND_US)).expect("tests stay in the calendar");
     let moved = shown.with_year(2000).expect("2000 has every day");
     moved.timestamp_micros() - YEARLESS_BASE_US
+}
+
+/// The first line of a file: what it repeats is not there.
+fn first_content(what: &What) -> Content {
+    match what {
+        What::Repeated(_, times) => Content::RepeatedUnknown { times: *times },
+        _ => content(what),
+    }
 }
 
 fn content(what: &What) -> Content {

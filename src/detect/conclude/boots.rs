@@ -5,7 +5,7 @@
 //! A log without wall time (dmesg, kmsg) takes it from the boot whose lines stand at the same seconds since boot, or
 //! from the only boot its host has; else it stays relative.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::hosts::Hosts;
 use super::notes::{Notes, quoted};
@@ -18,14 +18,14 @@ use crate::sentence;
 const SAME_BOOT_US: i64 = 60 * SECOND_US;
 /// Lines of two logs that stand so close on the printk clock are the same line.
 const SAME_LINE_US: i64 = 5 * SECOND_US;
+/// Runs that are looked at to find one at the same seconds since boot.
+const NEAR_RUNS_MAX: usize = 64;
 /// Samples kept of one boot.
 const SAMPLES_MAX: usize = 65_536;
 
 /// One boot of one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Boot {
-    /// Host.
-    pub(super) host: usize,
     /// Its id, where a log names it.
     pub(super) id: Option<BootId>,
     /// Wall time minus since boot.
@@ -56,6 +56,10 @@ impl Slot {
         let counted = key.boot.is_none().then_some((track, boot_index));
         Self { host, named: key.boot, counted }
     }
+
+    fn track<'a>(&self, tracks: &'a [Track]) -> Option<&'a Track> {
+        self.counted.and_then(|(track, _)| tracks.get(track))
+    }
 }
 
 /// All boots.
@@ -84,45 +88,105 @@ struct Gathered {
 /// Finds the boots and ties each to wall time where its lines allow it.
 pub(super) fn tie(tracks: &[Track], hosts: &Hosts, notes: &mut Notes) -> Boots {
     let slots = gather(tracks, hosts);
-    let mut boots = Boots::default();
-    let mut spans: Vec<Vec<(i64, i64)>> = Vec::new();
-    let tied = slots.iter().filter_map(|(slot, got)| Some((slot, got, median(&got.samples)?)));
-    let (named, counted): (Vec<_>, Vec<_>) = tied.partition(|(slot, ..)| slot.named.is_some());
-    for (slot, got, tie) in named.into_iter().chain(counted) {
-        let same = boots.list.iter().position(|boot| {
-            boot.host == slot.host
-                && (slot.named.is_none() || boot.id == slot.named)
-                && boot.tie.is_some_and(|known| {
-                    known.offset_us.abs_diff(tie.offset_us) <= SAME_BOOT_US.unsigned_abs()
-                })
-        });
-        let at = same.unwrap_or_else(|| {
-            boots.list.push(Boot { host: slot.host, id: slot.named, tie: Some(tie) });
-            spans.push(Vec::new());
-            boots.list.len() - 1
-        });
-        if let (Some(_), Some((track, _))) = (same.filter(|at| boots.list[*at].id.is_some()), slot.counted) {
-            let path = quoted(tracks.get(track).map_or("", Track::path));
+    let mut finder = Finder::default();
+    // Boots with an id first, then those that may be one of them, then those without wall time of their own.
+    for (slot, got) in slots.iter().filter(|(slot, _)| slot.named.is_some()) {
+        let at = finder.named(slot, median(&got.samples));
+        finder.settle(slot, got, at);
+    }
+    for (slot, got) in slots.iter().filter(|(slot, _)| slot.named.is_none()) {
+        let Some(tie) = median(&got.samples) else { continue };
+        let known = finder.of_tie(slot.host, tie);
+        if known.and_then(|at| finder.boots.list.get(at)).is_some_and(|boot| boot.id.is_some()) {
+            let path = quoted(slot.track(tracks).map_or("", Track::path));
             notes.assume(
                 "boot",
                 sentence![path, "is of a boot that another log names: their clocks agree"],
                 None,
             );
         }
-        spans[at].extend(&got.spans);
-        boots.of.insert(slot.clone(), at);
+        let at = known.unwrap_or_else(|| finder.begin(slot, Some(tie)));
+        finder.settle(slot, got, at);
     }
-    for (slot, got) in slots.iter().filter(|(_, got)| got.samples.is_empty()) {
-        let at = borrow(slot, got, &boots, &spans, tracks).unwrap_or_else(|| {
-            boots.list.push(Boot { host: slot.host, id: slot.named, tie: None });
-            spans.push(Vec::new());
-            boots.list.len() - 1
-        });
-        say_borrowed(slot, &boots.list[at], tracks, notes);
-        spans[at].extend(&got.spans);
-        boots.of.insert(slot.clone(), at);
+    for (slot, got) in slots.iter().filter(|(slot, got)| slot.named.is_none() && got.samples.is_empty()) {
+        let at = finder.borrow(slot, got, tracks).unwrap_or_else(|| finder.begin(slot, None));
+        say_borrowed(slot, finder.boots.list.get(at), tracks, notes);
+        finder.settle(slot, got, at);
     }
-    boots
+    finder.boots
+}
+
+/// Boots found so far, and what they are found by.
+#[derive(Debug, Default)]
+struct Finder {
+    boots: Boots,
+    by_id: HashMap<BootId, usize>,
+    /// (host, tie, boot)
+    by_tie: BTreeSet<(usize, i64, usize)>,
+    /// Runs on the printk clock: (host, first, last, boot).
+    spans: BTreeSet<(usize, i64, i64, usize)>,
+    by_host: HashMap<usize, Vec<usize>>,
+}
+
+impl Finder {
+    fn begin(&mut self, slot: &Slot, tie: Option<Tie>) -> usize {
+        let at = self.boots.list.len();
+        self.boots.list.push(Boot { id: slot.named, tie });
+        self.by_host.entry(slot.host).or_default().push(at);
+        self.by_tie.extend(tie.map(|tie| (slot.host, tie.offset_us, at)));
+        at
+    }
+
+    fn named(&mut self, slot: &Slot, tie: Option<Tie>) -> usize {
+        let known = slot.named.and_then(|id| self.by_id.get(&id).copied());
+        let at = known.unwrap_or_else(|| self.begin(slot, tie));
+        self.by_id.extend(slot.named.map(|id| (id, at)));
+        at
+    }
+
+    /// The boot of a host whose tie is nearest, if it is near.
+    fn of_tie(&self, host: usize, tie: Tie) -> Option<usize> {
+        let from = (host, tie.offset_us.saturating_sub(SAME_BOOT_US), 0);
+        let to = (host, tie.offset_us.saturating_add(SAME_BOOT_US), usize::MAX);
+        let near = self.by_tie.range(from..=to).map(|(_, offset, at)| (offset.abs_diff(tie.offset_us), *at));
+        near.min().map(|(_, at)| at)
+    }
+
+    fn settle(&mut self, slot: &Slot, got: &Gathered, at: usize) {
+        self.spans.extend(got.spans.iter().map(|(lo, hi)| (slot.host, *lo, *hi, at)));
+        self.boots.of.insert(slot.clone(), at);
+    }
+
+    /// The boot that lines without wall time belong to: the one whose lines stand at the same seconds, else the only
+    /// one of the host if its tie does not put them behind the time their file was written.
+    fn borrow(&self, slot: &Slot, got: &Gathered, tracks: &[Track]) -> Option<usize> {
+        let mut met: Vec<(usize, usize)> =
+            self.coincidences(slot.host, &got.spans).into_iter().map(|(at, times)| (times, at)).collect();
+        met.sort_unstable_by(|a, b| b.cmp(a));
+        match met.as_slice() {
+            [] => {}
+            [(most, _), (next, _), ..] if most == next => return None,
+            [(_, at), ..] => return Some(*at),
+        }
+        let [only] = self.by_host.get(&slot.host)?.as_slice() else { return None };
+        let tie = self.boots.list.get(*only)?.tie?;
+        ends_before_written(slot, got, tie, tracks).then_some(*only)
+    }
+
+    /// How many of these runs have a counterpart at the same seconds since boot, by boot.
+    fn coincidences(&self, host: usize, spans: &[(i64, i64)]) -> BTreeMap<usize, usize> {
+        let mut times: BTreeMap<usize, usize> = BTreeMap::new();
+        for (lo, hi) in spans {
+            let until = (host, hi.saturating_add(SAME_LINE_US), i64::MAX, usize::MAX);
+            let before = self.spans.range((host, i64::MIN, i64::MIN, 0)..=until).rev().take(NEAR_RUNS_MAX);
+            let meets = before.filter(|(_, _, end, _)| end.saturating_add(SAME_LINE_US) >= *lo);
+            let boots: BTreeSet<usize> = meets.map(|(.., at)| *at).collect();
+            for at in boots {
+                *times.entry(at).or_default() += 1;
+            }
+        }
+        times
+    }
 }
 
 fn gather(tracks: &[Track], hosts: &Hosts) -> BTreeMap<Slot, Gathered> {
@@ -181,51 +245,9 @@ fn median(samples: &[i64]) -> Option<Tie> {
     Some(Tie { offset_us, spread_us: off(sorted.first()).max(off(sorted.last())) })
 }
 
-/// The boot a slot without wall time belongs to.
-fn borrow(
-    slot: &Slot,
-    got: &Gathered,
-    boots: &Boots,
-    spans: &[Vec<(i64, i64)>],
-    tracks: &[Track],
-) -> Option<usize> {
-    let of_host = || boots.list.iter().enumerate().filter(|(_, boot)| boot.host == slot.host);
-    if slot.named.is_some() {
-        return of_host().find(|(_, boot)| boot.id == slot.named).map(|(at, _)| at);
-    }
-    let mut matching: Vec<(usize, usize)> = of_host()
-        .map(|(at, _)| (coincidences(&got.spans, spans.get(at).map_or(&[], Vec::as_slice)), at))
-        .filter(|(same, _)| *same > 0)
-        .collect();
-    matching.sort_unstable_by(|a, b| b.cmp(a));
-    match matching.as_slice() {
-        [(_, at)] => return Some(*at),
-        [(most, at), (next, _), ..] if most > next => return Some(*at),
-        [] => {}
-        _ => return None,
-    }
-    let mut all = of_host();
-    let (at, boot) = all.next().filter(|_| all.next().is_none())?;
-    let fits = boot.tie.is_some_and(|tie| ends_before_written(slot, got, tie, tracks));
-    fits.then_some(at)
-}
-
-/// How many of these runs have a counterpart at the same seconds since boot.
-fn coincidences(open: &[(i64, i64)], known: &[(i64, i64)]) -> usize {
-    let mut known = known.to_vec();
-    known.sort_unstable();
-    let met = |(lo, hi): &&(i64, i64)| {
-        let until = hi.saturating_add(SAME_LINE_US);
-        let before = known.partition_point(|(begin, _)| *begin <= until);
-        known.iter().take(before).rev().take(64).any(|(_, end)| end.saturating_add(SAME_LINE_US) >= *lo)
-    };
-    open.iter().filter(met).count()
-}
-
 /// With that tie, the slot's last line is not younger than the file it stands in.
 fn ends_before_written(slot: &Slot, got: &Gathered, tie: Tie, tracks: &[Track]) -> bool {
-    let track = slot.counted.and_then(|(track, _)| tracks.get(track));
-    let modified = track.and_then(|t| t.members.last()).and_then(|member| member.hints.modified);
+    let modified = slot.track(tracks).and_then(|t| t.members.last()).and_then(|member| member.hints.modified);
     let last = got.spans.iter().map(|(_, hi)| *hi).max();
     match (modified, last) {
         (Some(modified), Some(last)) => {
@@ -235,9 +257,9 @@ fn ends_before_written(slot: &Slot, got: &Gathered, tie: Tie, tracks: &[Track]) 
     }
 }
 
-fn say_borrowed(slot: &Slot, boot: &Boot, tracks: &[Track], notes: &mut Notes) {
-    let Some(track) = slot.counted.and_then(|(track, _)| tracks.get(track)) else { return };
-    if boot.tie.is_some() {
+fn say_borrowed(slot: &Slot, boot: Option<&Boot>, tracks: &[Track], notes: &mut Notes) {
+    let Some(track) = slot.track(tracks) else { return };
+    if boot.is_some_and(|boot| boot.tie.is_some()) {
         let text = sentence![
             quoted(track.path()),
             "counts seconds since boot only; its times come from another log of what is taken to be the same boot"
@@ -259,11 +281,26 @@ mod tests {
 
     #[test]
     fn runs_coincide_within_five_seconds() {
-        let known = [(100 * SECOND_US, 110 * SECOND_US), (900 * SECOND_US, 900 * SECOND_US)];
-        assert_eq!(
-            coincidences(&[(114 * SECOND_US, 120 * SECOND_US), (500 * SECOND_US, 501 * SECOND_US)], &known),
-            1
-        );
-        assert_eq!(coincidences(&[(80 * SECOND_US, 94 * SECOND_US)], &known), 0);
+        let mut finder = Finder::default();
+        let second = SECOND_US;
+        finder.spans.extend([(0, 100 * second, 110 * second, 3), (0, 900 * second, 900 * second, 3)]);
+        let open = [(114 * second, 120 * second), (500 * second, 501 * second)];
+        assert_eq!(finder.coincidences(0, &open), [(3, 1)].into());
+        assert_eq!(finder.coincidences(0, &[(80 * second, 94 * second)]), BTreeMap::new());
+        assert_eq!(finder.coincidences(1, &open), BTreeMap::new(), "another host");
+    }
+
+    #[test]
+    fn lines_without_wall_time_join_the_boot_whose_lines_they_meet() {
+        let mut finder = Finder::default();
+        let slot = |track| Slot { host: 0, named: None, counted: Some((track, 0)) };
+        let got = |lo: i64| Gathered { samples: Vec::new(), spans: vec![(lo, lo)] };
+        let tie = |offset_us| Some(Tie { offset_us, spread_us: 0 });
+        for (track, lo) in [(0, 100 * SECOND_US), (1, 700 * SECOND_US)] {
+            let at = finder.begin(&slot(track), tie(i64::try_from(track).expect("few") * DAY_US));
+            finder.settle(&slot(track), &got(lo), at);
+        }
+        assert_eq!(finder.borrow(&slot(2), &got(701 * SECOND_US), &[]), Some(1));
+        assert_eq!(finder.borrow(&slot(2), &got(400 * SECOND_US), &[]), None, "either boot could be meant");
     }
 }

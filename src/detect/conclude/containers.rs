@@ -1,9 +1,12 @@
 //! Step 8, at its end: OpenVZ prints a container's line into the log of the host and into that of the container
 //! (`ve_printk` with `VE_LOG_BOTH`). The same container id at the same time is one incident although hosts differ.
 
+use std::collections::BTreeMap;
+
 use super::notes::{Notes, quoted};
 use super::successors::OVERLAP_US;
 use crate::model::incident::{Host, Incident, Namespace};
+use crate::model::signal::Table;
 use crate::sentence;
 
 /// Merges what two hosts tell of one container. The more trusted, then the fuller one stays.
@@ -13,15 +16,16 @@ pub(super) fn merge(mut incidents: Vec<Incident>, hosts: &[Host], notes: &mut No
     };
     incidents.sort_by_key(rank);
     let mut kept: Vec<Incident> = Vec::with_capacity(incidents.len());
-    let mut of_containers: Vec<usize> = Vec::new();
+    let mut of_containers: BTreeMap<(Namespace, Table), Vec<usize>> = BTreeMap::new();
     for incident in incidents {
         if !matches!(incident.namespace, Namespace::Container(_)) {
             kept.push(incident);
             continue;
         }
-        let copy_of = of_containers.iter().copied().find(|at| is_copy(&kept[*at], &incident));
+        let same = of_containers.entry((incident.namespace.clone(), incident.table)).or_default();
+        let copy_of = same.iter().copied().find(|at| is_copy(&kept[*at], &incident));
         let Some(original) = copy_of.and_then(|at| kept.get_mut(at)) else {
-            of_containers.push(kept.len());
+            same.push(kept.len());
             kept.push(incident);
             continue;
         };
@@ -42,17 +46,13 @@ pub(super) fn merge(mut incidents: Vec<Incident>, hosts: &[Host], notes: &mut No
     kept
 }
 
-/// Both tell of the same container and table at the same time, on different hosts.
+/// Both tell of the same time, on different hosts.
 fn is_copy(original: &Incident, other: &Incident) -> bool {
     let meets = |a: &Incident, b: &Incident| {
         let margin = OVERLAP_US;
         a.times.start.zip(b.times.end).is_some_and(|(start, end)| start.0 <= end.0.saturating_add(margin))
     };
-    original.namespace == other.namespace
-        && original.table == other.table
-        && original.host != other.host
-        && meets(original, other)
-        && meets(other, original)
+    original.host != other.host && meets(original, other) && meets(other, original)
 }
 
 #[cfg(test)]
@@ -60,7 +60,6 @@ mod tests {
     use super::*;
     use crate::model::incident::{Drops, HighIs, Method, StreamDrops, TimeBasis, Timeline, Times};
     use crate::model::record::Trust;
-    use crate::model::signal::Table;
     use crate::model::time::{SECOND_US, WallTime};
 
     fn incident(host: usize, namespace: Namespace, start: i64, visible: u64) -> Incident {

@@ -60,7 +60,7 @@ pub(super) fn choose(runs: &[Placed], tracks: &[Track], topics: &Topics) -> Coun
     for (number, members) in groups.iter().enumerate() {
         let mut shown: BTreeSet<(Topic, Scale)> = BTreeSet::new();
         for &run in members {
-            shown.extend(topics.shown(&runs[run]).into_iter().map(|topic| (topic, runs[run].scale)));
+            shown.extend(topics.shown(run).map(|topic| (topic.clone(), runs[run].scale)));
         }
         for (topic, scale) in shown {
             let Some(&first) = members.first() else { continue };
@@ -82,7 +82,7 @@ pub(super) fn choose(runs: &[Placed], tracks: &[Track], topics: &Topics) -> Coun
 /// First and last time of what counts of a run.
 pub(super) fn ends(runs: &[Placed], topics: &Topics, topic: &Topic, counted: &Counted) -> (i64, i64) {
     match counted.part {
-        Part::Whole => topics.span(&runs[counted.run], topic),
+        Part::Whole => topics.span(counted.run, &runs[counted.run], topic),
         Part::Outside { lo, hi, .. } => (lo, hi),
     }
 }
@@ -165,19 +165,16 @@ struct Rank {
 }
 
 fn rank(runs: &[Placed], topics: &Topics, members: &[usize], topic: &Topic, track: usize) -> Option<Rank> {
-    let of_track: Vec<&Placed> =
-        members.iter().map(|at| &runs[*at]).filter(|run| run.track == track).collect();
-    let showing = || of_track.iter().filter(|run| topics.visible(run, topic).0 > 0);
-    let sum = |value: &dyn Fn(&Placed) -> u64| {
-        of_track.iter().fold(0, |sum: u64, run| sum.saturating_add(value(run)))
-    };
+    let of_track = || members.iter().copied().filter(|at| runs[*at].track == track);
+    let showing = || of_track().filter(|at| topics.visible(*at, topic) > 0).map(|at| &runs[at]);
+    let sum = |value: &dyn Fn(usize) -> u64| of_track().fold(0, |sum: u64, at| sum.saturating_add(value(at)));
     let clock =
         showing().map(|run| (run.key.ticks, run.key.stamp, run.run.head.precision_us, run.run.back)).max()?;
     Some(Rank {
         trust: showing().map(|run| run.key.trust).max()?,
-        visible: sum(&|run| topics.visible(run, topic).0),
-        tokens: sum(&Placed::tokens),
-        suppression_lines: sum(&|run| run.run.suppression_lines),
+        visible: sum(&|at| topics.visible(at, topic)),
+        tokens: sum(&|at| runs[at].tokens()),
+        suppression_lines: sum(&|at| runs[at].run.suppression_lines),
         clock: Reverse(clock),
         track: Reverse(track),
     })
@@ -200,8 +197,8 @@ fn count_group(
     let mut covered: Vec<(i64, i64)> = Vec::new();
     for Rank { track: Reverse(track), .. } in ranks {
         let of_track = || members.iter().filter(|at| runs[**at].track == track && runs[**at].scale == *scale);
-        for &run in of_track().filter(|at| topics.visible(&runs[**at], topic).0 > 0) {
-            if let Some(part) = part_outside(&runs[run], topics, &covered) {
+        for &run in of_track().filter(|at| topics.visible(**at, topic) > 0) {
+            if let Some(part) = part_outside(&runs[run], topics.shows_one(run, &runs[run]), &covered) {
                 list.push(Counted { run, part, group });
             }
         }
@@ -242,15 +239,13 @@ pub(super) fn coverage(track: &Track, run: &Placed) -> Option<(i64, i64)> {
     }
 }
 
-/// What of a run stands outside the covered time; none if nothing does.
-fn part_outside(run: &Placed, topics: &Topics, covered: &[(i64, i64)]) -> Option<Part> {
+/// What of a run stands outside the covered time; none if nothing does. `alone`: all its lines are of the topic.
+fn part_outside(run: &Placed, alone: bool, covered: &[(i64, i64)]) -> Option<Part> {
     let disjoint = |lo: i64, hi: i64| covered.iter().all(|(begin, end)| hi < *begin || lo > *end);
     if disjoint(run.lo, run.hi) {
         return Some(Part::Whole);
     }
     let width = super::timeline::width_us(run.run.bins.exponent);
-    let alone =
-        topics.shown(run).len() == 1 && run.run.other_subjects == crate::model::run::Visible::default();
     let (mut low, mut high) = (0_u64, 0_u64);
     let mut span: Option<(i64, i64)> = None;
     for (bin, (visible, suppressed)) in &run.run.bins.counts {
@@ -269,11 +264,13 @@ fn part_outside(run: &Placed, topics: &Topics, covered: &[(i64, i64)]) -> Option
 
 #[cfg(test)]
 mod tests {
+    use super::super::hosts::Hosts;
+    use super::super::notes::Notes;
     use super::super::testing::{placed, run, track};
     use super::*;
 
     fn counted(runs: &[Placed], tracks: &[Track]) -> Vec<(usize, Part)> {
-        let counting = choose(runs, tracks, &Topics::default());
+        let counting = choose(runs, tracks, &Topics::learn(runs, &Hosts::default(), &mut Notes::default()));
         counting.counted.into_values().flatten().map(|counted| (counted.run, counted.part)).collect()
     }
 

@@ -21,7 +21,7 @@ pub(super) fn drops(
     streams: Vec<StreamDrops>,
 ) -> Drops {
     let (counted, beside) = parts(case);
-    let elsewhere = |at: usize| known.topics.visible(&known.runs[at], case.topic).0 > 0;
+    let elsewhere = |at: usize| known.topics.visible(at, case.topic) > 0;
     let segments = known.order.segments(known.runs, &counted, &elsewhere);
     let whose = |subject: &Subject| {
         let topic = known.topics.of(case.host, subject);

@@ -297,12 +297,9 @@ impl Names {
         self.add(&name)
     }
 
-    /// The name shown of a root: a full name before a short one, then what sorts first.
+    /// The name shown of a root.
     fn name(&self, root: usize) -> Box<str> {
-        self.forms_of(root)
-            .into_iter()
-            .min_by_key(|form| (!form.contains('.'), form.clone()))
-            .unwrap_or_default()
+        best_name(&self.forms_of(root))
     }
 
     fn forms_of(&self, root: usize) -> BTreeSet<Box<str>> {
@@ -315,14 +312,16 @@ impl Names {
         for (node, written) in self.forms.iter().enumerate() {
             forms.entry(self.root(node)).or_default().extend(written.iter().cloned());
         }
+        let mut boots: BTreeMap<usize, Vec<BootId>> = BTreeMap::new();
+        for (boot, node) in &self.boots {
+            boots.entry(self.root(*node)).or_default().push(*boot);
+        }
         let mut named: Vec<(Host, usize)> = Vec::with_capacity(forms.len());
         for (root, mut words) in forms {
-            let name = words.iter().min_by_key(|form| (!form.contains('.'), (*form).clone())).cloned();
-            let name = name.unwrap_or_default();
+            let name = best_name(&words);
             words.remove(&name);
-            let boots =
-                self.boots.iter().filter(|(_, node)| self.root(**node) == root).map(|(boot, _)| *boot);
-            let host = Host { name, also_written_as: words.into_iter().collect(), boot_ids: boots.collect() };
+            let boot_ids = boots.remove(&root).unwrap_or_default();
+            let host = Host { name, also_written_as: words.into_iter().collect(), boot_ids };
             named.push((host, root));
         }
         named.sort();
@@ -340,6 +339,12 @@ impl Names {
             list: named.into_iter().map(|(host, _)| host).collect(),
         }
     }
+}
+
+/// A name before an address, a full name before a short one, then what sorts first.
+fn best_name(forms: &BTreeSet<Box<str>>) -> Box<str> {
+    let rank = |form: &&str| (form.parse::<IpAddr>().is_ok(), !form.contains('.'));
+    forms.iter().map(AsRef::as_ref).min_by_key(rank).unwrap_or_default().into()
 }
 
 #[cfg(test)]

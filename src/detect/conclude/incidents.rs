@@ -139,7 +139,7 @@ fn leader(case: &Case<'_>, known: &Known<'_>) -> usize {
         let run = &known.runs[counted.run];
         let entry = by_track.entry(run.track).or_insert((run.key.trust, 0_u64));
         entry.0 = entry.0.max(run.key.trust);
-        entry.1 = entry.1.saturating_add(known.topics.visible(run, case.topic).0);
+        entry.1 = entry.1.saturating_add(known.topics.visible(counted.run, case.topic));
     }
     let best = by_track.into_iter().max_by_key(|(track, rank)| (*rank, std::cmp::Reverse(*track)));
     best.map_or(0, |(track, _)| track)
@@ -150,7 +150,7 @@ pub(super) fn telling(case: &Case<'_>, known: &Known<'_>) -> Vec<usize> {
     let groups: std::collections::BTreeSet<usize> =
         case.counted.iter().map(|counted| counted.group).collect();
     let members = groups.into_iter().filter_map(|group| known.counting.groups.get(group)).flatten().copied();
-    members.filter(|at| known.topics.visible(&known.runs[*at], case.topic).0 > 0).collect()
+    members.filter(|at| known.topics.visible(*at, case.topic) > 0).collect()
 }
 
 fn boot_of(case: &Case<'_>, known: &Known<'_>) -> Option<BootId> {
@@ -189,7 +189,7 @@ fn since_boot(case: &Case<'_>, known: &Known<'_>) -> Option<(i64, i64)> {
     for counted in case.counted {
         let run = &known.runs[counted.run];
         run.since_boot().filter(|_| counted.part == Part::Whole)?;
-        let (lo, hi) = known.topics.span(run, case.topic);
+        let (lo, hi) = known.topics.span(counted.run, run, case.topic);
         let (lo, hi) = (lo.saturating_sub(run.shift_us), hi.saturating_sub(run.shift_us));
         let boot = run.boot?;
         whole = match whole {

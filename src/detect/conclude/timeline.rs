@@ -13,17 +13,19 @@ const STEPS_MAX: i64 = 240;
 /// The timeline of an incident, from the bins of the runs that count.
 pub(super) fn of(case: &Case<'_>, known: &Known<'_>) -> Timeline {
     let whole = case.counted.iter().filter(|counted| counted.part == Part::Whole);
-    let runs = || whole.clone().map(|counted| &known.runs[counted.run]);
-    let Some(exponent) = runs().map(|run| run.run.bins.exponent).max() else { return Timeline::default() };
+    let runs = || whole.clone().map(|counted| (counted.run, &known.runs[counted.run]));
+    let Some(exponent) = runs().map(|(_, run)| run.run.bins.exponent).max() else {
+        return Timeline::default();
+    };
     let step_us = step(exponent, case.end.saturating_sub(case.start));
     let mut points: BTreeMap<i64, (Option<u64>, u64)> = BTreeMap::new();
-    for run in runs() {
+    for (at, run) in runs() {
         // With several topics in a run its bins do not say whose lines they count.
-        let alone = known.topics.shown(run).len() == 1;
+        let alone = known.topics.shows_one(at, run);
         for (bin, (visible, suppressed)) in &run.run.bins.counts {
             let begin = run.on_scale(bin.saturating_mul(width_us(run.run.bins.exponent)));
-            let at = begin.div_euclid(step_us).saturating_mul(step_us);
-            let point = points.entry(at).or_insert((Some(0), 0));
+            let step_begin = begin.div_euclid(step_us).saturating_mul(step_us);
+            let point = points.entry(step_begin).or_insert((Some(0), 0));
             point.0 = point.0.filter(|_| alone).map(|sum| sum.saturating_add(*visible));
             point.1 = point.1.saturating_add(*suppressed);
         }

@@ -1,11 +1,12 @@
 //! Step 9: what has to be said of the incidents and streams as a whole: copies, clocks that nothing ties, eras, bounds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::incidents::{Case, Known, telling};
 use super::notes::{Notes, quoted};
 use super::place::{Placed, Scale};
 use super::successors::Track;
+use super::topics::Topic;
 use crate::model::era::{Era, era};
 use crate::model::incident::{Incident, TimeBasis};
 use crate::model::sentence::{Sentence, Word};
@@ -63,7 +64,12 @@ fn say_copies(case: &Case<'_>, known: &Known<'_>, notes: &mut Notes) {
 
 /// Incidents whose wall time is not known may be the same as others of their host.
 fn say_relative(cases: &[Case<'_>], known: &Known<'_>, notes: &mut Notes) {
+    let mut scales: BTreeMap<(usize, &Topic), BTreeSet<Scale>> = BTreeMap::new();
+    for case in cases {
+        scales.entry((case.host, case.topic)).or_default().insert(case.scale);
+    }
     for case in cases.iter().filter(|case| case.scale != Scale::Wall) {
+        let others = scales.get(&(case.host, case.topic)).is_some_and(|scales| scales.len() > 1);
         let runs = case.counted.iter().map(|counted| &known.runs[counted.run]);
         let tracks: BTreeSet<usize> = runs.map(|run| run.track).collect();
         for track in tracks.iter().filter_map(|track| known.tracks.get(*track)) {
@@ -81,9 +87,6 @@ fn say_relative(cases: &[Case<'_>], known: &Known<'_>, notes: &mut Notes) {
                 _ => ("its lines carry no time".into(), Some("journalctl -k -o export --since=-30days")),
             };
             notes.gap(sentence!["wall time of lines in", quoted(track.path())], why, command.map(Into::into));
-            let others = cases.iter().any(|other| {
-                other.host == case.host && other.topic == case.topic && other.scale != case.scale
-            });
             if others {
                 let text = sentence![
                     "lines in",

@@ -4,12 +4,13 @@
 //! one (`nf_conntrack_core.c`, `__nf_conntrack_alloc`), so on a host that prints such lines a nameless one is of the
 //! initial namespace. Expectation lines never name one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::hosts::Hosts;
 use super::notes::{Notes, quoted};
 use super::place::Placed;
 use crate::model::incident::Namespace;
+use crate::model::run::Visible;
 use crate::model::signal::{NamespaceWord, Subject, Table, Wording};
 use crate::sentence;
 
@@ -22,33 +23,56 @@ pub(super) struct Topic {
     pub(super) namespace: Namespace,
 }
 
-/// Tells the namespace of a subject.
+/// What a run shows of one topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Shown {
+    /// Table-full lines, repetitions expanded.
+    pub(super) visible: u64,
+    /// First and last of them on the run's scale, where they carry a time.
+    first: Option<i64>,
+    last: Option<i64>,
+}
+
+/// Tells the topic of a subject, and what each run shows of it.
 #[derive(Debug, Default)]
 pub(super) struct Topics {
     /// Hosts whose kernel names namespaces.
     naming: BTreeSet<usize>,
+    /// By run.
+    shown: Vec<BTreeMap<Topic, Shown>>,
 }
 
 impl Topics {
-    /// Looks which hosts print lines that name a namespace, and says what follows for those that name none.
+    /// Looks which hosts print lines that name a namespace, says what follows for those that name none, and sorts the
+    /// lines of every run by topic.
     pub(super) fn learn(runs: &[Placed], hosts: &Hosts, notes: &mut Notes) -> Self {
         let shows = |run: &Placed, wanted: fn(&Subject) -> bool| run.run.visible.keys().any(wanted);
-        let naming: BTreeSet<usize> = runs
-            .iter()
-            .filter(|run| shows(run, |subject| subject.wording == Wording::NfDoubledNetns))
-            .map(|run| run.host)
-            .collect();
-        for (at, host) in hosts.list.iter().enumerate().filter(|(at, _)| naming.contains(at)) {
-            if runs.iter().any(|run| run.host == at && shows(run, names_none)) {
-                let text = sentence![
-                    "lines of",
-                    quoted(&host.name),
-                    "that name no namespace are about the initial one: its kernel names every other"
-                ];
-                notes.assume("namespace", text, None);
-            }
+        let naming = runs.iter().filter(|run| shows(run, |s| s.wording == Wording::NfDoubledNetns));
+        let mut topics = Self { naming: naming.map(|run| run.host).collect(), shown: Vec::new() };
+        let nameless: BTreeSet<usize> =
+            runs.iter().filter(|run| shows(run, names_none)).map(|run| run.host).collect();
+        for host in topics.naming.intersection(&nameless).filter_map(|host| hosts.list.get(*host)) {
+            let text = sentence![
+                "lines of",
+                quoted(&host.name),
+                "that name no namespace are about the initial one: its kernel names every other"
+            ];
+            notes.assume("namespace", text, None);
         }
-        Self { naming }
+        topics.shown = runs.iter().map(|run| topics.sort(run)).collect();
+        topics
+    }
+
+    fn sort(&self, placed: &Placed) -> BTreeMap<Topic, Shown> {
+        let mut shown: BTreeMap<Topic, Shown> = BTreeMap::new();
+        for (subject, visible) in &placed.run.visible {
+            let sum = shown.entry(self.of(placed.host, subject)).or_default();
+            sum.visible = sum.visible.saturating_add(visible.lines).saturating_add(visible.repeated);
+            let on_scale = |tick: Option<i64>| tick.map(|tick| placed.on_scale(tick));
+            sum.first = [sum.first, on_scale(visible.first)].into_iter().flatten().min();
+            sum.last = [sum.last, on_scale(visible.last)].into_iter().flatten().max();
+        }
+        shown
     }
 
     /// The topic of a subject on a host.
@@ -64,31 +88,25 @@ impl Topics {
         Topic { table: subject.table, namespace }
     }
 
-    /// Table-full lines and repetitions of a topic in a run: (lines, of them repeated).
-    pub(super) fn visible(&self, placed: &Placed, topic: &Topic) -> (u64, u64) {
-        let mut sum = (0_u64, 0_u64);
-        for (subject, visible) in &placed.run.visible {
-            if self.of(placed.host, subject) == *topic {
-                sum.0 = sum.0.saturating_add(visible.lines).saturating_add(visible.repeated);
-                sum.1 = sum.1.saturating_add(visible.repeated);
-            }
-        }
-        sum
+    /// Table-full lines of a topic in the run of that index, repetitions expanded.
+    pub(super) fn visible(&self, run: usize, topic: &Topic) -> u64 {
+        self.shown.get(run).and_then(|shown| shown.get(topic)).map_or(0, |shown| shown.visible)
+    }
+
+    /// The topics that the run of that index shows.
+    pub(super) fn shown(&self, run: usize) -> impl Iterator<Item = &Topic> {
+        self.shown.get(run).into_iter().flat_map(BTreeMap::keys)
+    }
+
+    /// The run of that index shows one topic and no more, so that its timeline is that topic's.
+    pub(super) fn shows_one(&self, run: usize, placed: &Placed) -> bool {
+        self.shown(run).count() == 1 && placed.run.other_subjects == Visible::default()
     }
 
     /// First and last line of a topic in a run, on its scale; the ends of the run where its lines carry no time.
-    pub(super) fn span(&self, placed: &Placed, topic: &Topic) -> (i64, i64) {
-        let ours =
-            || placed.run.visible.iter().filter(|(s, _)| self.of(placed.host, s) == *topic).map(|(_, v)| v);
-        let first = ours().filter_map(|visible| visible.first).min();
-        let last = ours().filter_map(|visible| visible.last).max();
-        let end = |tick: Option<i64>, else_at| tick.map_or(else_at, |tick| placed.on_scale(tick));
-        (end(first, placed.lo), end(last, placed.hi))
-    }
-
-    /// The topics that a run shows.
-    pub(super) fn shown(&self, placed: &Placed) -> BTreeSet<Topic> {
-        placed.run.visible.keys().map(|subject| self.of(placed.host, subject)).collect()
+    pub(super) fn span(&self, run: usize, placed: &Placed, topic: &Topic) -> (i64, i64) {
+        let shown = self.shown.get(run).and_then(|shown| shown.get(topic)).copied().unwrap_or_default();
+        (shown.first.unwrap_or(placed.lo), shown.last.unwrap_or(placed.hi))
     }
 }
 
@@ -102,7 +120,6 @@ mod tests {
     use super::*;
     use crate::model::incident::Host;
     use crate::model::record::Trust;
-    use crate::model::run::Visible;
 
     fn hosts() -> Hosts {
         let host = Host { name: "web8".into(), also_written_as: Vec::new(), boot_ids: Vec::new() };
