@@ -78,7 +78,9 @@ fn account<'a>(segment: &Segment, case: &Case<'_>, known: &Known<'a>) -> Account
         before: segment.before.map(told),
         after: segment.after.map(told),
         covered_from: covered.map(|(from, _)| from),
-        covered_to: covered.map(|(_, to)| to),
+        // Refused calls print nothing, so an archived log that ends with its last line does not say when they ended:
+        // its last window may have gone on behind it.
+        covered_to: None,
         losses: first.map(|run| losses(run, segment, case, known)).unwrap_or_default(),
     }
 }
