@@ -1,11 +1,10 @@
 //! The laws of the drop interval, held against a model of the kernel's limiter, and real bursts whose cost the kernel's
 //! own counter told.
 
-mod owned;
 #[path = "model/limiter.rs"]
 mod limiter;
+mod owned;
 
-use owned::{Owned, full, scan, suppressed};
 use conntriage::detect::interval::{Account, Limits, Question, Told, Whose, drops};
 use conntriage::model::era::Era;
 use conntriage::model::incident::{Drops, HighIs, Widening};
@@ -15,6 +14,7 @@ use conntriage::model::run::Run;
 use conntriage::model::signal::{NamespaceWord, Signal, Subject, Wording};
 use conntriage::model::time::{Moment, SECOND_US};
 use limiter::{Call, Caller, Clock, Dice, Load, Shape, micros, print};
+use owned::{Owned, full, scan, suppressed};
 
 const ERAS: [Era; 5] = [Era::A, Era::B, Era::C, Era::D, Era::E];
 const QUIET_US: i64 = 600 * SECOND_US;

@@ -1,10 +1,9 @@
 //! `conntriage.signals/1`: what was written is read again as it was, and nothing else is read.
 
-mod owned;
 #[path = "model/limiter.rs"]
 mod limiter;
+mod owned;
 
-use owned::{Owned, full, scan};
 use conntriage::model::era::Era;
 use conntriage::model::fold::Part;
 use conntriage::model::input::{Hints, LogStream};
@@ -14,6 +13,7 @@ use conntriage::model::signal::{Capacity, RelatedKind, Signal};
 use conntriage::model::time::{Moment, SECOND_US, Stamp, WallTime};
 use conntriage::wire::signals::{looks_like, read, write};
 use limiter::{Caller, Clock, Dice, Load, Shape, print};
+use owned::{Owned, full, scan};
 use proptest::prelude::*;
 
 fn stream(piece: Piece) -> LogStream {
