@@ -1,7 +1,7 @@
 //! Lines of every era, as its kernel prints them.
 
 use super::*;
-use crate::model::flow::{L4Part, Reply, State, Volume, Zones};
+use crate::model::flow::{Flow, L4Part, Reply, State, Volume, Zones};
 use crate::model::fold::Part;
 
 /// Keeps what comes.
