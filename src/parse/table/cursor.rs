@@ -65,22 +65,6 @@ impl<'a> Cursor<'a> {
         if word.starts_with('+') { None } else { u64::from_str_radix(word, 16).ok() }
     }
 
-    /// An address that stands alone, with its text. The reply mostly repeats the addresses of the original direction,
-    /// so the text is first compared with one that was already read.
-    #[inline]
-    pub(super) fn address_like(&mut self, known: Option<(IpAddr, &'a [u8])>) -> Option<(IpAddr, &'a [u8])> {
-        if let Some((_, text)) = known
-            && let Some(rest) = self.0.strip_prefix(text)
-            && Self(rest).at_gap()
-        {
-            self.0 = rest;
-            return known;
-        }
-        let begin = self.0;
-        let address = self.address()?;
-        Some((address, begin.get(..begin.len() - self.0.len())?))
-    }
-
     /// An address that stands alone, IPv4 or IPv6, compressed or in eight full groups.
     #[inline]
     pub(super) fn address(&mut self) -> Option<IpAddr> {
@@ -96,7 +80,7 @@ impl<'a> Cursor<'a> {
 
     /// Digits, as many as fit into a `u64` whatever they are.
     #[inline]
-    fn digits(&mut self) -> Option<u64> {
+    pub(super) fn digits(&mut self) -> Option<u64> {
         let (value, length) = match self.0.first_chunk().and_then(|bytes| few_digits(*bytes)) {
             Some(found) => found,
             None => many_digits(self.0)?,
@@ -107,7 +91,7 @@ impl<'a> Cursor<'a> {
 
     /// Four numbers below 256 with dots between.
     #[inline]
-    fn ipv4(&mut self) -> Option<Ipv4Addr> {
+    pub(super) fn ipv4(&mut self) -> Option<Ipv4Addr> {
         let mut address = self.octet()?;
         for _ in 0..3 {
             let [b'.', rest @ ..] = self.0 else { return None };

@@ -13,9 +13,9 @@ use crate::model::flow::{Flow, L3, L4, L4Part, Reply, State, Tuple, Volume, Zone
 
 /// What is read of one direction, as far as it is printed.
 #[derive(Debug, Default)]
-struct Direction<'a> {
-    source: Option<(IpAddr, &'a [u8])>,
-    destination: Option<(IpAddr, &'a [u8])>,
+struct Direction {
+    source: Option<IpAddr>,
+    destination: Option<IpAddr>,
     source_port: Option<u16>,
     destination_port: Option<u16>,
     icmp_type: Option<u8>,
@@ -29,11 +29,12 @@ struct Direction<'a> {
 
 /// What is read of one line.
 #[derive(Debug, Default)]
-pub(super) struct Entry<'a> {
+#[expect(clippy::struct_excessive_bools, reason = "each is a word that stands in the line or not")]
+pub(super) struct Entry {
     remaining: Option<i64>,
     state: Option<State>,
-    original: Direction<'a>,
-    reply: Direction<'a>,
+    original: Direction,
+    reply: Direction,
     in_reply: bool,
     unreplied: bool,
     assured: bool,
@@ -48,10 +49,10 @@ pub(super) struct Entry<'a> {
     pub(super) ended: bool,
 }
 
-impl<'a> Entry<'a> {
+impl Entry {
     /// Reads all that follows the layer 4 protocol number.
     #[inline]
-    pub(super) fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), BlemishKind> {
+    pub(super) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), BlemishKind> {
         cursor.skip_blanks();
         if let Some(b'0'..=b'9' | b'-') = cursor.0.first() {
             self.remaining = Some(cursor.signed().ok_or(BlemishKind::ImpossibleNumber)?);
@@ -69,12 +70,12 @@ impl<'a> Entry<'a> {
 
     /// The direction that is being read.
     #[inline]
-    fn direction(&mut self) -> &mut Direction<'a> {
+    fn direction(&mut self) -> &mut Direction {
         if self.in_reply { &mut self.reply } else { &mut self.original }
     }
 
     /// A word in capitals in front of the tuples is the state.
-    fn word(&mut self, cursor: &mut Cursor<'a>) {
+    fn word(&mut self, cursor: &mut Cursor<'_>) {
         let word = cursor.word();
         if self.state.is_none() && self.original.source.is_none() {
             self.state = Some(state(word));
@@ -82,17 +83,13 @@ impl<'a> Entry<'a> {
     }
 
     /// `[UNREPLIED]`, `[ASSURED]` and their like. What is in brackets may hold blanks.
-    #[inline]
-    fn flag(&mut self, cursor: &mut Cursor<'a>) {
-        if cursor.strip(b"[ASSURED]") {
-            self.assured = true;
-            return;
-        }
+    fn flag(&mut self, cursor: &mut Cursor<'_>) {
         let end = memchr::memchr(b']', cursor.0).map_or(cursor.0.len(), |place| place + 1);
         let (flag, rest) = cursor.0.split_at_checked(end).unwrap_or((cursor.0, &[]));
         cursor.0 = rest;
         match flag {
             b"[UNREPLIED]" => self.unreplied = true,
+            b"[ASSURED]" => self.assured = true,
             b"[OFFLOAD]" | b"[HW_OFFLOAD]" => self.offloaded = true,
             _ => {}
         }
@@ -100,13 +97,19 @@ impl<'a> Entry<'a> {
 
     /// One `key=value`. The first four bytes tell the keys of a tuple apart.
     #[inline]
-    fn field(&mut self, cursor: &mut Cursor<'a>) -> Result<(), BlemishKind> {
+    fn field(&mut self, cursor: &mut Cursor<'_>) -> Result<(), BlemishKind> {
         match cursor.0.first_chunk::<4>() {
-            Some(b"src=") => self.tuple(cursor)?,
-            Some(b"dst=") => {
-                cursor.strip(b"dst=");
-                let address = cursor.address_like(None).ok_or(BlemishKind::BadAddress)?;
-                self.direction().destination = Some(address);
+            Some(b"src=") if cursor.strip(b"src=") => {
+                self.source(cursor.address().ok_or(BlemishKind::BadAddress)?)?;
+            }
+            Some(b"dst=") if cursor.strip(b"dst=") => {
+                self.direction().destination = Some(cursor.address().ok_or(BlemishKind::BadAddress)?);
+            }
+            Some(b"spor") if cursor.strip(b"sport=") => {
+                self.direction().source_port = Some(small(cursor.number())?);
+            }
+            Some(b"dpor") if cursor.strip(b"dport=") => {
+                self.direction().destination_port = Some(small(cursor.number())?);
             }
             Some(b"use=") => {
                 cursor.word();
@@ -119,38 +122,21 @@ impl<'a> Entry<'a> {
         Ok(())
     }
 
-    /// `src=` begins a direction. The keys that mostly follow are taken at once where they do.
-    #[inline]
-    fn tuple(&mut self, cursor: &mut Cursor<'a>) -> Result<(), BlemishKind> {
-        let (known_source, known_destination) = (self.original.source, self.original.destination);
-        if known_source.is_some() {
+    /// `src=` begins a direction.
+    fn source(&mut self, address: IpAddr) -> Result<(), BlemishKind> {
+        if self.original.source.is_some() {
             if self.in_reply {
                 return Err(BlemishKind::Unrecognised);
             }
             self.in_reply = true;
         }
-        let direction = self.direction();
-        cursor.strip(b"src=");
-        direction.source = Some(cursor.address_like(known_destination).ok_or(BlemishKind::BadAddress)?);
-        if cursor.strip(b" dst=") {
-            direction.destination = Some(cursor.address_like(known_source).ok_or(BlemishKind::BadAddress)?);
-        }
-        if cursor.strip(b" sport=") {
-            direction.source_port = Some(small(cursor.number())?);
-        }
-        if cursor.strip(b" dport=") {
-            direction.destination_port = Some(small(cursor.number())?);
-        }
+        self.direction().source = Some(address);
         Ok(())
     }
 
     /// The keys that only some entries have, and the unknown ones.
-    fn rare_field(&mut self, cursor: &mut Cursor<'a>) -> Result<(), BlemishKind> {
-        if cursor.strip(b"sport=") {
-            self.direction().source_port = Some(small(cursor.number())?);
-        } else if cursor.strip(b"dport=") {
-            self.direction().destination_port = Some(small(cursor.number())?);
-        } else if cursor.strip(b"packets=") {
+    fn rare_field(&mut self, cursor: &mut Cursor<'_>) -> Result<(), BlemishKind> {
+        if cursor.strip(b"packets=") {
             self.direction().packets = Some(small(cursor.number())?);
         } else if cursor.strip(b"bytes=") {
             self.direction().bytes = Some(small(cursor.number())?);
@@ -232,14 +218,12 @@ impl<'a> Entry<'a> {
     }
 }
 
-impl Direction<'_> {
+impl Direction {
     /// Both addresses, and what the protocol demands beside them.
     #[inline]
     fn tuple(&self, l4: L4) -> Result<Tuple, BlemishKind> {
         let missing = BlemishKind::MissingField;
-        let (Some((source, _)), Some((destination, _))) = (self.source, self.destination) else {
-            return Err(missing);
-        };
+        let (Some(source), Some(destination)) = (self.source, self.destination) else { return Err(missing) };
         let l4 = match l4 {
             L4::TCP | L4::UDP | L4::UDPLITE | L4::SCTP | L4::DCCP => self.ports().ok_or(missing)?,
             L4::ICMP | L4::ICMPV6 => self.icmp().ok_or(missing)?,

@@ -4,6 +4,7 @@
 //! A line gives one item or, where it is blank, none. Nothing is remembered from one line to the next, so a table may
 //! be cut at any line end.
 
+mod common;
 mod cursor;
 mod entry;
 mod proc_ip_conntrack;
@@ -78,6 +79,17 @@ fn protocol(cursor: &mut Cursor<'_>) -> Option<L4> {
 /// Reads what follows the protocol number.
 #[inline]
 fn rest(mut cursor: Cursor<'_>, end: LineEnd, l3: Option<L3>, l4: L4) -> Result<TableItem, BlemishKind> {
+    cursor.skip_blanks();
+    if matches!(l3, None | Some(L3::V4))
+        && let Some(flow) = common::read(cursor, l4)
+    {
+        return Ok(TableItem::Flow(flow));
+    }
+    by_keys(cursor, end, l3, l4)
+}
+
+/// Reads what follows the protocol number, whatever its order.
+fn by_keys(mut cursor: Cursor<'_>, end: LineEnd, l3: Option<L3>, l4: L4) -> Result<TableItem, BlemishKind> {
     let mut entry = Entry::default();
     let read = entry.read(&mut cursor);
     if end == LineEnd::EndOfInput && !entry.ended {
