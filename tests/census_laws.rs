@@ -17,7 +17,7 @@ fn address(v6: bool, number: u16) -> IpAddr {
     if v6 {
         IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, number >> 3, 0, 0, 0, 0, number))
     } else {
-        IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 | u32::from(number) * 97))
+        IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + u32::from(number) * 97))
     }
 }
 
@@ -105,7 +105,9 @@ const SEQUENTIAL: Cuts = Cuts { lengths: Vec::new(), joins: Vec::new() };
 fn fold<S: FlowSink>(flows: &[Flow], cuts: &Cuts, sink: impl Fn() -> S) -> S::Part {
     let part = |flows: &[Flow]| {
         let mut sink = sink();
-        flows.iter().for_each(|flow| sink.take(&TableItem::Flow(flow.clone())));
+        for flow in flows {
+            sink.take(&TableItem::Flow(flow.clone()));
+        }
         sink.finish()
     };
     let (mut parts, mut rest) = (Vec::new(), flows);
@@ -247,7 +249,9 @@ fn united<'a>(histograms: impl Iterator<Item = &'a Remaining>) -> Remaining {
     let mut sum = Remaining::default();
     for histogram in histograms {
         sum.untimed += histogram.untimed;
-        histogram.bins.iter().for_each(|(bin, count)| *sum.bins.entry(*bin).or_default() += count);
+        for (bin, count) in &histogram.bins {
+            *sum.bins.entry(*bin).or_default() += count;
+        }
     }
     sum
 }
@@ -318,7 +322,9 @@ proptest! {
         age in 0u32..500_000,
     ) {
         let mut remaining = Remaining::default();
-        times.iter().for_each(|time| remaining.add(*time));
+        for time in &times {
+            remaining.add(*time);
+        }
         let ages = remaining.idle_ages(timeout);
         prop_assert_eq!(ages.entries() + ages.above_timeout + ages.untimed, times.len() as u64);
         let idle = |time: i64| i64::from(timeout) - time.max(0);
@@ -460,26 +466,40 @@ fn an_entry_that_comes_again_with_its_id_is_counted_once() {
     assert_eq!(census.how[&source].entries, 2);
 }
 
+// --- a measurement ---------------------------------------------------------------------------------------------------
+
 mod throughput {
     use std::fmt::Write as _;
-    use std::time::Instant;
+    use std::io::Write as _;
+    use std::time::{Duration, Instant};
 
-    use conntriage::census::{HowSink, WhoSink, census, leaders};
-    use conntriage::model::fold::{FlowSink, Part};
     use conntriage::parse::table::{TableDialect, block, sniff};
 
-    /// One million entries of a web host: most from a few sources to a few services, in the form of 4.18.
+    use super::*;
+
+    /// The busy web host of a bad day: a quarter of its entries from addresses that come once, the rest from two
+    /// hundred clients to seven servers, in the form of 4.18.
     fn table(entries: u32) -> String {
+        const STATES: [(u32, &str); 5] = [
+            (432_000, "ESTABLISHED"),
+            (120, "TIME_WAIT"),
+            (120, "TIME_WAIT"),
+            (120, "TIME_WAIT"),
+            (60, "SYN_RECV"),
+        ];
         let mut text = String::new();
         let mut seed = 1u64;
         for number in 0..entries {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let dice = (seed >> 33) as u32;
-            let source = if dice % 4 == 0 { dice >> 2 } else { 0x0a00_0000 | (dice >> 8) % 200 };
-            let (source, peer) = (std::net::Ipv4Addr::from(source), 100 + dice % 7);
-            let (sport, dport) = (1024 + number % 60_000, [80, 443, 3128, 5050][(dice % 4) as usize]);
-            let (time, state) =
-                [(dice % 120, "TIME_WAIT"), (dice % 432_000, "ESTABLISHED")][usize::from(dice % 5 == 0)];
+            let [a, b, c, d, ..] = seed.to_be_bytes();
+            let dice = u32::from_be_bytes([a, b, c, d]);
+            let once = dice.is_multiple_of(4);
+            let source =
+                Ipv4Addr::from_bits(if once { dice >> 2 } else { 0x0a00_0000 | ((dice >> 8) % 200) });
+            let (peer, sport) = (100 + dice % 7, 1024 + number % 60_000);
+            let dport = [80, 443, 3128, 5050][dice as usize % 4];
+            let (timeout, state) = STATES[dice as usize % 5];
+            let time = dice % timeout;
             writeln!(
                 text,
                 "ipv4     2 tcp      6 {time} {state} src={source} dst=192.168.1.{peer} sport={sport} dport={dport} \
@@ -492,10 +512,12 @@ mod throughput {
 
     fn halves(text: &[u8]) -> [(u64, &[u8]); 2] {
         let middle = text.len() / 2;
-        let cut = middle + memchr::memchr(b'\n', &text[middle..]).map_or(0, |end| end + 1);
-        [(0, &text[..cut]), (cut as u64, &text[cut..])]
+        let (left, right) =
+            text.split_at(middle + memchr::memchr(b'\n', &text[middle..]).map_or(0, |end| end + 1));
+        [(0, left), (left.len() as u64, right)]
     }
 
+    /// One look by two workers.
     fn look<S: FlowSink + Send>(dialect: TableDialect, text: &[u8], sink: impl Fn() -> S + Sync) -> S::Part {
         let sink = &sink;
         std::thread::scope(|scope| {
@@ -511,74 +533,76 @@ mod throughput {
         })
     }
 
-    struct Nothing(u64);
+    /// Throws everything away.
     #[derive(Default)]
-    struct Sum(u64);
-    impl Part for Sum {
-        fn join(self, right: Self) -> Self {
-            Self(self.0 + right.0)
-        }
-    }
-    impl FlowSink for Nothing {
-        type Part = Sum;
-        fn take(&mut self, item: &conntriage::model::fold::TableItem) {
-            if let conntriage::model::fold::TableItem::Flow(flow) = item {
-                self.0 += flow.remaining.unwrap_or(0) as u64;
-            }
-        }
-        fn finish(self) -> Sum {
-            Sum(self.0)
+    struct Nothing;
+
+    impl Part for Nothing {
+        fn join(self, _: Self) -> Self {
+            self
         }
     }
 
-    /// `cargo test --release --test census_laws -- --ignored --nocapture`; writes the table to the temporary
-    /// directory, so that `awk` and `wc` can be run beside it.
+    impl FlowSink for Nothing {
+        type Part = Self;
+        fn take(&mut self, item: &TableItem) {
+            std::hint::black_box(item);
+        }
+        fn finish(self) -> Self {
+            self
+        }
+    }
+
+    /// Time on a processor of this thread, which other work on the machine disturbs less than the clock.
+    fn on_processor() -> Duration {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+        Duration::from_nanos(text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0))
+    }
+
+    /// The shortest of some runs.
+    fn best<R>(work: impl Fn() -> R) -> Duration {
+        let one = |_| {
+            let begin = on_processor();
+            std::hint::black_box(work());
+            on_processor().saturating_sub(begin)
+        };
+        (0..9).map(one).min().unwrap_or_default()
+    }
+
+    fn alone<S: FlowSink>(dialect: TableDialect, text: &[u8], mut sink: S) -> S::Part {
+        block(dialect, text, 0, &mut sink);
+        sink.finish()
+    }
+
+    /// `cargo test --release --test census_laws -- --ignored --nocapture`. Leaves the table in the temporary
+    /// directory, so that `awk '{c[$6]++}'` and `wc -l` can be run beside it.
     #[test]
     #[ignore = "a measurement, not a test"]
     fn throughput_of_a_million_entries() {
-        use std::io::Write as _;
         let text = table(1_000_000);
         let path = std::env::temp_dir().join("conntriage-table.txt");
         std::fs::write(&path, &text).unwrap();
-        let mut err = std::io::stderr();
-        let dialect = sniff(&text.as_bytes()[..65_536]).unwrap();
-        let best = |work: &dyn Fn()| {
-            (0..7)
-                .map(|_| {
-                    let t = Instant::now();
-                    work();
-                    t.elapsed()
-                })
-                .min()
-                .unwrap()
-        };
-        let one = |sink: &mut dyn FnMut()| sink();
-        let _ = one;
-        let parse = best(&|| {
-            let mut s = Nothing(0);
-            block(dialect, text.as_bytes(), 0, &mut s);
-            std::hint::black_box(s.0);
-        });
-        let who1 = best(&|| {
-            let mut s = WhoSink::default();
-            block(dialect, text.as_bytes(), 0, &mut s);
-            std::hint::black_box(s.finish());
-        });
-        let mut s = WhoSink::default();
-        block(dialect, text.as_bytes(), 0, &mut s);
-        let who = s.finish();
-        let keys = leaders(&who, &[]);
-        let how1 = best(&|| {
-            let mut s = HowSink::new(&keys);
-            block(dialect, text.as_bytes(), 0, &mut s);
-            std::hint::black_box(s.finish());
-        });
-        let both = best(&|| {
-            let who = look(dialect, text.as_bytes(), WhoSink::default);
-            let keys = leaders(&who, &[]);
-            let how = look(dialect, text.as_bytes(), || HowSink::new(&keys));
-            std::hint::black_box(census(who, how));
-        });
-        writeln!(err, "{path:?} {} B: one core: parse {parse:?}, who {who1:?}, how {how1:?}; two cores, both looks {both:?}", text.len()).unwrap();
+        let text = text.as_bytes();
+        let dialect = sniff(&text[..65_536]).unwrap();
+        let parse = best(|| alone(dialect, text, Nothing));
+        let who = best(|| alone(dialect, text, WhoSink::default()));
+        let keys = leaders(&alone(dialect, text, WhoSink::default()), &[]);
+        let how = best(|| alone(dialect, text, HowSink::new(&keys)));
+        let begin = Instant::now();
+        let part = look(dialect, text, WhoSink::default);
+        let keys = leaders(&part, &[]);
+        let census = census(part, look(dialect, text, || HowSink::new(&keys)));
+        let both = begin.elapsed();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let memory = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM: not known");
+        writeln!(
+            std::io::stderr(),
+            "{} ({} bytes, {} entries): one core: reading {parse:?}, with the first look {who:?}, with the second \
+             {how:?}; two cores, both looks {both:?}; {memory} with the table itself in memory",
+            path.display(),
+            text.len(),
+            census.who.entries
+        )
+        .unwrap();
     }
 }

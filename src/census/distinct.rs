@@ -154,8 +154,7 @@ impl Networks {
         match address.to_canonical() {
             IpAddr::V4(address) => self.0.insert_v4(address.to_bits() >> 8),
             IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                self.0.insert_v6(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+                self.0.insert_v6(u64::try_from(address.to_bits() >> 64).unwrap_or(u64::MAX));
             }
         }
     }

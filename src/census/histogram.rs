@@ -13,6 +13,8 @@ use crate::model::flow::{L4, State};
 
 /// Bins of one page.
 const PAGE_BINS: usize = 32;
+/// Places that are remembered.
+const RECENT: usize = 8;
 /// The open bin above all others, and the one of entries without timeout.
 const LAST_BIN: u32 =
     REMAINING_EXACT_SECONDS + (REMAINING_MAX_SECONDS - REMAINING_EXACT_SECONDS) / REMAINING_BIN_SECONDS;
@@ -23,6 +25,8 @@ const UNTIMED_BIN: u32 = LAST_BIN + 1;
 pub(super) struct Histograms {
     places: HashMap<(TrackCode, u16), u32, RandomState>,
     pages: Vec<[u32; PAGE_BINS]>,
+    /// Places found last, by the low bits of the page: most entries have one of few states and little time left.
+    recent: [Option<(TrackCode, u16, u32)>; RECENT],
     pages_max: usize,
     given_up: bool,
 }
@@ -30,7 +34,13 @@ pub(super) struct Histograms {
 impl Histograms {
     /// None yet.
     pub(super) fn new(pages_max: usize) -> Self {
-        Self { places: HashMap::default(), pages: Vec::new(), pages_max, given_up: false }
+        Self {
+            places: HashMap::default(),
+            pages: Vec::new(),
+            recent: [None; RECENT],
+            pages_max,
+            given_up: false,
+        }
     }
 
     /// One entry.
@@ -48,11 +58,20 @@ impl Histograms {
     /// The page for these bins; none once given up.
     #[inline]
     fn page(&mut self, track: TrackCode, page: u16) -> Option<&mut [u32; PAGE_BINS]> {
+        let remembered = usize::from(page) % RECENT;
+        if let Some(Some((code, number, place))) = self.recent.get(remembered)
+            && (*code, *number) == (track, page)
+        {
+            return self.pages.get_mut(usize::try_from(*place).ok()?);
+        }
         if self.given_up {
             return None;
         }
         let next = self.pages.len();
         let place = *self.places.entry((track, page)).or_insert(u32::try_from(next).unwrap_or(u32::MAX));
+        if let Some(recent) = self.recent.get_mut(remembered) {
+            *recent = Some((track, page, place));
+        }
         let place = usize::try_from(place).ok()?;
         if place == next {
             if next >= self.pages_max {
@@ -149,7 +168,9 @@ mod tests {
         let mut words = Words::default();
         let mut filled = |times: [i64; 3]| {
             let mut histograms = Histograms::new(2);
-            times.into_iter().for_each(|time| histograms.add(track(&mut words), Some(time)));
+            for time in times {
+                histograms.add(track(&mut words), Some(time));
+            }
             histograms
         };
         let (full, half) = (filled([0, 40, 80]), filled([0, 1, 40]));

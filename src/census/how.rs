@@ -13,13 +13,16 @@ use super::nat;
 use super::seen::Seen;
 use super::who::{reversed, summed};
 use crate::model::census::{DISTINCT_MAX, Distinct, Leader, LeaderKey, Nat};
-use crate::model::flow::{Flow, L4Part};
+use crate::model::flow::{Flow, L4Part, Tuple};
 use crate::model::fold::{FlowSink, Part, TableItem};
 
 /// Pages of remaining times of one leader: 150 KiB. ESTABLISHED over five days, evenly, takes 247.
 const PAGES_MAX: usize = 1024;
 /// Destination ports that are told as the commonest.
 const COMMON_PORTS: usize = 8;
+/// Entries of one leader that are gathered before they are described: what one leader holds then stays in the cache
+/// for all of them.
+const BATCH: usize = 32;
 
 /// Second look, one worker.
 #[derive(Debug, Default)]
@@ -49,24 +52,33 @@ type Index<K> = HashMap<K, usize, RandomState>;
 #[derive(Debug)]
 struct Draft {
     entries: u64,
+    nat: Nat,
+    reversed: u64,
+    packets_bytes: Option<(u64, u64)>,
+    gathered: Vec<Note>,
     classes: HashMap<ClassCode, u64, RandomState>,
     remaining: Histograms,
     other_ends: Addresses,
     source_networks: Networks,
-    destination_ports: Numbers,
-    common_ports: PortCounts,
+    destination_ports: PortCounts,
     source_ports: Numbers,
     zones: Numbers,
-    nat: Nat,
-    reversed: u64,
-    packets_bytes: Option<(u64, u64)>,
 }
 
-/// Destination ports with their counts; forgotten above [`DISTINCT_MAX`] ports.
+/// Destination ports with their counts; above [`DISTINCT_MAX`] ports only which ones.
 #[derive(Debug, Default)]
 struct PortCounts {
     counts: HashMap<u16, u64, RandomState>,
-    forgotten: bool,
+    without_counts: Option<Numbers>,
+}
+
+/// What a leader notes of an entry.
+#[derive(Debug, Clone, Copy)]
+struct Note {
+    code: ClassCode,
+    zone: u16,
+    remaining: Option<i64>,
+    original: Tuple,
 }
 
 /// What an entry is, worked out once for all its leaders.
@@ -75,6 +87,15 @@ struct Facts<'a> {
     flow: &'a Flow,
     code: ClassCode,
     reversed: bool,
+}
+
+/// What of the entries is not the same in all of a leader's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Varying {
+    DestinationAndPort,
+    SourceAndPort,
+    Source,
+    Neither,
 }
 
 impl HowSink {
@@ -109,21 +130,16 @@ impl HowSink {
         }
         let code = self.words.code(flow.l3, flow.l4, flow.state, flow.replied);
         let facts = Facts { flow, code, reversed: reversed(flow) };
-        if let Some(draft) = source.and_then(|place| self.drafts.get_mut(*place)) {
-            draft.add(facts);
-            draft.add_destination(flow);
-        }
-        if let Some(draft) = destination.and_then(|place| self.drafts.get_mut(*place)) {
-            draft.add(facts);
-            draft.add_source(flow);
-            draft.add_port(flow);
-        }
-        if let Some(draft) = peer.and_then(|place| self.drafts.get_mut(*place)) {
-            draft.add(facts);
-            draft.add_source(flow);
-        }
-        if let Some(draft) = pair.and_then(|place| self.drafts.get_mut(*place)) {
-            draft.add(facts);
+        let leaders = [
+            (source, Varying::DestinationAndPort),
+            (destination, Varying::SourceAndPort),
+            (peer, Varying::Source),
+            (pair, Varying::Neither),
+        ];
+        for (place, varying) in leaders {
+            if let Some(draft) = place.and_then(|place| self.drafts.get_mut(*place)) {
+                draft.add(facts, varying);
+            }
         }
     }
 }
@@ -151,7 +167,10 @@ impl FlowSink for HowSink {
         }
     }
 
-    fn finish(self) -> HowPart {
+    fn finish(mut self) -> HowPart {
+        for (key, draft) in self.keys.iter().zip(&mut self.drafts) {
+            draft.describe(varying(*key));
+        }
         HowPart { words: self.words, drafts: self.keys.into_iter().zip(self.drafts).collect() }
     }
 }
@@ -174,66 +193,91 @@ impl HowPart {
     }
 }
 
+/// What varies among the entries of a leader.
+fn varying(key: LeaderKey) -> Varying {
+    match key {
+        LeaderKey::Source(_) => Varying::DestinationAndPort,
+        LeaderKey::Destination(_) => Varying::SourceAndPort,
+        LeaderKey::Peer(_) => Varying::Source,
+        LeaderKey::Pair(_) => Varying::Neither,
+    }
+}
+
 impl Default for Draft {
     fn default() -> Self {
         Self {
             entries: 0,
+            nat: Nat::default(),
+            reversed: 0,
+            packets_bytes: None,
+            gathered: Vec::new(),
             classes: HashMap::default(),
             remaining: Histograms::new(PAGES_MAX),
             other_ends: Addresses::default(),
             source_networks: Networks::default(),
-            destination_ports: Numbers::default(),
-            common_ports: PortCounts::default(),
+            destination_ports: PortCounts::default(),
             source_ports: Numbers::default(),
             zones: Numbers::default(),
-            nat: Nat::default(),
-            reversed: 0,
-            packets_bytes: None,
         }
     }
 }
 
 impl Draft {
-    /// What every leader notes of an entry.
+    /// Counts an entry, and notes it.
     #[inline]
-    fn add(&mut self, facts: Facts<'_>) {
-        let flow = facts.flow;
+    fn add(&mut self, facts: Facts<'_>, varying: Varying) {
+        let Facts { flow, code, reversed } = facts;
         self.entries += 1;
-        *self.classes.entry(facts.code).or_default() += 1;
-        self.remaining.add(facts.code.track(), flow.remaining);
         nat::add(&mut self.nat, flow);
-        self.reversed += u64::from(facts.reversed);
-        self.zones.insert(flow.zones.original);
-        if let L4Part::Ports { source, .. } = flow.original.l4 {
-            self.source_ports.insert(source);
-        }
+        self.reversed += u64::from(reversed);
         for volume in [flow.original_volume, flow.reply_volume].into_iter().flatten() {
             let (packets, bytes) = self.packets_bytes.unwrap_or_default();
             self.packets_bytes =
                 Some((packets.saturating_add(volume.packets), bytes.saturating_add(volume.bytes)));
         }
-    }
-
-    /// What a source notes of the other end.
-    #[inline]
-    fn add_destination(&mut self, flow: &Flow) {
-        self.other_ends.insert(flow.original.destination);
-        self.add_port(flow);
-    }
-
-    /// What a destination or peer notes of the other end.
-    #[inline]
-    fn add_source(&mut self, flow: &Flow) {
-        self.other_ends.insert(flow.original.source);
-        self.source_networks.insert(flow.original.source);
-    }
-
-    #[inline]
-    fn add_port(&mut self, flow: &Flow) {
-        if let Some(port) = destination_port(&flow.original) {
-            self.destination_ports.insert(port);
-            self.common_ports.add(port, 1);
+        let (zone, remaining, original) = (flow.zones.original, flow.remaining, flow.original);
+        self.gathered.push(Note { code, zone, remaining, original });
+        if self.gathered.len() >= BATCH {
+            self.describe(varying);
         }
+    }
+
+    /// Takes in what was noted.
+    fn describe(&mut self, varying: Varying) {
+        let notes = std::mem::take(&mut self.gathered);
+        for run in notes.chunk_by(|a, b| a.code == b.code) {
+            if let Some(first) = run.first() {
+                *self.classes.entry(first.code).or_default() += run.len() as u64;
+            }
+        }
+        for note in &notes {
+            self.remaining.add(note.code.track(), note.remaining);
+            self.zones.insert(note.zone);
+            if let L4Part::Ports { source, .. } = note.original.l4 {
+                self.source_ports.insert(source);
+            }
+        }
+        if varying == Varying::DestinationAndPort {
+            for note in &notes {
+                self.other_ends.insert(note.original.destination);
+            }
+        }
+        if matches!(varying, Varying::SourceAndPort | Varying::Source) {
+            for note in &notes {
+                self.other_ends.insert(note.original.source);
+            }
+            for note in &notes {
+                self.source_networks.insert(note.original.source);
+            }
+        }
+        if matches!(varying, Varying::DestinationAndPort | Varying::SourceAndPort) {
+            let ports = notes.iter().filter_map(|note| destination_port(&note.original));
+            for port in ports {
+                self.destination_ports.add(port, 1);
+            }
+        }
+        self.gathered = notes;
+        self.gathered.clear();
     }
 
     fn join(&mut self, right: Self, words: &Words, right_words: &Words) {
@@ -245,7 +289,6 @@ impl Draft {
         self.other_ends.join(&right.other_ends);
         self.source_networks.join(&right.source_networks);
         self.destination_ports.join(right.destination_ports);
-        self.common_ports.join(right.common_ports);
         self.source_ports.join(right.source_ports);
         self.zones.join(right.zones);
         nat::join(&mut self.nat, right.nat);
@@ -265,7 +308,7 @@ impl Draft {
             LeaderKey::Source(_) | LeaderKey::Destination(_) => None,
         };
         let (destination_ports, common_ports) = match port {
-            None => (self.destination_ports.distinct(), self.common_ports.commonest()),
+            None => (self.destination_ports.distinct(), self.destination_ports.commonest()),
             Some(None) => (Distinct::Exactly(0), Vec::new()),
             Some(Some(port)) => (one, vec![(port, self.entries)]),
         };
@@ -292,24 +335,42 @@ impl Draft {
 impl PortCounts {
     #[inline]
     fn add(&mut self, port: u16, count: u64) {
-        if self.forgotten {
+        if let Some(ports) = &mut self.without_counts {
+            ports.insert(port);
             return;
         }
         *self.counts.entry(port).or_default() += count;
         if self.counts.len() > DISTINCT_MAX {
-            *self = Self { forgotten: true, ..Self::default() };
+            self.forget_counts();
+        }
+    }
+
+    #[cold]
+    fn forget_counts(&mut self) {
+        let ports = self.without_counts.get_or_insert_default();
+        for port in std::mem::take(&mut self.counts).into_keys() {
+            ports.insert(port);
         }
     }
 
     fn join(&mut self, right: Self) {
-        if right.forgotten {
-            *self = right;
-            return;
+        if let Some(ports) = right.without_counts {
+            self.forget_counts();
+            self.without_counts.get_or_insert_default().join(ports);
         }
-        right.counts.into_iter().for_each(|(port, count)| self.add(port, count));
+        for (port, count) in right.counts {
+            self.add(port, count);
+        }
     }
 
-    /// The commonest ports in descending order of count, then ascending port. None when forgotten.
+    fn distinct(&self) -> Distinct {
+        match &self.without_counts {
+            Some(ports) => ports.distinct(),
+            None => Distinct::Exactly(self.counts.len() as u64),
+        }
+    }
+
+    /// The commonest ports in descending order of count, then ascending port. None when the counts are forgotten.
     fn commonest(&self) -> Vec<(u16, u64)> {
         let mut ports: Vec<_> = self.counts.iter().map(|(port, count)| (*port, *count)).collect();
         ports.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));

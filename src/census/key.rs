@@ -61,6 +61,12 @@ fn service(port: Option<u16>, l4: L4) -> u32 {
     port.map_or(0, |port| u32::from(port) << 16 | 1 << 8) | u32::from(l4.0)
 }
 
+/// The lower 64 bits.
+#[inline]
+fn half(bits: u128) -> u64 {
+    u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(u64::MAX)
+}
+
 impl AddressKey {
     /// The address; an IPv4 one as such.
     pub(super) fn address(self) -> IpAddr {
@@ -75,11 +81,8 @@ impl From<IpAddr> for AddressKey {
         match address {
             IpAddr::V4(address) => Self(0, 0xffff_0000_0000 | u64::from(address.to_bits())),
             IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = address.octets();
-                Self(
-                    u64::from_be_bytes([a, b, c, d, e, f, g, h]),
-                    u64::from_be_bytes([i, j, k, l, m, n, o, p]),
-                )
+                let bits = address.to_bits();
+                Self(half(bits >> 64), half(bits))
             }
         }
     }

@@ -47,6 +47,7 @@ pub fn leaders(who: &WhoPart, local: &[IpAddr]) -> Vec<LeaderKey> {
 }
 
 /// Both looks together. Rows of the rankings that the second look described get their exact counts.
+#[expect(clippy::needless_pass_by_value, reason = "the parts are large and of no use afterwards")]
 pub fn census(who: WhoPart, how: HowPart) -> Census {
     let mut ended = who.ended();
     drop(who);

@@ -102,13 +102,17 @@ mod tests {
 
     fn tally(keys: usize, words: &[u16]) -> Tally<u16> {
         let mut tally = Tally::with_keys(keys);
-        words.iter().for_each(|word| tally.add(*word));
+        for word in words {
+            tally.add(*word);
+        }
         tally
     }
 
     fn truth(words: &[u16]) -> HashMap<u16, u64> {
         let mut counts = HashMap::new();
-        words.iter().for_each(|word| *counts.entry(*word).or_default() += 1);
+        for word in words {
+            *counts.entry(*word).or_default() += 1;
+        }
         counts
     }
 

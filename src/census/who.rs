@@ -19,6 +19,9 @@ use crate::model::services;
 
 /// Pages of remaining times: 9 MiB. Every protocol and state of the kernel together take below 20,000.
 const PAGES_MAX: usize = 65_536;
+/// Entries whose keys are gathered before they are counted. A tally is larger than the caches of a processor; counting
+/// many keys in one of them after another lets it fetch several places at once.
+const BATCH: usize = 256;
 /// Kinds of addresses, in the order of [`AddressKind`].
 const KINDS: [AddressKind; 9] = [
     AddressKind::Unspecified,
@@ -39,6 +42,7 @@ const SYSTEM_PORTS_END: u16 = 1024;
 pub struct WhoSink {
     part: WhoPart,
     seen: Seen,
+    gathered: Vec<Keys>,
 }
 
 /// First look, a part of a table. Holds four tallies of at most 2 × [`TALLY_KEYS`](crate::model::census::TALLY_KEYS)
@@ -95,7 +99,14 @@ impl FlowSink for WhoSink {
     fn take(&mut self, item: &TableItem) {
         match item {
             TableItem::Flow(flow) if self.seen.again(flow) => self.part.duplicates += 1,
-            TableItem::Flow(flow) => self.part.add(flow),
+            TableItem::Flow(flow) => {
+                self.part.add(flow);
+                self.gathered.push(Keys::of(&flow.original, flow.l4));
+                if self.gathered.len() >= BATCH {
+                    self.part.add_keys(&self.gathered);
+                    self.gathered.clear();
+                }
+            }
             TableItem::Expectation => self.part.expectations += 1,
             TableItem::Damaged { kind, offset, raw } => {
                 add_blemish(&mut self.part.damaged, *kind, 1, *offset, raw);
@@ -103,7 +114,8 @@ impl FlowSink for WhoSink {
         }
     }
 
-    fn finish(self) -> WhoPart {
+    fn finish(mut self) -> WhoPart {
+        self.part.add_keys(&self.gathered);
         self.part
     }
 }
@@ -139,7 +151,7 @@ impl Part for WhoPart {
 }
 
 impl WhoPart {
-    /// Counts one entry.
+    /// Counts one entry, but for its keys.
     #[inline]
     fn add(&mut self, flow: &Flow) {
         self.entries += 1;
@@ -154,11 +166,22 @@ impl WhoPart {
         }
         add_kind(&mut self.source_kinds, AddressKind::of(flow.original.source));
         add_kind(&mut self.destination_kinds, AddressKind::of(flow.original.destination));
-        let keys = Keys::of(&flow.original, flow.l4);
-        self.sources.add(keys.source);
-        self.destinations.add(keys.destination);
-        self.peers.add(keys.peer);
-        self.pairs.add(keys.pair);
+    }
+
+    /// Counts the keys of entries.
+    fn add_keys(&mut self, all: &[Keys]) {
+        for keys in all {
+            self.sources.add(keys.source);
+        }
+        for keys in all {
+            self.destinations.add(keys.destination);
+        }
+        for keys in all {
+            self.peers.add(keys.peer);
+        }
+        for keys in all {
+            self.pairs.add(keys.pair);
+        }
     }
 
     /// What it amounts to. The counts of the rankings are bounded, not exact, where a tally overflowed.
@@ -190,7 +213,9 @@ impl WhoPart {
 pub(super) fn reversed(flow: &Flow) -> bool {
     match flow.original.l4 {
         L4Part::Ports { source, destination } => {
-            is_service(source, flow.l4) && !is_service(destination, flow.l4)
+            destination >= SYSTEM_PORTS_END
+                && is_service(source, flow.l4)
+                && !is_service(destination, flow.l4)
         }
         _ => false,
     }
@@ -250,7 +275,9 @@ fn add_kind(kinds: &mut [u64; KINDS.len()], kind: AddressKind) {
 }
 
 fn add_all(to: &mut [u64; KINDS.len()], from: &[u64; KINDS.len()]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = to.saturating_add(*from));
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = to.saturating_add(*from);
+    }
 }
 
 /// The kinds that occur.

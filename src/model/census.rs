@@ -148,12 +148,12 @@ impl Remaining {
     pub fn idle_ages(&self, timeout_seconds: u32) -> IdleAges {
         let mut ages = IdleAges { untimed: self.untimed, ..IdleAges::default() };
         for (lower_end, count) in &self.bins {
-            match timeout_seconds.checked_sub(*lower_end) {
-                Some(age) if *lower_end < REMAINING_MAX_SECONDS => {
-                    *ages.bins.entry(age).or_default() += count
-                }
-                _ => ages.above_timeout += count,
-            }
+            let age = timeout_seconds.checked_sub(*lower_end).filter(|_| *lower_end < REMAINING_MAX_SECONDS);
+            let sum = match age {
+                Some(age) => ages.bins.entry(age).or_default(),
+                None => &mut ages.above_timeout,
+            };
+            *sum = sum.saturating_add(*count);
         }
         ages
     }

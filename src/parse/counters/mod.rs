@@ -57,14 +57,17 @@ pub fn sniff(head: &[u8]) -> Option<CounterDialect> {
         .filter(|text| !text.trim().is_empty())
         .take(SNIFF_LINES_MAX)
         .collect();
-    let forms: [(CounterDialect, fn(&[&str]) -> bool); 5] = [
-        (CounterDialect::Stat, stat::looks_like),
-        (CounterDialect::Slabinfo, slabinfo::looks_like),
-        (CounterDialect::IpAddr, ip_addr::looks_like),
-        (CounterDialect::Uname, uname::looks_like),
-        (CounterDialect::Sysctl, sysctl::looks_like),
-    ];
-    forms.into_iter().find(|(_, looks_like)| looks_like(&lines)).map(|(dialect, _)| dialect)
+    if stat::looks_like(&lines) {
+        Some(CounterDialect::Stat)
+    } else if slabinfo::looks_like(&lines) {
+        Some(CounterDialect::Slabinfo)
+    } else if ip_addr::looks_like(&lines) {
+        Some(CounterDialect::IpAddr)
+    } else if uname::looks_like(&lines) {
+        Some(CounterDialect::Uname)
+    } else {
+        sysctl::looks_like(&lines).then_some(CounterDialect::Sysctl)
+    }
 }
 
 /// Reads a whole input. Returns what it says, how many records (keys, rows) it has, and what was wrong.

@@ -64,7 +64,8 @@ fn a_setting_that_is_no_number_is_damage_and_not_zero() {
 
 #[test]
 fn settings_are_bounded() {
-    let text: String = (0..10_000).map(|number| format!("net.a.b{number} = 1\n")).collect();
+    let text: String =
+        (0..10_000).map(|number| format!("net.a.b{number} = 1")).collect::<Vec<_>>().join("\n");
     let (counters, records, damaged) = parse(CounterDialect::Sysctl, text.as_bytes());
     assert_eq!((counters.sysctl.len(), records), (4_096, 10_000));
     assert_eq!(damaged.len(), 1);

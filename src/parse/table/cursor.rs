@@ -80,35 +80,25 @@ impl<'a> Cursor<'a> {
 
     /// Digits, as many as fit into a `u64` whatever they are.
     #[inline]
-    fn digits(&mut self) -> Option<u64> {
-        /// Decimal digits that never overflow a `u64`.
-        const DIGITS_MAX: usize = 19;
-        let mut rest = self.0;
-        let mut value = 0u64;
-        while let [digit @ b'0'..=b'9', after @ ..] = rest {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            rest = after;
-        }
-        let length = self.0.len() - rest.len();
-        self.0 = rest;
-        (1..=DIGITS_MAX).contains(&length).then_some(value)
+    pub(super) fn digits(&mut self) -> Option<u64> {
+        let (value, length) = match self.0.first_chunk().and_then(|bytes| few_digits(*bytes)) {
+            Some(found) => found,
+            None => many_digits(self.0)?,
+        };
+        self.0 = self.0.get(length..)?;
+        Some(value)
     }
 
     /// Four numbers below 256 with dots between.
     #[inline]
-    fn ipv4(&mut self) -> Option<Ipv4Addr> {
-        let a = self.octet()?;
-        let b = self.dotted_octet()?;
-        let c = self.dotted_octet()?;
-        let d = self.dotted_octet()?;
-        Some(Ipv4Addr::from_bits(a << 24 | b << 16 | c << 8 | d))
-    }
-
-    #[inline]
-    fn dotted_octet(&mut self) -> Option<u32> {
-        let [b'.', rest @ ..] = self.0 else { return None };
-        self.0 = rest;
-        self.octet()
+    pub(super) fn ipv4(&mut self) -> Option<Ipv4Addr> {
+        let mut address = self.octet()?;
+        for _ in 0..3 {
+            let [b'.', rest @ ..] = self.0 else { return None };
+            self.0 = rest;
+            address = address << 8 | self.octet()?;
+        }
+        Some(Ipv4Addr::from_bits(address))
     }
 
     /// One to three digits, below 256.
@@ -132,6 +122,45 @@ impl<'a> Cursor<'a> {
             if word.len() > ADDRESS_BYTES_MAX { None } else { text.parse().ok() }
         })
     }
+}
+
+/// Zero in every byte that holds a digit, the upper bit in every other one.
+#[inline]
+fn strangers(word: u64) -> u64 {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const UPPER: u64 = 0x8080_8080_8080_8080;
+    let value = word ^ ZEROS;
+    // 0x76 is what lifts ten, but not nine, into the upper bit; without upper bits no byte carries into the next.
+    (((value & !UPPER) + 0x7676_7676_7676_7676) | value) & UPPER
+}
+
+/// The number of one to seven digits that these bytes begin with, and how many digits. All eight bytes are worked on
+/// at once, because a loop whose length nobody can foresee costs more than the whole sum.
+#[inline]
+fn few_digits(bytes: [u8; 8]) -> Option<(u64, usize)> {
+    let word = u64::from_le_bytes(bytes);
+    let bits = strangers(word).trailing_zeros() & !7;
+    if bits == 0 || bits == 64 {
+        return None;
+    }
+    // The digits move to the upper end, zeros come in front of them; then neighbours are added: 8 → 4 → 2 → 1.
+    let digits = (word & 0x0f0f_0f0f_0f0f_0f0f) << (64 - bits);
+    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let value = (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff;
+    Some((value, usize::try_from(bits / 8).ok()?))
+}
+
+/// The number of any length that a line goes on with, and how many digits.
+#[cold]
+fn many_digits(line: &[u8]) -> Option<(u64, usize)> {
+    /// Decimal digits that never overflow a `u64`.
+    const DIGITS_MAX: usize = 19;
+    let length = line.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(line.len());
+    let digits = line.get(..length)?;
+    let value =
+        digits.iter().fold(0u64, |sum, digit| sum.wrapping_mul(10).wrapping_add(u64::from(digit & 15)));
+    (1..=DIGITS_MAX).contains(&length).then_some((value, length))
 }
 
 /// Eight groups of four hexadecimal digits: how the kernel prints IPv6 (`%pI6`).

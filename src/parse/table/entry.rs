@@ -29,6 +29,7 @@ struct Direction {
 
 /// What is read of one line.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word that stands in the line or not")]
 pub(super) struct Entry {
     remaining: Option<i64>,
     state: Option<State>,
@@ -98,19 +99,10 @@ impl Entry {
     #[inline]
     fn field(&mut self, cursor: &mut Cursor<'_>) -> Result<(), BlemishKind> {
         match cursor.0.first_chunk::<4>() {
-            Some(b"src=") => {
-                cursor.strip(b"src=");
-                let address = cursor.address().ok_or(BlemishKind::BadAddress)?;
-                if self.original.source.is_some() {
-                    if self.in_reply {
-                        return Err(BlemishKind::Unrecognised);
-                    }
-                    self.in_reply = true;
-                }
-                self.direction().source = Some(address);
+            Some(b"src=") if cursor.strip(b"src=") => {
+                self.source(cursor.address().ok_or(BlemishKind::BadAddress)?)?;
             }
-            Some(b"dst=") => {
-                cursor.strip(b"dst=");
+            Some(b"dst=") if cursor.strip(b"dst=") => {
                 self.direction().destination = Some(cursor.address().ok_or(BlemishKind::BadAddress)?);
             }
             Some(b"spor") if cursor.strip(b"sport=") => {
@@ -124,8 +116,21 @@ impl Entry {
                 self.ended = true;
             }
             Some(b"mark") if cursor.strip(b"mark=") => self.mark = Some(small(cursor.number())?),
+            Some(b"zone") if cursor.strip(b"zone=") => self.zone = Some(small(cursor.number())?),
             _ => self.rare_field(cursor)?,
         }
+        Ok(())
+    }
+
+    /// `src=` begins a direction.
+    fn source(&mut self, address: IpAddr) -> Result<(), BlemishKind> {
+        if self.original.source.is_some() {
+            if self.in_reply {
+                return Err(BlemishKind::Unrecognised);
+            }
+            self.in_reply = true;
+        }
+        self.direction().source = Some(address);
         Ok(())
     }
 
@@ -145,8 +150,6 @@ impl Entry {
             self.direction().source_key = Some(small(cursor.key_number())?);
         } else if cursor.strip(b"dstkey=") {
             self.direction().destination_key = Some(small(cursor.key_number())?);
-        } else if cursor.strip(b"zone=") {
-            self.zone = Some(small(cursor.number())?);
         } else if cursor.strip(b"zone-orig=") {
             self.original_zone = Some(small(cursor.number())?);
         } else if cursor.strip(b"zone-reply=") {

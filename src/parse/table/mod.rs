@@ -4,6 +4,7 @@
 //! A line gives one item or, where it is blank, none. Nothing is remembered from one line to the next, so a table may
 //! be cut at any line end.
 
+mod common;
 mod cursor;
 mod entry;
 mod proc_ip_conntrack;
@@ -14,7 +15,7 @@ use cursor::Cursor;
 use entry::Entry;
 
 use crate::model::blemish::BlemishKind;
-use crate::model::flow::{Flow, L3, L4};
+use crate::model::flow::{L3, L4};
 use crate::model::fold::{FlowSink, TableItem};
 
 /// Bytes of one line that are read. The longest line of a kernel is below 600 bytes; the rest of a longer one is not
@@ -48,7 +49,7 @@ impl TableDialect {
 
     /// Reads one line.
     #[inline]
-    fn line(self, line: &[u8], end: LineEnd) -> Result<Found, BlemishKind> {
+    fn line(self, line: &[u8], end: LineEnd) -> Result<TableItem, BlemishKind> {
         match self {
             Self::ProcIpConntrack => proc_ip_conntrack::line(line, end),
             Self::ProcNfConntrack => proc_nf_conntrack::line(line, end),
@@ -61,13 +62,6 @@ impl TableDialect {
 enum LineEnd {
     Newline,
     EndOfInput,
-}
-
-/// What a line is.
-#[expect(clippy::large_enum_variant, reason = "lives on the stack for the time of one line")]
-enum Found {
-    Flow(Flow),
-    Expectation,
 }
 
 /// Name and number of a protocol: a word in small letters, blanks, a number below 256.
@@ -84,14 +78,25 @@ fn protocol(cursor: &mut Cursor<'_>) -> Option<L4> {
 
 /// Reads what follows the protocol number.
 #[inline]
-fn rest(mut cursor: Cursor<'_>, end: LineEnd, l3: Option<L3>, l4: L4) -> Result<Found, BlemishKind> {
+fn rest(mut cursor: Cursor<'_>, end: LineEnd, l3: Option<L3>, l4: L4) -> Result<TableItem, BlemishKind> {
+    cursor.skip_blanks();
+    if matches!(l3, None | Some(L3::V4))
+        && let Some(flow) = common::read(cursor, l4)
+    {
+        return Ok(TableItem::Flow(flow));
+    }
+    by_keys(cursor, end, l3, l4)
+}
+
+/// Reads what follows the protocol number, whatever its order.
+fn by_keys(mut cursor: Cursor<'_>, end: LineEnd, l3: Option<L3>, l4: L4) -> Result<TableItem, BlemishKind> {
     let mut entry = Entry::default();
     let read = entry.read(&mut cursor);
     if end == LineEnd::EndOfInput && !entry.ended {
         return Err(BlemishKind::Truncated);
     }
     read?;
-    entry.finish(l3, l4).map(Found::Flow)
+    entry.finish(l3, l4).map(TableItem::Flow)
 }
 
 /// The head of an input looks like a table: at least one line is an entry (or an expectation), and at least half of
@@ -127,8 +132,7 @@ pub fn block(dialect: TableDialect, block: &[u8], offset: u64, sink: &mut impl F
         let found =
             if line.len() > LINE_BYTES_MAX { Err(BlemishKind::LineTooLong) } else { dialect.line(text, end) };
         match found {
-            Ok(Found::Flow(flow)) => sink.take(&TableItem::Flow(flow)),
-            Ok(Found::Expectation) => sink.take(&TableItem::Expectation),
+            Ok(item) => sink.take(&item),
             Err(kind) => sink.take(&damaged(kind, at, line)),
         }
     }

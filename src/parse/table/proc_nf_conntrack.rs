@@ -1,18 +1,31 @@
 //! `/proc/net/nf_conntrack` of 2.6.18 to 6.18: a line begins with the layer 3 name and number, then those of layer 4.
 
 use super::cursor::Cursor;
-use super::{Found, LineEnd, protocol, rest};
+use super::{LineEnd, protocol, rest};
 use crate::model::blemish::BlemishKind;
-use crate::model::flow::L3;
+use crate::model::flow::{L3, L4};
+use crate::model::fold::TableItem;
 
 /// Address family numbers as the kernel prints them (`AF_INET`, `AF_INET6`).
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
+/// How nearly every line begins. Only a shorter way to what the reading by words finds too.
+const COMMON: [(&[u8], L3, L4); 3] = [
+    (b"ipv4     2 tcp      6 ", L3::V4, L4::TCP),
+    (b"ipv4     2 udp      17 ", L3::V4, L4::UDP),
+    (b"ipv6     10 tcp      6 ", L3::V6, L4::TCP),
+];
+
 /// Reads one line.
 #[inline]
-pub(super) fn line(line: &[u8], end: LineEnd) -> Result<Found, BlemishKind> {
+pub(super) fn line(line: &[u8], end: LineEnd) -> Result<TableItem, BlemishKind> {
     let mut cursor = Cursor(line);
+    for (begin, l3, l4) in COMMON {
+        if cursor.strip(begin) {
+            return rest(cursor, end, Some(l3), l4);
+        }
+    }
     let l3 = match protocol(&mut cursor).ok_or(BlemishKind::Unrecognised)?.0 {
         AF_INET => L3::V4,
         AF_INET6 => L3::V6,

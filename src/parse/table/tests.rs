@@ -1,7 +1,7 @@
 //! Lines of every era, as its kernel prints them.
 
 use super::*;
-use crate::model::flow::{L4Part, Reply, State, Volume, Zones};
+use crate::model::flow::{Flow, L4Part, Reply, State, Volume, Zones};
 use crate::model::fold::Part;
 
 /// Keeps what comes.
@@ -271,4 +271,50 @@ fn a_table_is_recognised_by_its_lines_and_a_log_is_not() {
     );
     let expecting = "EXPECTING: - use=1 proto=6 src=10.1.0.9 dst=192.0.2.7\n";
     assert_eq!(sniff(expecting.as_bytes()), Some(TableDialect::ProcIpConntrack));
+}
+
+#[test]
+fn the_shorter_way_reads_what_the_walk_by_keys_reads() {
+    let ends = [
+        "mark=0 zone=0 use=2",
+        "use=1",
+        "mark=4 secctx=a:b use=2",
+        "[ASSURED] mark=1 secmark=0 use=2",
+        "[ASSURED] zone=7 use=x",
+        "mark=9 zone=65535 use=",
+    ];
+    let backs = [
+        BACK,
+        "src=192.0.2.77 dst=10.1.0.90 sport=31280 dport=4000",
+        "src=1.2.3.4 dst=5.6.7.8 sport=0 dport=65535",
+    ];
+    let heads =
+        ["97 TIME_WAIT", "431999 ESTABLISHED", "9", "0 CLOSE", "1 CLOSE_WAIT", "5 SYN_SENT", "59 SYN_RECV"];
+    let shapes = heads.len() * backs.len() * ends.len();
+    for shape in 0..shapes {
+        let head = heads[shape % heads.len()];
+        let back = backs[shape / heads.len() % backs.len()];
+        let end = ends[shape / heads.len() / backs.len()];
+        for unreplied in ["", "[UNREPLIED] "] {
+            let line = format!("{head} {PORTS} {unreplied}{back} {end}");
+            let cursor = Cursor(line.as_bytes());
+            let walked = by_keys(cursor, LineEnd::Newline, Some(L3::V4), L4::TCP).unwrap();
+            assert_eq!(common::read(cursor, L4::TCP).map(TableItem::Flow), Some(walked), "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_shorter_way_takes_nothing_that_differs_in_a_byte() {
+    let line = format!("97 TIME_WAIT {PORTS} [UNREPLIED] {BACK} [ASSURED] mark=0 secctx=a zone=0 use=2");
+    for place in 0..line.len() {
+        for byte in *b" 0x=[.9A" {
+            let mut changed = line.clone().into_bytes();
+            changed[place] = byte;
+            let walked = by_keys(Cursor(&changed), LineEnd::Newline, Some(L3::V4), L4::TCP);
+            if let Some(flow) = common::read(Cursor(&changed), L4::TCP) {
+                assert_eq!(Ok(TableItem::Flow(flow)), walked, "{}", String::from_utf8_lossy(&changed));
+            }
+        }
+    }
 }
