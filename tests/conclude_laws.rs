@@ -9,7 +9,7 @@ use conntriage::detect::conclude::conclude;
 use conntriage::model::incident::{Conclusion, HighIs, Incident, Namespace, TimeBasis};
 use conntriage::model::input::LogStream;
 use conntriage::model::report::Settings;
-use conntriage::model::signal::Table;
+use conntriage::model::signal::{RelatedKind, Table};
 use conntriage::model::time::{DAY_US, SECOND_US, WallTime};
 use proptest::prelude::*;
 
@@ -264,6 +264,7 @@ fn a_log_since_boot_takes_wall_time_from_the_journal_of_the_same_boot() {
     let incident = &conclusion.incidents[0];
     assert_eq!(incident.times.start.map(second), Some(second(WallTime(NOON)) + 600));
     assert!(conclusion.assumptions.iter().any(|assumption| assumption.about == "boot"));
+    assert!(conclusion.coverage.iter().all(|(_, first, last)| first < last), "{:?}", conclusion.coverage);
 }
 
 #[test]
@@ -353,6 +354,60 @@ fn the_burst_of_a_single_log_is_bounded_and_its_last_window_is_said() {
     assert!(drops.low <= truth && drops.low > truth / 2, "{drops:?}");
     assert!(drops.high.is_some_and(|high| high >= truth), "{drops:?}");
     assert_ne!(drops.high_is, HighIs::Unknown);
+}
+
+#[test]
+fn an_incident_at_the_end_of_its_log_may_go_on_unless_another_log_goes_on_without_it() {
+    let log = one_burst();
+    let last = log.iter().rposition(|line| matches!(line.what, What::Full(_))).expect("there is a burst");
+    let short = stream_of("s", "log/kern.log", &log[..=last], Shape::Plain, None);
+    let whole = stream_of("l", "log/messages", &log, Shape::Messages, Some(NOON + DAY_US));
+    let ongoing =
+        |streams: &[LogStream]| found(streams).incidents.iter().map(|i| i.ongoing).collect::<Vec<_>>();
+    assert_eq!(ongoing(std::slice::from_ref(&short)), [true]);
+    assert_eq!(ongoing(std::slice::from_ref(&whole)), [false]);
+    assert_eq!(ongoing(&[short, whole]), [false]);
+}
+
+#[test]
+fn evidence_near_an_incident_is_told_once_and_evidence_far_away_is_not() {
+    let mut log = one_burst();
+    let burst = NOON + 600 * SECOND_US;
+    log.retain(|line| !matches!(line.what, What::Related(_)));
+    for at in [burst - 500 * SECOND_US, burst - 700 * SECOND_US, burst + 20 * SECOND_US] {
+        let place = log.iter().position(|line| line.at > at).expect("the log goes on");
+        let line = Line { at, what: What::Related(RelatedKind::Capacity), ..log[place].clone() };
+        log.insert(place, line);
+    }
+    let streams = [
+        stream_of("k", "log/kern.log", &log, Shape::Plain, None),
+        stream_of("m", "log/messages", &log, Shape::Messages, Some(NOON + DAY_US)),
+    ];
+    let conclusion = found(&streams);
+    let at: Vec<Option<i64>> = conclusion.incidents[0].around.iter().map(|a| a.at.map(second)).collect();
+    let burst = burst / SECOND_US;
+    assert_eq!(at, [Some(burst - 500), Some(burst + 20)]);
+}
+
+#[test]
+fn each_namespace_has_its_own_incident_with_its_own_ends() {
+    let mut machine = Machine::new(NOON, 7);
+    machine.burst(0, 10, 1, 1);
+    machine.burst(30 * SECOND_US, 10, 1, 0);
+    machine.passing(30);
+    let conclusion = found(&[stream_of("k", "log/kern.log", &machine.log(), Shape::Plain, None)]);
+    let spans: Vec<(Namespace, Option<i64>, Option<i64>)> = (conclusion.incidents.iter())
+        .map(|i| (i.namespace.clone(), i.times.start.map(second), i.times.end.map(second)))
+        .collect();
+    let noon = NOON / SECOND_US;
+    assert_eq!(
+        spans,
+        [
+            (Namespace::Netns(1), Some(noon), Some(noon + 9)),
+            (Namespace::Initial, Some(noon + 30), Some(noon + 39)),
+        ]
+    );
+    assert!(conclusion.assumptions.iter().any(|assumption| assumption.about == "namespace"));
 }
 
 #[test]
