@@ -237,20 +237,25 @@ fn stamped(offset: u64, at: i64) -> Moment {
     Moment { offset, stamp: Some(Stamp::Absolute(at)), precision_us, since_boot_us: None, seq: None }
 }
 
+/// A small number as a time.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap()
+}
+
 fn since_boot(offset: u64, at: i64) -> Moment {
     Moment { offset, stamp: None, precision_us: 0, since_boot_us: Some(at), seq: None }
 }
 
 /// Lines one after another, a second apart unless said otherwise.
 fn every_second(contents: Vec<Content>) -> Vec<Owned> {
-    let line = |(at, content)| Owned::at(since_boot(60 * at, at as i64 * SECOND_US), content);
+    let line = |(at, content)| Owned::at(since_boot(60 * at, signed(at) * SECOND_US), content);
     (0_u64..).zip(contents).map(line).collect()
 }
 
 #[test]
 fn the_real_bounds_hold_against_a_hostile_log() {
     let line = |n: u64| {
-        let at = if n % 2 == 0 { n as i64 * 90 * SECOND_US } else { -(n as i64) * SECOND_US };
+        let at = if n.is_multiple_of(2) { signed(n) * 90 * SECOND_US } else { -signed(n) * SECOND_US };
         let content = match n % 5 {
             0 => Content::Signal(Signal::Lost { count: None }),
             1 => Content::BootSeparator,
@@ -325,9 +330,9 @@ fn a_negative_count_is_a_loss_of_a_counter_that_wrapped() {
 fn a_count_goes_to_the_callers_seen_before_it_and_to_the_line_that_flushed_it() {
     let at = |offset, at, content| Owned::at(since_boot(offset, at), content);
     let group = |start: u64, count| {
-        let begin = start as i64 * SECOND_US;
+        let begin = signed(start) * SECOND_US;
         let mut group = vec![at(start * 100, begin, suppressed(count))];
-        group.extend((1..=10).map(|n| at(start * 100 + n, begin + n as i64, full(None))));
+        group.extend((1..=10).map(|n| at(start * 100 + n, begin + signed(n), full(None))));
         group
     };
     let mut records = group(0, 45);
@@ -359,7 +364,7 @@ fn a_window_that_shows_fewer_than_ten_lines_is_short() {
 #[test]
 fn lines_are_dense_when_two_windows_cannot_hold_them() {
     let burst = |lines: u64, apart: i64| {
-        let line = |n: u64| Owned::at(since_boot(n, n as i64 * apart), full(None));
+        let line = |n: u64| Owned::at(since_boot(n, signed(n) * apart), full(None));
         let piece = scan(&(0..lines).map(line).collect::<Vec<_>>());
         runs(&piece).next().unwrap().dense
     };

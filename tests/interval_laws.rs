@@ -14,7 +14,7 @@ use conntriage::model::record::Content;
 use conntriage::model::run::Run;
 use conntriage::model::signal::{NamespaceWord, Signal, Subject, Wording};
 use conntriage::model::time::{Moment, SECOND_US};
-use limiter::{Call, Caller, Clock, Dice, Load, Shape, print};
+use limiter::{Call, Caller, Clock, Dice, Load, Shape, micros, print};
 
 const ERAS: [Era; 5] = [Era::A, Era::B, Era::C, Era::D, Era::E];
 const QUIET_US: i64 = 600 * SECOND_US;
@@ -105,7 +105,7 @@ fn holds(drops: &Drops, truth: u64) -> bool {
 fn random_load(dice: &mut Dice, shapes: &[Shape]) -> Load {
     let rate = dice.magnitude(0.5, 400.0);
     let seconds = dice.magnitude(1.0, 80.0).min(4000.0 / rate);
-    let from = 1000 * SECOND_US + (dice.unit() * 1e6) as i64;
+    let from = 1000 * SECOND_US + micros(dice.unit());
     Load { shape: dice.pick(shapes), from, seconds, rate, by: Caller::Drop(None) }
 }
 
@@ -126,8 +126,8 @@ fn pure_traffic_never_costs_less_than_low_nor_more_than_a_bound() {
         let Some((last, _)) = printed.lines.last() else { continue };
         // The log begins before the incident, or in its midst.
         let head_cut = dice.unit() < 0.3;
-        let begin = if head_cut { load.from + (dice.unit() * load.seconds * 1e6) as i64 } else { 0 };
-        let end = load.from + (load.seconds * 1e6) as i64 + dice.pick(&[0, 100 * SECOND_US]);
+        let begin = if head_cut { load.from + micros(dice.unit() * load.seconds) } else { 0 };
+        let end = load.from + micros(load.seconds) + dice.pick(&[0, 100 * SECOND_US]);
         if *last < begin {
             continue;
         }
@@ -157,7 +157,7 @@ fn an_estimate_from_two_closed_windows_holds_in_nearly_all_cases() {
         let load = Load { seconds: dice.between(12.0, 60.0), ..random_load(&mut dice, &shapes) };
         let load = Load { rate: load.rate.min(4000.0 / load.seconds), ..load };
         let calls = load.calls(&mut dice);
-        let end = load.from + (load.seconds * 1e6) as i64;
+        let end = load.from + micros(load.seconds);
         let printed = print(era, calls.clone(), dice.roll());
         let log = Log::of(&printed.records(Clock::SinceBoot, 0, end), era);
         let counts = printed.lines.iter().filter(|(_, line)| matches!(line, limiter::Line::Suppressed(_)));
@@ -188,7 +188,7 @@ fn low_is_seldom_above_the_truth_when_others_use_the_limiter() {
         };
         let mut calls = load.calls(&mut dice);
         calls.extend(other.calls(&mut dice).iter().take(20_000));
-        let end = load.from + (load.seconds * 1e6) as i64;
+        let end = load.from + micros(load.seconds);
         let printed = print(era, calls.clone(), dice.roll());
         let log = Log::of(&printed.records(Clock::SinceBoot, 0, end), era);
         if log.incidents(&|_| true).is_empty() {
@@ -209,7 +209,7 @@ fn bursts(dice: &mut Dice, count: usize) -> (Vec<Vec<Call>>, Vec<i64>) {
     let mut ends = Vec::new();
     for _ in 0..count {
         let calls = Load { from, ..random_load(dice, &ALL_SHAPES) }.calls(dice);
-        from += 90 * SECOND_US + QUIET_US + (dice.unit() * 4000e6) as i64;
+        from += 90 * SECOND_US + QUIET_US + micros(dice.unit() * 4000.0);
         if !calls.is_empty() {
             all.push(calls);
             ends.push(from - SECOND_US);
@@ -331,18 +331,19 @@ fn real_burst(visible: usize, counts: &[i64], next: Option<i64>) -> Log {
     };
     let begin = 5000 * SECOND_US;
     let mut left = visible;
-    let mut group = 0;
+    let mut groups = 0_u32;
+    let mut counts = counts.iter();
     while left > 0 {
-        let at = begin + i64::from(group) * 5_020_000;
-        if let Some(count) = counts.get(group as usize) {
+        let at = begin + i64::from(groups) * 5_020_000;
+        if let Some(count) = counts.next() {
             push(at, suppressed(*count));
         }
         let lines = left.min(10);
-        (0..lines).for_each(|n| push(at + 400 * n as i64, full(None)));
+        (0_i64..).take(lines).for_each(|n| push(at + 400 * n, full(None)));
         left -= lines;
-        group += 1;
+        groups += 1;
     }
-    let end = begin + i64::from(group) * 5_020_000;
+    let end = begin + i64::from(groups) * 5_020_000;
     push(end, Content::Passing);
     if let Some(next) = next {
         let later = end + 3000 * SECOND_US;
@@ -390,7 +391,7 @@ fn the_next_burst_tells_what_the_last_window_hid() {
 /// Lines at these seconds, with these contents.
 fn log_of(lines: &[(f64, Content)], era: Era) -> Log {
     let line = |(n, (at, content)): (u64, &(f64, Content))| {
-        let since_boot_us = Some((at * 1e6) as i64);
+        let since_boot_us = Some(micros(*at));
         let moment = Moment { offset: 80 * n, stamp: None, precision_us: 0, since_boot_us, seq: None };
         Owned::at(moment, content.clone())
     };
@@ -511,7 +512,7 @@ fn contended_calls_of_older_kernels_widen_upwards() {
 
 #[test]
 fn the_model_prints_what_kernels_print() {
-    let at = |seconds: f64| Call { at: (seconds * 1e6) as i64, by: Caller::Drop(None) };
+    let at = |seconds: f64| Call { at: micros(seconds), by: Caller::Drop(None) };
     let mut calls: Vec<Call> = (0..12).map(|n| at(100.0 + f64::from(n) * 0.01)).collect();
     calls.push(at(106.0));
     let text = print(Era::D, calls.clone(), 0).dmesg();

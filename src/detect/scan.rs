@@ -5,7 +5,9 @@
 
 use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::fold::RecordSink;
-use crate::model::piece::{Anchors, BLEMISH_BYTES_MAX, HeadRepetition, LastRecord, Piece, host_slot};
+use crate::model::piece::{
+    Anchors, BLEMISH_BYTES_MAX, HOST_BYTES_MAX, HeadRepetition, LastRecord, Piece, host_slot,
+};
 use crate::model::record::{Content, Record};
 use crate::model::run::{LINE_BYTES_MAX, RunKey, Ticks};
 use crate::model::signal::{RelatedKind, Signal};
@@ -168,7 +170,7 @@ impl RecordSink for Scan {
 }
 
 fn word(bytes: &[u8]) -> Box<str> {
-    String::from_utf8_lossy(bytes).into()
+    String::from_utf8_lossy(bytes.get(..HOST_BYTES_MAX).unwrap_or(bytes)).into()
 }
 
 fn ticks(record: &Record<'_>) -> Ticks {

@@ -59,6 +59,10 @@ pub struct Input {
     pub note: Option<Box<str>>,
 }
 
+/// Names that a log's dialect may have.
+pub const LOG_DIALECTS: [&str; 6] =
+    ["syslog", "journal-export", "journal-json", "kmsg", "dmesg", "json-lines"];
+
 /// What surrounds a stream and may help to understand it. Nothing here is believed over its content.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hints {
@@ -79,7 +83,7 @@ pub struct LogStream {
     pub id: Box<str>,
     /// Hints.
     pub hints: Hints,
-    /// Dialect.
+    /// Dialect, one of [`LOG_DIALECTS`].
     pub dialect: &'static str,
     /// What it says.
     pub piece: Piece,

@@ -20,6 +20,8 @@ pub const DOUBLINGS_MAX: u8 = 30;
 pub const MARKS_MAX: usize = 4_096;
 /// Repetitions behind one record that are understood without the parser's look-back; further ones are losses.
 pub const HEAD_REPETITIONS_MAX: usize = 16;
+/// Bytes of a host word that are looked at (RFC 5424: 255); as text at most three times as many.
+pub const HOST_BYTES_MAX: usize = 255;
 /// Bytes of a damaged record that are kept.
 pub const BLEMISH_BYTES_MAX: usize = 200;
 /// Distance within which two runs of a stream are one: where LINK starts.

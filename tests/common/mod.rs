@@ -42,7 +42,9 @@ impl Owned {
 /// The sequential scan.
 pub(crate) fn scan_within(records: &[Owned], bounds: Bounds) -> Piece {
     let mut scan = Scan::within(bounds);
-    records.iter().for_each(|record| scan.take(&record.record()));
+    for record in records {
+        scan.take(&record.record());
+    }
     scan.finish()
 }
 

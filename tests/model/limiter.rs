@@ -20,6 +20,12 @@ pub(crate) const COST_US: i64 = 5 * SECOND_US;
 /// Wall time of the boot.
 const BOOT_US: i64 = 1_700_000_000 * SECOND_US + 123_456;
 
+/// Seconds as the clock of the model counts them.
+#[expect(clippy::cast_possible_truncation, reason = "the model runs for hours, not for ages")]
+pub(crate) fn micros(seconds: f64) -> i64 {
+    (seconds * 1e6) as i64
+}
+
 /// Deterministic random numbers (splitmix64).
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(pub u64);
@@ -105,7 +111,7 @@ impl Load {
             }
             // A tenth of the greatest rate passes where the rate is the mean one.
             if dice.unit() * 10.0 < self.share_at(now) {
-                let at = self.from + (now * 1e6) as i64;
+                let at = self.from + micros(now);
                 calls.push(Call { at, by: self.by });
             }
         }

@@ -32,13 +32,8 @@ impl Rules {
         matches!(self.era, Some(Era::B | Era::C) | None)
     }
 
-    /// How far off the end of a window may be: the kernel's tick, and the unit of the log's clock.
-    pub(super) fn doubt_us(&self, clock: &Moment) -> i64 {
-        TICK_US.saturating_add(unit_us(clock))
-    }
-
     /// Tokens that a window with refusals shows close together, if nobody unseen used any.
-    fn tokens_close_together(&self) -> usize {
+    fn tokens_close_together(self) -> usize {
         if self.may_begin_at_second_call() { BURST - 1 } else { BURST }
     }
 
@@ -58,6 +53,11 @@ const TICK_US: i64 = 20_000;
 /// Stamps are taken for whole seconds, the printk clock for exact.
 fn unit_us(clock: &Moment) -> i64 {
     if clock.since_boot_us.is_some() { 0 } else { SECOND_US }
+}
+
+/// How far off the end of a window may be: the kernel's tick, and the unit of the log's clock.
+pub(super) fn doubt_us(clock: &Moment) -> i64 {
+    TICK_US.saturating_add(unit_us(clock))
 }
 
 /// Refusals of one or more windows.

@@ -4,7 +4,7 @@
 //! that surely opens one (it flushed a count, or nothing of the limiter stood before it for longer than a window) the
 //! windows behind it follow by counting. Where a clock leaves open to which window a line belongs, both are followed.
 
-use super::account::Rules;
+use super::account::{Rules, doubt_us};
 use crate::model::era::Era;
 use crate::model::run::{Stretch, TOKENS_KEPT, Token};
 use crate::model::time::Moment;
@@ -103,7 +103,7 @@ fn open(token: &Token, rules: &Rules, states: &mut Vec<State>) {
 
 /// One line more: where it may lead to from a state.
 fn follow(state: State, token: &Token, clock: &Moment, rules: &Rules, states: &mut Vec<State>) {
-    let doubt = rules.doubt_us(clock);
+    let doubt = doubt_us(clock);
     let is_over = |over_at: i64| {
         // Copies of a repetition may be earlier than their time.
         let surely = token.at > over_at.saturating_add(doubt) && !token.repeated;

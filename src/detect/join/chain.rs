@@ -128,7 +128,7 @@ fn are_linked<T: Linked>(left: &T, right: &T, doublings: u8) -> bool {
 fn append<T: Linked>(list: &mut Vec<T>, items: impl IntoIterator<Item = T>, doublings: u8) {
     for item in items {
         match list.last_mut() {
-            Some(last) if are_linked(last, &item, doublings) => last.absorb(item),
+            Some(before) if are_linked(before, &item, doublings) => before.absorb(item),
             _ => list.push(item),
         }
     }

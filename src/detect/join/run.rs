@@ -124,12 +124,11 @@ impl Run {
     }
 
     fn push_full(&mut self, line: &Line<'_>, subject: &Subject, more: Visible) {
-        match self.visible.get_mut(subject) {
-            Some(visible) => add_visible(visible, more),
-            None => {
-                self.visible.insert(subject.clone(), more);
-                self.fit_subjects();
-            }
+        if let Some(visible) = self.visible.get_mut(subject) {
+            add_visible(visible, more);
+        } else {
+            self.visible.insert(subject.clone(), more);
+            self.fit_subjects();
         }
         let times = more.lines.saturating_add(more.repeated);
         if let Some(at) = line.moment.best_us() {
