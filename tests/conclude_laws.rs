@@ -10,7 +10,7 @@ use conntriage::model::incident::{Conclusion, HighIs, Incident, Namespace, TimeB
 use conntriage::model::input::LogStream;
 use conntriage::model::report::Settings;
 use conntriage::model::signal::{RelatedKind, Table};
-use conntriage::model::time::{DAY_US, SECOND_US, WallTime};
+use conntriage::model::time::{DAY_US, SECOND_US, Stamp, WallTime};
 use proptest::prelude::*;
 
 /// 2024-05-01 12:00:00 UTC.
@@ -201,6 +201,41 @@ proptest! {
             };
             prop_assert_eq!(points(here, 0), points(there, shift));
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    /// Streams may come from a file of ours that somebody else wrote.
+    #[test]
+    fn no_times_however_absurd_are_too_much(
+        log in logs(), shape in shapes(), ends in prop::collection::vec(any::<i64>(), 8), turns in any::<u32>(),
+        zone in prop_oneof![Just(None), Just(Some("America/St_Johns"))], year in any::<Option<i32>>(),
+    ) {
+        let mut streams = [
+            stream_of("a", "log/messages", &log, shape, Some(ends[0])),
+            stream_of("b", "log/messages.1", &log, Shape::Messages, None),
+        ];
+        for stream in &mut streams {
+            stream.piece.rollovers = turns;
+            let runs = stream.piece.runs.values_mut().flatten();
+            for (run, at) in runs.zip(ends.iter().cycle()) {
+                (run.lo, run.rollover, run.boot_index) = (Some(*at), turns / 2, turns);
+                run.bins.exponent = u8::try_from(turns % 256).expect("a byte");
+                for visible in run.visible.values_mut() {
+                    visible.last = Some(*at);
+                }
+            }
+            let anchors = stream.piece.anchors.values_mut();
+            for (anchors, at) in anchors.zip(&ends) {
+                anchors.first.since_boot_us = Some(*at);
+                anchors.last.stamp = anchors.last.stamp.map(|_| Stamp::Local(*at));
+            }
+        }
+        let settings = Settings { zone: zone.map(Into::into), year, quiet_seconds: u64::MAX, ..Settings::default() };
+        let conclusion = conclude(streams.to_vec(), &settings);
+        prop_assert!(conclusion.incidents.len() <= 64);
     }
 }
 

@@ -41,7 +41,7 @@ arrays! {
     }
     Token { at: i64, repeated: bool }
     KeptLine { offset: u64, raw: Box<[u8]> }
-    Visible { lines: u64, repeated: u64 }
+    Visible { lines: u64, repeated: u64, first: Option<i64>, last: Option<i64> }
     Callers { full: bool, other: bool }
     Anchors { first: Moment, last: Moment }
 }
