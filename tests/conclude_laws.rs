@@ -9,8 +9,8 @@ use conntriage::detect::conclude::conclude;
 use conntriage::model::incident::{Conclusion, HighIs, Incident, Namespace, TimeBasis};
 use conntriage::model::input::LogStream;
 use conntriage::model::report::Settings;
-use conntriage::model::signal::Table;
-use conntriage::model::time::{DAY_US, SECOND_US, WallTime};
+use conntriage::model::signal::{RelatedKind, Table};
+use conntriage::model::time::{DAY_US, SECOND_US, Stamp, WallTime};
 use proptest::prelude::*;
 
 /// 2024-05-01 12:00:00 UTC.
@@ -204,6 +204,41 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    /// Streams may come from a file of ours that somebody else wrote.
+    #[test]
+    fn no_times_however_absurd_are_too_much(
+        log in logs(), shape in shapes(), ends in prop::collection::vec(any::<i64>(), 8), turns in any::<u32>(),
+        zone in prop_oneof![Just(None), Just(Some("America/St_Johns"))], year in any::<Option<i32>>(),
+    ) {
+        let mut streams = [
+            stream_of("a", "log/messages", &log, shape, Some(ends[0])),
+            stream_of("b", "log/messages.1", &log, Shape::Messages, None),
+        ];
+        for stream in &mut streams {
+            stream.piece.rollovers = turns;
+            let runs = stream.piece.runs.values_mut().flatten();
+            for (run, at) in runs.zip(ends.iter().cycle()) {
+                (run.lo, run.rollover, run.boot_index) = (Some(*at), turns / 2, turns);
+                run.bins.exponent = u8::try_from(turns % 256).expect("a byte");
+                for visible in run.visible.values_mut() {
+                    visible.last = Some(*at);
+                }
+            }
+            let anchors = stream.piece.anchors.values_mut();
+            for (anchors, at) in anchors.zip(&ends) {
+                anchors.first.since_boot_us = Some(*at);
+                anchors.last.stamp = anchors.last.stamp.map(|_| Stamp::Local(*at));
+            }
+        }
+        let settings = Settings { zone: zone.map(Into::into), year, quiet_seconds: u64::MAX, ..Settings::default() };
+        let conclusion = conclude(streams.to_vec(), &settings);
+        prop_assert!(conclusion.incidents.len() <= 64);
+    }
+}
+
 fn copy_changes_nothing(original: &LogStream, copy: &LogStream) -> Result<(), TestCaseError> {
     // Logs that name no host are of the same one only if somebody says so.
     let settings = Settings { host_name: Some("web8".into()), ..Settings::default() };
@@ -264,6 +299,7 @@ fn a_log_since_boot_takes_wall_time_from_the_journal_of_the_same_boot() {
     let incident = &conclusion.incidents[0];
     assert_eq!(incident.times.start.map(second), Some(second(WallTime(NOON)) + 600));
     assert!(conclusion.assumptions.iter().any(|assumption| assumption.about == "boot"));
+    assert!(conclusion.coverage.iter().all(|(_, first, last)| first < last), "{:?}", conclusion.coverage);
 }
 
 #[test]
@@ -353,6 +389,60 @@ fn the_burst_of_a_single_log_is_bounded_and_its_last_window_is_said() {
     assert!(drops.low <= truth && drops.low > truth / 2, "{drops:?}");
     assert!(drops.high.is_some_and(|high| high >= truth), "{drops:?}");
     assert_ne!(drops.high_is, HighIs::Unknown);
+}
+
+#[test]
+fn an_incident_at_the_end_of_its_log_may_go_on_unless_another_log_goes_on_without_it() {
+    let log = one_burst();
+    let last = log.iter().rposition(|line| matches!(line.what, What::Full(_))).expect("there is a burst");
+    let short = stream_of("s", "log/kern.log", &log[..=last], Shape::Plain, None);
+    let whole = stream_of("l", "log/messages", &log, Shape::Messages, Some(NOON + DAY_US));
+    let ongoing =
+        |streams: &[LogStream]| found(streams).incidents.iter().map(|i| i.ongoing).collect::<Vec<_>>();
+    assert_eq!(ongoing(std::slice::from_ref(&short)), [true]);
+    assert_eq!(ongoing(std::slice::from_ref(&whole)), [false]);
+    assert_eq!(ongoing(&[short, whole]), [false]);
+}
+
+#[test]
+fn evidence_near_an_incident_is_told_once_and_evidence_far_away_is_not() {
+    let mut log = one_burst();
+    let burst = NOON + 600 * SECOND_US;
+    log.retain(|line| !matches!(line.what, What::Related(_)));
+    for at in [burst - 500 * SECOND_US, burst - 700 * SECOND_US, burst + 20 * SECOND_US] {
+        let place = log.iter().position(|line| line.at > at).expect("the log goes on");
+        let line = Line { at, what: What::Related(RelatedKind::Capacity), ..log[place].clone() };
+        log.insert(place, line);
+    }
+    let streams = [
+        stream_of("k", "log/kern.log", &log, Shape::Plain, None),
+        stream_of("m", "log/messages", &log, Shape::Messages, Some(NOON + DAY_US)),
+    ];
+    let conclusion = found(&streams);
+    let at: Vec<Option<i64>> = conclusion.incidents[0].around.iter().map(|a| a.at.map(second)).collect();
+    let burst = burst / SECOND_US;
+    assert_eq!(at, [Some(burst - 500), Some(burst + 20)]);
+}
+
+#[test]
+fn each_namespace_has_its_own_incident_with_its_own_ends() {
+    let mut machine = Machine::new(NOON, 7);
+    machine.burst(0, 10, 1, 1);
+    machine.burst(30 * SECOND_US, 10, 1, 0);
+    machine.passing(30);
+    let conclusion = found(&[stream_of("k", "log/kern.log", &machine.log(), Shape::Plain, None)]);
+    let spans: Vec<(Namespace, Option<i64>, Option<i64>)> = (conclusion.incidents.iter())
+        .map(|i| (i.namespace.clone(), i.times.start.map(second), i.times.end.map(second)))
+        .collect();
+    let noon = NOON / SECOND_US;
+    assert_eq!(
+        spans,
+        [
+            (Namespace::Netns(1), Some(noon), Some(noon + 9)),
+            (Namespace::Initial, Some(noon + 30), Some(noon + 39)),
+        ]
+    );
+    assert!(conclusion.assumptions.iter().any(|assumption| assumption.about == "namespace"));
 }
 
 #[test]

@@ -198,11 +198,16 @@ proptest! {
         prop_assert_eq!(here.runs.len(), there.runs.len());
         for (a, b) in runs(&here).zip(runs(&there)) {
             prop_assert_eq!(a.head.offset, b.head.offset);
-            prop_assert_eq!(&a.visible, &b.visible);
+            let moved = if a.head.since_boot_us.is_some() { 0 } else { hours * 3600 * SECOND_US };
+            for ((of_a, seen_a), (of_b, seen_b)) in a.visible.iter().zip(&b.visible) {
+                prop_assert_eq!((of_a, seen_a.lines, seen_a.repeated), (of_b, seen_b.lines, seen_b.repeated));
+                prop_assert_eq!(seen_a.first.map(|at| at + moved), seen_b.first);
+                prop_assert_eq!(seen_a.last.map(|at| at + moved), seen_b.last);
+            }
+            prop_assert_eq!(a.visible.len(), b.visible.len());
             prop_assert_eq!(&a.closed, &b.closed);
             prop_assert_eq!(&a.recent, &b.recent);
             prop_assert_eq!(a.dense, b.dense);
-            let moved = if a.head.since_boot_us.is_some() { 0 } else { hours * 3600 * SECOND_US };
             prop_assert_eq!(a.lo.map(|at| at + moved), b.lo);
             prop_assert_eq!(a.hi.map(|at| at + moved), b.hi);
         }

@@ -162,6 +162,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::DAY_US;
 
     fn at(text: &str) -> NaiveDateTime {
         NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").expect("a test writes valid times")
@@ -199,6 +200,21 @@ mod tests {
     fn the_skipped_hour_is_read_with_the_offset_before_it() {
         let reading = berlin().read(at("2024-03-31 02:30:00"));
         assert_eq!((reading.us, reading.doubtful), (utc("2024-03-31 01:30:00"), true));
+    }
+
+    #[test]
+    fn the_ends_of_the_calendar_are_no_trouble() {
+        for zone in [berlin(), Zone::Fixed(50_400), Zone::Fixed(-43_200)] {
+            for civil in [NaiveDateTime::MAX, NaiveDateTime::MIN] {
+                let shown = civil.and_utc().timestamp_micros();
+                assert!(zone.read(civil).us.abs_diff(shown) <= DAY_US.unsigned_abs());
+            }
+        }
+        assert_eq!(civil(i64::MAX), None);
+        let clock = Clock { zone: berlin(), newest_year: Some(i32::MIN), rollovers: u32::MAX };
+        for us in [i64::MIN, -1, 0, i64::MAX] {
+            assert_eq!(clock.read(Stamp::Yearless(us), 0), None);
+        }
     }
 
     #[test]

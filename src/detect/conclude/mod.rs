@@ -39,7 +39,9 @@ mod zones;
 
 pub use incidents::incident_id;
 
-use crate::model::incident::{Conclusion, Incident};
+use std::collections::BTreeMap;
+
+use crate::model::incident::{Conclusion, Incident, TimeBasis};
 use crate::model::input::LogStream;
 use crate::model::report::Settings;
 use crate::model::time::{SECOND_US, WallTime};
@@ -54,11 +56,12 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
     let hosts = hosts::tell_apart(&streams, settings, &mut notes);
     let zones = zones::choose(&streams, settings, &mut notes);
     let clocks = years::infer(&streams, &hosts, &zones, settings, &mut notes);
-    let coverage = coverage(&streams, &clocks);
+    let mut coverage = coverage(&streams, &clocks);
     let stream_hosts = stream_hosts(&streams, &hosts);
     let mut tracks = successors::join(streams, &clocks, &hosts);
     let boots = boots::tie(&tracks, &hosts, &mut notes);
     let runs = place::all(&mut tracks, &hosts, &boots);
+    tied_coverage(&mut coverage, &runs, &tracks);
     let topics = topics::Topics::learn(&runs, &hosts, &mut notes);
     let counting = copies::choose(&runs, &tracks, &topics);
     let order = windows::Order::of(&runs);
@@ -81,6 +84,8 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
     let mut incidents = chosen::by(settings, found, &hosts.list);
     incidents.sort_by_cached_key(place_in_report);
     let (assumptions, gaps) = notes.into_lists();
+    let ends = |span: Option<(WallTime, WallTime)>| (span.map(|s| s.0), span.map(|s| s.1));
+    let coverage = coverage.into_iter().map(|(id, span)| (id, ends(span).0, ends(span).1)).collect();
     Conclusion { hosts: hosts.list, incidents, assumptions, gaps, coverage, stream_hosts }
 }
 
@@ -100,13 +105,27 @@ fn quiet_us(settings: &Settings) -> i64 {
 fn coverage(
     streams: &[LogStream],
     clocks: &[civil::Clock],
-) -> Vec<(Box<str>, Option<WallTime>, Option<WallTime>)> {
-    let reach = |stream: &LogStream, clock| successors::Reach::on_wall(&stream.piece, clock);
+) -> BTreeMap<Box<str>, Option<(WallTime, WallTime)>> {
     let rows = streams.iter().zip(clocks).map(|(stream, clock)| {
-        let reach = reach(stream, clock);
-        (stream.id.clone(), reach.map(|r| WallTime(r.begin)), reach.map(|r| WallTime(r.end)))
+        let reach = successors::Reach::on_wall(&stream.piece, clock);
+        (stream.id.clone(), reach.map(|reach| (WallTime(reach.begin), WallTime(reach.end))))
     });
     rows.collect()
+}
+
+/// The same for logs that count seconds since boot, where another log of the boot ties them to wall time.
+fn tied_coverage(
+    coverage: &mut BTreeMap<Box<str>, Option<(WallTime, WallTime)>>,
+    runs: &[place::Placed],
+    tracks: &[successors::Track],
+) {
+    for run in runs.iter().filter(|run| run.basis == TimeBasis::BootTied) {
+        let Some(track) = tracks.get(run.track) else { continue };
+        let [member] = track.members.as_slice() else { continue };
+        if let (Some(None), Some((from, to))) = (coverage.get(&member.id), copies::coverage(track, run)) {
+            coverage.insert(member.id.clone(), Some((WallTime(from), WallTime(to))));
+        }
+    }
 }
 
 /// The host of each stream that speaks of exactly one.

@@ -9,7 +9,7 @@ use super::successors::Track;
 use super::topics::Topic;
 use crate::model::era::{Era, era};
 use crate::model::incident::{Incident, TimeBasis};
-use crate::model::sentence::{Sentence, Word};
+use crate::model::sentence::Word;
 use crate::sentence;
 
 /// Says it.
@@ -74,19 +74,18 @@ fn say_relative(cases: &[Case<'_>], known: &Known<'_>, notes: &mut Notes) {
         let tracks: BTreeSet<usize> = runs.map(|run| run.track).collect();
         for track in tracks.iter().filter_map(|track| known.tracks.get(*track)) {
             let from = track.members.first().map(|member| &*member.id);
-            let (why, command): (Sentence, Option<&str>) = match case.scale {
-                Scale::Boot(_) => (
-                    "its lines count seconds since boot, and no log of that boot ties them to the clock"
-                        .into(),
-                    Some("journalctl -k -o export --since=-30days"),
-                ),
-                // The gap about the year says the same with its own command.
-                Scale::Yearless => {
-                    ("its lines name no year".into(), Some("conntriage analyze --year YYYY PATH"))
+            let why = match case.scale {
+                Scale::Boot(_) => {
+                    Some("its lines count seconds since boot, and no log of that boot ties them to the clock")
                 }
-                _ => ("its lines carry no time".into(), Some("journalctl -k -o export --since=-30days")),
+                Scale::Untimed => Some("its lines carry no time"),
+                // That the year is not known was said where it was looked for.
+                Scale::Yearless | Scale::Wall => None,
             };
-            notes.gap(sentence!["wall time of lines in", quoted(track.path())], why, command.map(Into::into));
+            if let Some(why) = why {
+                let what = sentence!["wall time of lines in", quoted(track.path())];
+                notes.gap(what, why.into(), Some("journalctl -k -o export --since=-30days".into()));
+            }
             if others {
                 let text = sentence![
                     "lines in",

@@ -82,7 +82,7 @@ impl Order {
         let list = self.lists.get(&(runs[at].track, runs[at].host))?;
         let stretch = list.get(self.places[end]..=self.places[at])?;
         let one = stretch.windows(2).all(|pair| same_limiter(&runs[pair[0]], &runs[pair[1]]));
-        one.then(|| stretch.get(1..stretch.len() - 1).unwrap_or_default().to_vec())
+        one.then(|| stretch.get(1..stretch.len().saturating_sub(1)).unwrap_or_default().to_vec())
     }
 
     fn neighbour(&self, runs: &[Placed], at: usize, step: isize) -> Option<usize> {
