@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::blocks::{PART_BYTES, PartBlock, each_block};
 use super::decode::decode;
@@ -122,13 +122,8 @@ where
                 && !is_packed(&opened.file)
             {
                 let dialect = table.dialect;
-                let fold = |block: &PartBlock| {
-                    let mut sink = new();
-                    let (lines, offset) = block.lines();
-                    table::block(dialect, lines, offset, &mut sink);
-                    sink.finish()
-                };
-                let (part, error) = in_parts(&opened.file, length, None, fold);
+                let worker = || TableWorker { dialect, sink: new() };
+                let (part, error) = in_parts(&opened.file, length, None, worker);
                 let same = file_id(&opened.file, length).is_ok_and(|id| id == table.id) && error.is_none();
                 return Ok((part, !same));
             }
@@ -200,23 +195,12 @@ where
     head.truncate(filled);
     let (what, error) = match sniff(&head)? {
         Dialect::Lines => {
-            let (piece, error) = in_parts(&file, length, Some(progress), |block| {
-                let (mut parser, mut sink) = (LineParser::default(), S::default());
-                let (look_back, back_offset) = block.look_back();
-                parser.warm_up(look_back, back_offset);
-                let (lines, offset) = block.lines();
-                parser.block(lines, offset, &mut sink);
-                sink.finish()
-            });
+            let (piece, error) = in_parts(&file, length, Some(progress), LogWorker::<S>::default);
             (Understood::Log("lines", piece), error)
         }
         Dialect::Table(dialect) => {
-            let (who, error) = in_parts(&file, length, Some(progress), |block| {
-                let mut sink = W::default();
-                let (lines, offset) = block.lines();
-                table::block(dialect, lines, offset, &mut sink);
-                sink.finish()
-            });
+            let (who, error) =
+                in_parts(&file, length, Some(progress), || TableWorker { dialect, sink: W::default() });
             (Understood::Table(dialect, who, None), error)
         }
         Dialect::JournalExport | Dialect::Counters(_) => return None,
@@ -240,65 +224,98 @@ fn file_id(file: &File, length: u64) -> io::Result<Box<str>> {
     Ok(stream_id(&first, &last, length))
 }
 
-/// Folds a file part by part on all cores and joins the parts in order. After an error the parts before it are joined.
-fn in_parts<P: Part>(
+/// Folds one stretch of a file, part by part.
+trait Worker {
+    type Part: Part;
+    fn read(&mut self, block: &PartBlock);
+    fn finish(self) -> Self::Part;
+}
+
+/// Lines of a log.
+#[derive(Default)]
+struct LogWorker<S> {
+    parser: LineParser,
+    sink: S,
+    began: bool,
+}
+
+impl<S: RecordSink<Part = Piece>> Worker for LogWorker<S> {
+    type Part = Piece;
+
+    fn read(&mut self, block: &PartBlock) {
+        if !std::mem::replace(&mut self.began, true) {
+            let (look_back, offset) = block.look_back();
+            self.parser.warm_up(look_back, offset);
+        }
+        let (lines, offset) = block.lines();
+        self.parser.block(lines, offset, &mut self.sink);
+    }
+
+    fn finish(self) -> Piece {
+        self.sink.finish()
+    }
+}
+
+/// Lines of a table.
+struct TableWorker<T> {
+    dialect: TableDialect,
+    sink: T,
+}
+
+impl<T: FlowSink> Worker for TableWorker<T> {
+    type Part = T::Part;
+
+    fn read(&mut self, block: &PartBlock) {
+        let (lines, offset) = block.lines();
+        table::block(self.dialect, lines, offset, &mut self.sink);
+    }
+
+    fn finish(self) -> T::Part {
+        self.sink.finish()
+    }
+}
+
+/// Folds a file on all cores, each over one stretch of it, and joins the stretches in order. After an error what stands
+/// before it is joined.
+fn in_parts<W: Worker>(
     file: &File,
     length: u64,
     progress: Option<&Progress>,
-    fold: impl Fn(&PartBlock) -> P + Sync,
-) -> (P, Option<io::Error>) {
+    new: impl Fn() -> W + Sync,
+) -> (W::Part, Option<io::Error>) {
     let parts = length.div_ceil(PART_BYTES);
-    let next = AtomicU64::new(0);
-    let (give, results) = mpsc::sync_channel::<(u64, io::Result<P>)>(workers() * 2);
-    std::thread::scope(|scope| {
-        for _ in 0..workers() {
-            let give = give.clone();
-            scope.spawn(|| {
-                let (give, mut buffer) = (give, Vec::new());
-                loop {
-                    let part = next.fetch_add(1, Ordering::Relaxed);
-                    if part >= parts {
-                        return;
-                    }
-                    let result = match PartBlock::read(file, length, part, std::mem::take(&mut buffer)) {
-                        Ok(block) => {
-                            let folded = fold(&block);
-                            buffer = block.into_buffer();
-                            Ok(folded)
-                        }
-                        Err(error) => Err(error),
-                    };
-                    if let Some(progress) = progress {
-                        progress.add(PART_BYTES.min(length - part * PART_BYTES));
-                    }
-                    if give.send((part, result)).is_err() {
-                        return;
-                    }
+    let workers = u64::try_from(workers()).unwrap_or(1).min(parts).max(1);
+    let stretch = |worker: u64| {
+        let (mut state, mut buffer) = (new(), Vec::new());
+        for part in worker * parts / workers..(worker + 1) * parts / workers {
+            match PartBlock::read(file, length, part, buffer) {
+                Ok(block) => {
+                    state.read(&block);
+                    buffer = block.into_buffer();
                 }
-            });
-        }
-        drop(give);
-        join_in_order(&results)
-    })
-}
-
-fn join_in_order<P: Part>(results: &mpsc::Receiver<(u64, io::Result<P>)>) -> (P, Option<io::Error>) {
-    let mut waiting = BTreeMap::new();
-    let mut whole = P::default();
-    let mut joined = 0;
-    let mut failed = None;
-    for (part, result) in results {
-        waiting.insert(part, result);
-        while let Some(result) = waiting.remove(&joined) {
-            joined += 1;
-            match result {
-                Ok(part) if failed.is_none() => whole = whole.join(part),
-                Ok(_) => {}
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) => return (state.finish(), Some(error)),
+            }
+            if let Some(progress) = progress {
+                progress.add(PART_BYTES.min(length - part * PART_BYTES));
             }
         }
-    }
-    (whole, failed)
+        (state.finish(), None)
+    };
+    std::thread::scope(|scope| {
+        let stretch = &stretch;
+        let running: Vec<_> = (0..workers).map(|worker| scope.spawn(move || stretch(worker))).collect();
+        let mut whole = W::Part::default();
+        let mut failed = None;
+        for worker in running {
+            // A worker that panicked is a bug of ours: it ends the program as it would have without threads.
+            let (part, error) = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            if failed.is_none() {
+                whole = whole.join(part);
+                failed = error;
+            }
+        }
+        (whole, failed)
+    })
 }
 
 fn read_small<S, W>(
