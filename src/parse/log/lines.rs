@@ -366,12 +366,20 @@ pub fn looks_like(head: &[u8]) -> bool {
     let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
     let padding = head.iter().take_while(|byte| **byte == 0).count();
     let text = head.get(padding..).unwrap_or_default();
-    // After a crash a log may hold runs of NULs; a text that is full of them is none.
+    let lines = |text: &[u8]| {
+        let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+        lines.filter(|line| !line.is_empty()).take(LINES_LOOKED_AT).any(is_of_this_family)
+    };
+    // After a crash a log may hold runs of NULs, but lines stand before them; a text that is full of them is none.
+    let whole_lines = text.get(..memchr::memchr(0, text).unwrap_or(0)).unwrap_or_default();
+    let whole_lines = whole_lines.get(..memchr::memrchr(b'\n', whole_lines).unwrap_or(0)).unwrap_or_default();
+    if lines(whole_lines) {
+        return true;
+    }
     if memchr::memchr_iter(0, text).count() > text.len() / NUL_SHARE_MAX {
         return false;
     }
-    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
-    lines.take(LINES_LOOKED_AT).any(is_of_this_family)
+    lines(text)
 }
 
 /// Lines that decide what an input is.
