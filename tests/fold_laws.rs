@@ -72,7 +72,10 @@ fn drafts(most: usize) -> impl Strategy<Value = Vec<Draft>> {
         let content = Content::RepeatedUnknown { times: 2 };
         vec![Draft { step_us, host: 0, clock: 1, content }; count]
     });
-    let group = prop_oneof![20 => draft.prop_map(|draft| vec![draft]), 1 => repetitions];
+    let flood = (1_usize..50, 0_i64..300_000, 0_u8..2).prop_map(|(count, step_us, clock)| {
+        vec![Draft { step_us, host: 0, clock, content: full(None) }; count]
+    });
+    let group = prop_oneof![20 => draft.prop_map(|draft| vec![draft]), 1 => repetitions, 1 => flood];
     proptest::collection::vec(group, 0..most).prop_map(|groups| groups.concat())
 }
 
@@ -116,7 +119,7 @@ fn bounds() -> impl Strategy<Value = Bounds> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 800, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A1, A2.
     #[test]

@@ -88,18 +88,26 @@ fn joined_range(left: (u64, u64), right: (u64, u64)) -> (u64, u64) {
     }
 }
 
-/// Goes on from the last moment of this kind of stamp to further ones: notes a step back, or a turn of the year.
-pub(crate) fn pass(piece: &mut Piece, kind: StampKind, further: Anchors) {
+/// Goes on from the last moment of this kind of stamp to further ones.
+fn pass(piece: &mut Piece, kind: StampKind, further: Anchors) {
     let Some(known) = piece.anchors.get_mut(&kind) else {
         piece.anchors.insert(kind, further);
         return;
     };
-    let (before, behind) = (known.last.best_of(kind), further.first.best_of(kind));
-    known.last = further.last;
+    let before = std::mem::replace(&mut known.last, further.last);
+    note_step(piece, kind, &before, &further.first);
+}
+
+/// Notes a step back from one moment to the next of the same kind of stamp, or a turn of the year.
+pub(crate) fn note_step(piece: &mut Piece, kind: StampKind, before: &Moment, behind: &Moment) {
+    let (before, behind) = (before.anchor_us(kind), behind.anchor_us(kind));
     let back = before.zip(behind).map_or(0, |(before, behind)| before.saturating_sub(behind));
+    if back <= SECOND_US {
+        return;
+    }
     if kind == StampKind::Yearless && back > ROLLOVER_US {
         piece.rollovers = piece.rollovers.saturating_add(1);
-    } else if back > SECOND_US {
+    } else {
         piece.clock_steps = piece.clock_steps.saturating_add(1);
     }
 }
@@ -111,7 +119,7 @@ impl Moment {
         self.stamp.map(crate::model::time::Stamp::kind).or(bare)
     }
 
-    fn best_of(&self, kind: StampKind) -> Option<i64> {
+    fn anchor_us(&self, kind: StampKind) -> Option<i64> {
         match kind {
             StampKind::Absent => self.since_boot_us,
             _ => self.stamp.map(crate::model::time::Stamp::us),

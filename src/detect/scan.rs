@@ -11,10 +11,10 @@ use crate::model::piece::{
 use crate::model::record::{Content, Record};
 use crate::model::run::{LINE_BYTES_MAX, RunKey, Ticks};
 use crate::model::signal::{RelatedKind, Signal};
-use crate::model::time::StampKind;
+use crate::model::time::{Moment, StampKind};
 
 use super::join::event::{self, Said};
-use super::join::{Bounds, Counting, pass, repetition, stamp_kind};
+use super::join::{Bounds, Counting, note_step, repetition, stamp_kind};
 
 /// Host words that a machine writes before it knows its name: a boot under one of them holds for every host of the log.
 const NAMELESS_HOSTS: [&str; 4] = ["localhost", "localhost.localdomain", "(none)", "linux"];
@@ -25,6 +25,8 @@ pub struct Scan {
     piece: Piece,
     bounds: Bounds,
     begun: usize,
+    /// Anchors of the kind of stamp that the last lines had; those of other kinds are in the piece.
+    anchors: Option<(StampKind, Anchors)>,
     last: Last,
     /// Key of the last line that mattered, and its host word as written.
     key: Option<(Option<Box<[u8]>>, RunKey)>,
@@ -75,7 +77,29 @@ impl Scan {
         piece.range.1 = offset.saturating_add(1);
         piece.records = piece.records.saturating_add(1);
         if let Some(kind) = record.moment.anchor_kind() {
-            pass(piece, kind, Anchors { first: record.moment, last: record.moment });
+            self.pass_anchor(kind, &record.moment);
+        }
+    }
+
+    fn pass_anchor(&mut self, kind: StampKind, moment: &Moment) {
+        match &mut self.anchors {
+            Some((known, anchors)) if *known == kind => {
+                note_step(&mut self.piece, kind, &anchors.last, moment);
+                anchors.last = *moment;
+            }
+            _ => {
+                self.put_anchors_away();
+                let known = self.piece.anchors.remove(&kind);
+                let known = known.unwrap_or(Anchors { first: *moment, last: *moment });
+                note_step(&mut self.piece, kind, &known.last, moment);
+                self.anchors = Some((kind, Anchors { first: known.first, last: *moment }));
+            }
+        }
+    }
+
+    fn put_anchors_away(&mut self) {
+        if let Some((kind, anchors)) = self.anchors.take() {
+            self.piece.anchors.insert(kind, anchors);
         }
     }
 
@@ -163,6 +187,7 @@ impl RecordSink for Scan {
     }
 
     fn finish(mut self) -> Piece {
+        self.put_anchors_away();
         self.piece.last_record = self.last.record();
         Counting { piece: &mut self.piece, bounds: &self.bounds, begun: &mut self.begun }.fit();
         self.piece

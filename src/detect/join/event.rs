@@ -110,11 +110,7 @@ fn extend(into: &mut Counting<'_>, said: &Said<'_>, says: Says<'_>) {
     let piece = &mut *into.piece;
     let boot_index = piece.boots_of(said.key.host.as_deref());
     let line = Line { moment: said.moment, raw: said.raw, says };
-    if !piece.runs.contains_key(said.key) {
-        piece.runs.insert(said.key.clone(), Vec::new());
-    }
-    let Some(list) = piece.runs.get_mut(said.key) else { return };
-    if let Some(last) = list.last_mut() {
+    if let Some(last) = piece.runs.get_mut(said.key).and_then(|list| list.last_mut()) {
         let same_place = last.boot_index == boot_index && last.rollover == said.rollover;
         if may_link(&last.tail, &said.moment, same_place, piece.link_doublings) {
             last.push(&line);
@@ -123,6 +119,7 @@ fn extend(into: &mut Counting<'_>, said: &Said<'_>, says: Says<'_>) {
     }
     let mut run = Run::begin(said.moment, boot_index, said.rollover);
     run.push(&line);
+    let list = piece.runs.entry(said.key.clone()).or_default();
     list.push(run);
     *into.begun = into.begun.saturating_add(1);
     let bounds = into.bounds;

@@ -110,17 +110,26 @@ impl Run {
     }
 
     fn keep_line(&mut self, line: &Line<'_>) {
-        let raw = line.raw.get(..LINE_BYTES_MAX).unwrap_or(line.raw).into();
-        let kept = KeptLine { offset: line.moment.offset, raw };
+        let raw = line.raw.get(..LINE_BYTES_MAX).unwrap_or(line.raw);
+        let offset = line.moment.offset;
         if self.first_lines.len() < LINES_KEPT {
-            self.first_lines.push(kept);
+            self.first_lines.push(KeptLine { offset, raw: raw.into() });
             return;
         }
-        if self.last_lines.len() == LINES_KEPT {
-            self.last_lines.rotate_left(1);
-            self.last_lines.pop();
+        if self.last_lines.len() < LINES_KEPT {
+            self.last_lines.push(KeptLine { offset, raw: raw.into() });
+            return;
         }
-        self.last_lines.push(kept);
+        // The oldest goes, its memory stays.
+        self.last_lines.rotate_left(1);
+        if let Some(kept) = self.last_lines.last_mut() {
+            kept.offset = offset;
+            if kept.raw.len() == raw.len() {
+                kept.raw.copy_from_slice(raw);
+            } else {
+                kept.raw = raw.into();
+            }
+        }
     }
 
     fn push_full(&mut self, line: &Line<'_>, subject: &Subject, more: Visible) {

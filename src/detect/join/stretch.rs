@@ -98,6 +98,12 @@ pub(crate) fn is_dense(left: &[Token], right: &[Token], unit_us: i64) -> bool {
     let both = left.len() + right.len();
     let token = |at: usize| left.get(at).or_else(|| right.get(at.checked_sub(left.len())?));
     let starts = 0..both.saturating_sub(TOKENS_KEPT).min(left.len());
+    // Nearly always the ends of the first choice settle it.
+    if let ([first, ..], [behind]) = (left, right)
+        && behind.at.saturating_sub(first.at) >= less_than
+    {
+        return false;
+    }
     starts.into_iter().any(|start| {
         let tokens = || (start..=start + TOKENS_KEPT).filter_map(token);
         let ends = tokens().map(|t| t.at).min().zip(tokens().map(|t| t.at).max());
