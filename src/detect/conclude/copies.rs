@@ -13,7 +13,7 @@ use super::place::{Placed, Scale};
 use super::successors::{OVERLAP_US, Reach, ReachScale, Track};
 use super::topics::{Topic, Topics};
 use crate::model::record::Trust;
-use crate::model::run::Ticks;
+use crate::model::run::{Flush, Run, Ticks};
 use crate::model::time::{DAY_US, StampKind};
 
 /// A run that counts for a topic.
@@ -65,8 +65,9 @@ pub(super) fn choose(runs: &[Placed], tracks: &[Track], topics: &Topics) -> Coun
         for (topic, scale) in shown {
             let Some(&first) = members.first() else { continue };
             let host = runs[first].host;
-            let list = counting.counted.entry((host, scale, topic.clone())).or_default();
-            count_group(runs, tracks, topics, members, &(topic, scale), number, list);
+            let group = Group { runs, tracks, topics, members, number };
+            let counted = group.count(&topic, scale);
+            counting.counted.entry((host, scale, topic)).or_default().extend(counted);
         }
     }
     for ((_, _, topic), list) in &mut counting.counted {
@@ -153,7 +154,8 @@ impl Forest {
 }
 
 /// What makes a track lead, greatest first. Behind trust and fullness stand signs of an original: all uses of the
-/// limiter, the finer clock, no step back.
+/// limiter, the finer clock, no step back, counts at the instant of
+/// their messages.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     trust: Trust,
@@ -161,59 +163,85 @@ struct Rank {
     tokens: u64,
     suppression_lines: u64,
     clock: Reverse<(Ticks, StampKind, u32, bool)>,
+    torn_counts: Reverse<u64>,
+    clock_steps: Reverse<u64>,
     track: Reverse<usize>,
 }
 
-fn rank(runs: &[Placed], topics: &Topics, members: &[usize], topic: &Topic, track: usize) -> Option<Rank> {
-    let of_track = || members.iter().copied().filter(|at| runs[*at].track == track);
-    let showing = || of_track().filter(|at| topics.visible(*at, topic) > 0).map(|at| &runs[at]);
-    let sum = |value: &dyn Fn(usize) -> u64| of_track().fold(0, |sum: u64, at| sum.saturating_add(value(at)));
-    let clock =
-        showing().map(|run| (run.key.ticks, run.key.stamp, run.run.head.precision_us, run.run.back)).max()?;
-    Some(Rank {
-        trust: showing().map(|run| run.key.trust).max()?,
-        visible: sum(&|at| topics.visible(at, topic)),
-        tokens: sum(&|at| runs[at].tokens()),
-        suppression_lines: sum(&|at| runs[at].run.suppression_lines),
-        clock: Reverse(clock),
-        track: Reverse(track),
-    })
+/// Runs that tell of the same seconds, and what is known of them.
+struct Group<'a> {
+    runs: &'a [Placed],
+    tracks: &'a [Track],
+    topics: &'a Topics,
+    members: &'a [usize],
+    number: usize,
 }
 
-fn count_group(
-    runs: &[Placed],
-    tracks: &[Track],
-    topics: &Topics,
-    members: &[usize],
-    about: &(Topic, Scale),
-    group: usize,
-    list: &mut Vec<Counted>,
-) {
-    let (topic, scale) = about;
-    let involved: BTreeSet<usize> = members.iter().map(|at| runs[*at].track).collect();
-    let mut ranks: Vec<Rank> =
-        involved.iter().filter_map(|track| rank(runs, topics, members, topic, *track)).collect();
-    ranks.sort_by(|a, b| b.cmp(a));
-    let mut covered: Vec<(i64, i64)> = Vec::new();
-    for Rank { track: Reverse(track), .. } in ranks {
-        let of_track = || members.iter().filter(|at| runs[**at].track == track && runs[**at].scale == *scale);
-        for &run in of_track().filter(|at| topics.visible(**at, topic) > 0) {
-            if let Some(part) = part_outside(&runs[run], topics.shows_one(run, &runs[run]), &covered) {
-                list.push(Counted { run, part, group });
+impl Group<'_> {
+    fn of_track(&self, track: usize) -> impl Iterator<Item = usize> + Clone {
+        self.members.iter().copied().filter(move |at| self.runs[*at].track == track)
+    }
+
+    fn rank(&self, topic: &Topic, track: usize) -> Option<Rank> {
+        let shows = |at: &usize| self.topics.visible(*at, topic) > 0;
+        let showing = || self.of_track(track).filter(shows).map(|at| &self.runs[at]);
+        let sum = |value: &dyn Fn(usize) -> u64| {
+            self.of_track(track).fold(0, |sum: u64, at| sum.saturating_add(value(at)))
+        };
+        let clock = |run: &Placed| (run.key.ticks, run.key.stamp, run.run.head.precision_us, run.run.back);
+        Some(Rank {
+            trust: showing().map(|run| run.key.trust).max()?,
+            visible: sum(&|at| self.topics.visible(at, topic)),
+            tokens: sum(&|at| self.runs[at].tokens()),
+            suppression_lines: sum(&|at| self.runs[at].run.suppression_lines),
+            clock: Reverse(showing().map(clock).max()?),
+            torn_counts: Reverse(sum(&|at| torn_counts(&self.runs[at].run))),
+            clock_steps: Reverse(self.tracks.get(track).map_or(0, |track| track.piece.clock_steps)),
+            track: Reverse(track),
+        })
+    }
+
+    /// What counts of a topic on a scale: all of the leader, and of the others what it does not cover.
+    fn count(&self, topic: &Topic, scale: Scale) -> Vec<Counted> {
+        let involved: BTreeSet<usize> = self.members.iter().map(|at| self.runs[*at].track).collect();
+        let mut ranks: Vec<Rank> = involved.into_iter().filter_map(|track| self.rank(topic, track)).collect();
+        ranks.sort_by(|a, b| b.cmp(a));
+        let mut counted = Vec::new();
+        let mut covered: Vec<(i64, i64)> = Vec::new();
+        for Rank { track: Reverse(track), .. } in ranks {
+            let own = self.of_track(track).filter(|at| self.runs[*at].scale == scale);
+            for run in own.clone().filter(|at| self.topics.visible(*at, topic) > 0) {
+                let placed = &self.runs[run];
+                let alone = self.topics.shows_one(run, placed);
+                let part = part_outside(placed, alone, &covered);
+                counted.extend(part.map(|part| Counted { run, part, group: self.number }));
+            }
+            let span = own.clone().map(|at| (self.runs[at].lo, self.runs[at].hi)).reduce(wider);
+            let first = own.clone().next().map(|at| &self.runs[at]);
+            let reach = first.and_then(|run| coverage(self.tracks.get(track)?, run));
+            if let Some((lo, hi)) = hull(span, reach) {
+                covered.push((lo.saturating_sub(OVERLAP_US), hi.saturating_add(OVERLAP_US)));
             }
         }
-        let own = of_track().map(|at| &runs[*at]);
-        let seen = own.clone().map(|run| run.lo).min().zip(own.clone().map(|run| run.hi).max());
-        let reach = own.clone().next().and_then(|run| tracks.get(track).and_then(|t| coverage(t, run)));
-        if let Some((lo, hi)) = hull(seen, reach) {
-            covered.push((lo.saturating_sub(OVERLAP_US), hi.saturating_add(OVERLAP_US)));
-        }
+        counted
     }
+}
+
+/// Suppression lines that do not stand at the instant of their message, as the kernel prints them.
+fn torn_counts(run: &Run) -> u64 {
+    let unseen = Flush::Unseen.index();
+    let closed = run.closed.windows.iter().filter_map(|by_flush| by_flush.get(unseen));
+    let first = run.first_suppression.as_ref().is_some_and(|first| first.flush == Flush::Unseen);
+    closed.fold(u64::from(first), |sum, windows| sum.saturating_add(*windows))
+}
+
+fn wider(a: (i64, i64), b: (i64, i64)) -> (i64, i64) {
+    (a.0.min(b.0), a.1.max(b.1))
 }
 
 fn hull(a: Option<(i64, i64)>, b: Option<(i64, i64)>) -> Option<(i64, i64)> {
     match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (Some(a), Some(b)) => Some(wider(a, b)),
         (a, b) => a.or(b),
     }
 }
