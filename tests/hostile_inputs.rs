@@ -45,7 +45,7 @@ fn a_file_that_may_not_be_read_is_named_and_the_rest_is_analysed() {
     let directory = tempfile::tempdir().unwrap();
     log(directory.path(), "messages");
     log(directory.path(), "secret");
-    std::fs::set_permissions(directory.path().join("secret"), PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(directory.path().join("secret"), PermissionsExt::from_mode(0o000)).unwrap();
     let as_root = std::fs::File::open(directory.path().join("secret")).is_ok();
     let output = if as_root {
         // Root reads everything: be somebody else for this one.

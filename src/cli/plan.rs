@@ -98,6 +98,9 @@ fn parse_what_if(text: &str) -> Result<(String, u64), PlanError> {
     if key.is_empty() { Err(wrong()) } else { Ok((key.to_owned(), value)) }
 }
 
+/// Forms of civil time.
+const CIVIL: [&str; 4] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
+
 fn parse_time(flag: &'static str, text: &str, zone: Tz) -> Result<WallTime, PlanError> {
     let wrong = || PlanError::Time(flag, text.to_owned());
     if let Some(seconds) = text.strip_prefix('@') {
@@ -107,8 +110,6 @@ fn parse_time(flag: &'static str, text: &str, zone: Tz) -> Result<WallTime, Plan
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(WallTime(time.timestamp_micros()));
     }
-    const CIVIL: [&str; 4] =
-        ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
     let civil = CIVIL
         .iter()
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())

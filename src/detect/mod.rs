@@ -1,4 +1,4 @@
-//! Records → runs (scan, join) → incidents (conclude). FOLDS.md §A and §C are the law of this room.
+//! Records → runs (scan, join) → incidents (conclude).
 
 pub mod conclude;
 pub mod interval;

@@ -1,4 +1,4 @@
-//! What is summed up of a table: who holds it (every flow once) and how (the leaders exactly). FOLDS.md §B.
+//! What is summed up of a table: who holds it (every flow once) and how (the leaders exactly).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

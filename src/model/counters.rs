@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Statistics of the tracker, summed over all processors (formats.md §5.5). `entries` is not summed.
+/// Statistics of the tracker, summed over all processors. `entries` is not summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatCounters {
     /// Entries now, the global number that every row repeats.

@@ -16,7 +16,7 @@ pub enum Confidence {
     High,
 }
 
-/// Every cause of DESIGN §4, by its stable slug.
+/// A cause, by its stable slug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cause(pub &'static str);
 

@@ -1,4 +1,4 @@
-//! One entry of the connection-tracking table, as the kernel or conntrack(8) prints it (formats.md §5).
+//! One entry of the connection-tracking table, as the kernel or conntrack(8) prints it.
 
 use std::net::IpAddr;
 

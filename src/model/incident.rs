@@ -128,7 +128,7 @@ pub struct StreamDrops {
     pub leads: bool,
 }
 
-/// The drop interval (FOLDS.md §C).
+/// The drop interval.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drops {
     /// Table-full lines, repetitions expanded.

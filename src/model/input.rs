@@ -25,7 +25,7 @@ pub enum InputKind {
 /// One input of the report: a file, an archive member, a pipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// First 12 hex digits of the stream id (FOLDS.md §A), or of the path's hash where nothing could be read.
+    /// First 12 hex digits of the stream id, or of the path's hash where nothing could be read.
     pub id: Box<str>,
     /// As given or found.
     pub path: Box<str>,

@@ -1,4 +1,4 @@
-//! A piece: what one range of one stream says, as written (FOLDS.md §A). Pieces of a stream join.
+//! A piece: what one range of one stream says, as written. Pieces of a stream join.
 
 use std::collections::BTreeMap;
 

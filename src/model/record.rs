@@ -4,7 +4,7 @@ use super::blemish::BlemishKind;
 use super::signal::Signal;
 use super::time::{BootId, Moment};
 
-/// How far a source may be believed (DESIGN §3). The order is from least to most.
+/// How far a source may be believed. The order is from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Trust {
     /// Text that any local user, or over UDP anybody, could have written.

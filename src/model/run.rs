@@ -1,6 +1,6 @@
 //! A run: the signals of one host in one stream that stand close together, summed up in constant size.
 //!
-//! FOLDS.md §A defines it. Every field joins, so that a run is the same however its stream was cut.
+//! Every field joins, so that a run is the same however its stream was cut.
 //! The join itself lives in `detect::join`. Times inside a run are microseconds on **one** clock, the run's
 //! (see [`RunKey::ticks`]): since boot where every line of the run has it, else the stamp as written.
 
@@ -229,7 +229,7 @@ pub struct KeptLine {
     pub raw: Box<[u8]>,
 }
 
-/// A run. See FOLDS.md §A for the meaning of each field under join.
+/// A run. What each field means under join stands in `detect::join::run`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     /// Boot separators of its host (or of no host) seen in the stream before it.

@@ -1,4 +1,4 @@
-//! What one kernel message says about connection tracking (formats.md §1).
+//! What one kernel message says about connection tracking.
 
 /// Which table of the connection tracker is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +65,7 @@ pub enum Limiter {
     NetRatelimit,
 }
 
-/// Lines of other subsystems that are evidence of their own (formats.md §1.4, §1.8).
+/// Lines of other subsystems that are evidence of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RelatedKind {
     /// `nf_conntrack version 0.5.0 (16384 buckets, 65536 max)`: the tracker was loaded.

@@ -1,4 +1,4 @@
-//! The only place that infers: the set of all streams → hosts, times, incidents (FOLDS.md §A, `conclude`).
+//! The only place that infers: the set of all streams → hosts, times, incidents.
 //!
 //! Nine steps, each a file, in this order; none looks ahead:
 //!

@@ -75,7 +75,7 @@ fn summary(case: &Case<'_>, top_source: f64, sources: Option<u64>) -> Vec<Senten
             .with(Word::Bytes(limit.saturating_mul(bytes)))
             .with("at full)");
     }
-    what = what.with("so that it survives a reboot, on every gateway alike");
+    what = what.with(", persistently and on every gateway alike");
     vec![who, how, what]
 }
 

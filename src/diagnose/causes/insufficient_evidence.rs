@@ -88,9 +88,11 @@ fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
         how = how.with("; the limit is").with(Word::Count(max, noun::ENTRY));
     }
     let what = sentence![
-        "next time save the table:",
-        Word::Code(save_table(case)),
-        ", and",
+        "next time save the table (",
+        Word::Code(format!("cat {}", case.kernel.names.table_file())),
+        "or",
+        Word::Code("conntrack -L".to_owned()),
+        ") and",
         Word::Code("sysctl -a".to_owned())
     ];
     vec![who, how, what]

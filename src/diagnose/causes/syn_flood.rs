@@ -116,34 +116,27 @@ fn evictions(case: &Case<'_>) -> Option<(u64, u64)> {
 
 fn summary(case: &Case<'_>, flood: &Flood) -> Vec<Sentence> {
     let peer = Word::Endpoint(flood.peer.address, flood.peer.port, flood.peer.l4);
-    let sources = match flood.sources {
-        Distinct::Exactly(n) => sentence![Word::Count(n, noun::SOURCE)],
-        Distinct::More => sentence!["over 4,096 sources"],
-    };
-    let mut who = sentence![
+    let who = sentence![
         "half-open connections to",
-        peer.clone(),
+        peer,
         "hold",
         Word::Number(flood.half_open),
         "of",
         Word::Count(case.entries(), noun::ENTRY),
         "(",
         Word::Share(flood.share_of_table),
-        "), from"
+        ")"
     ];
-    who.0.extend(sources.0);
-    let how = match flood.rate_per_second {
-        Some(rate) => sentence![
-            "SYNs were let in at",
-            Word::Rate(rate),
-            "and never completed; their sources may be forged, so none is named"
-        ],
-        None => sentence!["they were never completed; their sources may be forged, so none is named"],
+    let mut how = match flood.sources {
+        Distinct::Exactly(n) => sentence!["SYNs from", Word::Count(n, noun::SOURCE)],
+        Distinct::More => sentence!["SYNs from over 4,096 sources"],
     };
+    if let Some(rate) = flood.rate_per_second {
+        how = how.with("came in at").with(Word::Rate(rate));
+    }
+    how = how.with("; addresses may be forged, so none is named");
     let what = sentence![
-        "stop SYNs to",
-        peer,
-        "before tracking (upstream, raw table, SYNPROXY); a larger limit fills too"
+        "stop the SYNs before they are tracked (upstream, raw table, SYNPROXY); a larger limit fills too"
     ];
     vec![who, how, what]
 }

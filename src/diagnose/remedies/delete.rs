@@ -43,8 +43,7 @@ pub(crate) fn delete_time_wait(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Option
             entries_freed_now: Some(freed),
             steady_state_entries: Some(case.entries()),
             note: sentence![
-                Word::Count(freed, noun::ENTRY),
-                "go at once and come back within",
+                "they come back within",
                 Word::Duration(case.time_wait_seconds() as f64),
                 "at the same rate"
             ],
@@ -84,7 +83,7 @@ pub(crate) fn delete_established_to(case: &Case<'_>, idle_seconds: u64) -> Optio
         effect: Effect {
             entries_freed_now: Some(freed),
             steady_state_entries: None,
-            note: note(freed, others),
+            note: note(others),
         },
         side_effects: vec![
             "a connection that is alive after all is taken up again with its next packet, unless address translation or a firewall rule needs the old entry: then it breaks".into(),
@@ -94,14 +93,15 @@ pub(crate) fn delete_established_to(case: &Case<'_>, idle_seconds: u64) -> Optio
     })
 }
 
-fn note(freed: u64, others: u64) -> Sentence {
-    let out = sentence![Word::Count(freed, noun::ENTRY), "go at once"];
+fn note(others: u64) -> Sentence {
     if others == 0 {
-        return out;
+        return "they do not come back".into();
     }
-    out.with("; at least")
-        .with(Word::Count(others, noun::PEER))
-        .with("more are as silent and can be deleted in the same way")
+    sentence![
+        "at least",
+        Word::Count(others, noun::PEER),
+        "more are as silent and can be deleted in the same way"
+    ]
 }
 
 /// Established entries of a peer, where nearly all of them are silent and none is reached through a changed

@@ -57,11 +57,7 @@ pub(crate) fn raise_limit(case: &Case<'_>) -> Option<Remedy> {
 /// Room and time that a limit buys, in words.
 fn note(case: &Case<'_>, limit: u64, full_again_seconds: Option<f64>) -> Sentence {
     let held = case.usage.held().unwrap_or(0);
-    let mut out = sentence![
-        "nothing is freed; there is room for",
-        Word::Count(limit.saturating_sub(held), noun::ENTRY),
-        "more"
-    ];
+    let mut out = sentence!["room for", Word::Count(limit.saturating_sub(held), noun::ENTRY), "more"];
     if let Some(seconds) = full_again_seconds {
         out = out
             .with(", which at the rate of the packets lost is full again after")

@@ -1,5 +1,5 @@
 //! Streams are named by their content: SHA-256 over the first 64 KiB, the last 64 KiB and the length of the decoded
-//! bytes (FOLDS §A), so that `messages.1` and `messages.1.gz` are one stream given twice.
+//! bytes, so that `messages.1` and `messages.1.gz` are one stream given twice.
 
 use std::io::{self, Read};
 

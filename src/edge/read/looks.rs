@@ -64,6 +64,9 @@ pub struct Reading {
     pub progress: Wanted,
 }
 
+/// What was read, by its place among what was found.
+type Done<P> = BTreeMap<usize, (StreamRead<P>, Hints)>;
+
 /// Reads every input once.
 pub fn first_look<S, W>(reading: &Reading) -> FirstLook<W::Part>
 where
@@ -73,7 +76,7 @@ where
     let found = walk(&reading.paths);
     let progress = Arc::new(Progress::over(total_bytes(&found), reading.progress));
     let next = AtomicUsize::new(0);
-    let done: Mutex<BTreeMap<usize, (StreamRead<W::Part>, Hints)>> = Mutex::new(BTreeMap::new());
+    let done: Mutex<Done<W::Part>> = Mutex::new(BTreeMap::new());
     let mut refused = BTreeMap::new();
     let mut small = Vec::new();
     for (index, item) in found.iter().enumerate() {
@@ -114,21 +117,20 @@ pub fn second_look<H, P>(table: &TableLook<P>, new: impl Fn() -> H + Sync) -> Re
 where
     H: FlowSink,
 {
-    let raw: Box<dyn Read + Send> = match &table.kept {
-        Some(kept) => Box::new(io::Cursor::new(SharedBytes(Arc::clone(kept)))),
-        None => {
-            let opened = open(&table.path).map_err(|error| error.to_string())?;
-            if let Some(length) = opened.length.filter(|length| *length >= 2 * PART_BYTES)
-                && !is_packed(&opened.file)
-            {
-                let dialect = table.dialect;
-                let worker = || TableWorker { dialect, sink: new() };
-                let (part, error) = in_parts(&opened.file, length, None, worker);
-                let same = file_id(&opened.file, length).is_ok_and(|id| id == table.id) && error.is_none();
-                return Ok((part, !same));
-            }
-            Box::new(opened.file)
+    let raw: Box<dyn Read + Send> = if let Some(kept) = &table.kept {
+        Box::new(io::Cursor::new(SharedBytes(Arc::clone(kept))))
+    } else {
+        let opened = open(&table.path).map_err(|error| error.to_string())?;
+        if let Some(length) = opened.length.filter(|length| *length >= 2 * PART_BYTES)
+            && !is_packed(&opened.file)
+        {
+            let dialect = table.dialect;
+            let worker = || TableWorker { dialect, sink: new() };
+            let (part, error) = in_parts(&opened.file, length, None, worker);
+            let same = file_id(&opened.file, length).is_ok_and(|id| id == table.id) && error.is_none();
+            return Ok((part, !same));
         }
+        Box::new(opened.file)
     };
     let mut reader = Identified::new(decode(raw).reader);
     let mut sink = new();
@@ -196,7 +198,7 @@ where
     let (what, error) = match sniff(&head)? {
         Dialect::Lines => {
             let (piece, error) = in_parts(&file, length, Some(progress), LogWorker::<S>::default);
-            (Understood::Log("lines", piece), error)
+            (Understood::Log("lines", Box::new(piece)), error)
         }
         Dialect::Table(dialect) => {
             let (who, error) =
@@ -342,11 +344,7 @@ where
     Ok((read, hints))
 }
 
-fn gather<P>(
-    found: &[Found],
-    mut done: BTreeMap<usize, (StreamRead<P>, Hints)>,
-    failed: &BTreeMap<usize, String>,
-) -> FirstLook<P> {
+fn gather<P>(found: &[Found], mut done: Done<P>, failed: &BTreeMap<usize, String>) -> FirstLook<P> {
     let mut look =
         FirstLook { inputs: Vec::new(), logs: Vec::new(), tables: Vec::new(), counters: Vec::new() };
     for (index, item) in found.iter().enumerate() {
@@ -401,7 +399,7 @@ fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: Str
             input.malformed = piece.malformed.values().map(|blemish| blemish.count).sum();
             input.first_malformed =
                 piece.malformed.iter().min_by_key(|(_, b)| b.first_offset).map(|(k, b)| (*k, b.clone()));
-            look.logs.push(LogStream { id, hints, dialect, piece });
+            look.logs.push(LogStream { id, hints, dialect, piece: *piece });
         }
         Understood::Table(dialect, who, kept) => {
             (input.kind, input.dialect) = (InputKind::Table, Some(dialect.name()));

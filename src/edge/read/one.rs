@@ -28,7 +28,7 @@ const SIGNALS_LINE_BYTES_MAX: u64 = 1 << 30;
 /// What a stream turned out to be.
 pub enum Understood<W> {
     /// A log.
-    Log(&'static str, Piece),
+    Log(&'static str, Box<Piece>),
     /// A table, first look; its bytes once more where they cannot be read again (compressed).
     Table(TableDialect, W, Option<Arc<Vec<u8>>>),
     /// Counters, their records, and the damage.
@@ -110,7 +110,7 @@ where
 {
     let (mut parser, mut sink) = (LineParser::default(), S::default());
     let result = each_block(reader, |block, offset| parser.block(block, offset, &mut sink));
-    (Understood::Log("lines", sink.finish()), result)
+    (Understood::Log("lines", Box::new(sink.finish())), result)
 }
 
 fn read_export<S, P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>)
@@ -128,7 +128,7 @@ where
         }
     };
     parser.finish(&mut sink);
-    (Understood::Log("journal-export", sink.finish()), result)
+    (Understood::Log("journal-export", Box::new(sink.finish())), result)
 }
 
 fn read_table<W>(

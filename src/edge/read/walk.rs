@@ -108,13 +108,13 @@ impl Walk {
             match std::fs::metadata(&path) {
                 Ok(meta) if meta.is_file() => self.file(&path, false, None),
                 Ok(meta) if meta.is_dir() => {
-                    self.refuse(&path, false, "link to a directory; not followed".to_owned())
+                    self.refuse(&path, false, "link to a directory; not followed".to_owned());
                 }
                 Ok(_) => {
-                    self.refuse(&path, false, "link to something that is no file; not followed".to_owned())
+                    self.refuse(&path, false, "link to something that is no file; not followed".to_owned());
                 }
                 Err(error) => {
-                    self.refuse(&path, false, format!("link that leads nowhere: {}", words(&error)))
+                    self.refuse(&path, false, format!("link that leads nowhere: {}", words(&error)));
                 }
             }
         } else {

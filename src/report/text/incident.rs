@@ -28,12 +28,11 @@ pub(super) fn set(scene: &Scene<'_>, view: &IncidentView, earlier: &[IncidentVie
     set_cause(&view.body, page);
     set_proof(view, page);
     timeline::set(scene, incident, page);
-    match earlier.iter().find(|other| says_the_same(&other.body, &view.body)) {
-        Some(other) => set_reference(other, page),
-        None => {
-            set_body(scene, &view.body, page);
-            set_snapshots(scene, &view.snapshots, page);
-        }
+    if let Some(other) = earlier.iter().find(|other| says_the_same(&other.body, &view.body)) {
+        set_reference(other, page);
+    } else {
+        set_body(scene, &view.body, page);
+        set_snapshots(scene, &view.snapshots, page);
     }
     set_around(scene, incident, page);
     set_lines(incident, page);

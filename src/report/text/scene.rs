@@ -33,7 +33,10 @@ impl<'a> Scene<'a> {
         let mut text = self.say(sentence);
         if let Some(Word::Text(first)) = sentence.0.first() {
             let word = first.split(' ').next().unwrap_or_default();
-            if !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()) && text.starts_with(word) {
+            if !word.is_empty()
+                && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+                && text.starts_with(word)
+            {
                 let capital: String = text.chars().take(1).map(|c| c.to_ascii_uppercase()).collect();
                 text.replace_range(..capital.len().min(text.len()), &capital);
             }
