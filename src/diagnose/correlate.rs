@@ -141,7 +141,7 @@ fn namespace_fits(snapshot: &Namespace, incident: &Namespace) -> Result<Option<S
         ])),
         (Unknown, Netns(inode)) => Ok(Some(sentence![
             "the log line names the network namespace",
-            Word::Number(*inode),
+            Word::Code(inode.to_string()),
             ", the table names none: whether it is of that one is not known"
         ])),
         (Netns(_) | Initial, Unknown) => Ok(Some(

@@ -46,7 +46,8 @@ pub(crate) fn raise_limit(case: &Case<'_>) -> Option<Remedy> {
         commands,
         effect: Effect {
             entries_freed_now: Some(0),
-            steady_state_entries: outlook.steady_state,
+            // What would come is more than any table holds whose limit is below it.
+            steady_state_entries: outlook.steady_state.map(|entries| entries.min(limit)),
             note: note(case, limit, outlook.full_again_seconds),
         },
         side_effects: side_effects(case, limit),
