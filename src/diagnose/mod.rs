@@ -1,7 +1,7 @@
 //! Which table fits which incident, what caused it, what fixes it, what will not help. Rules read censuses, counters
 //! and marks, never raw text; they speak in sentence values.
 //!
-//! Reading order: [`correlate`] puts snapshots where they belong, [`drops`] takes the kernel's counters over the
+//! Reading order: [`mod@correlate`] puts snapshots where they belong, [`drops`] takes the kernel's counters over the
 //! log's, [`facts`] makes the case that the rules of [`causes`] read, [`rank`] decides between them, lets [`doubts`]
 //! lower how sure it is and [`limits`] add what contributes. [`remedies`] and [`will_not_help`] are what the rules
 //! say then; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the report. A further cause is one file in
