@@ -82,6 +82,53 @@ fn scanning_first_and_analysing_the_scans_gives_the_same_report() {
 }
 
 #[test]
+fn naming_the_files_in_any_order_and_twice_gives_the_same_report() {
+    for sample in samples() {
+        let staged = stage(&sample);
+        let mut files: Vec<String> = std::fs::read_dir(staged.path().join("input"))
+            .unwrap()
+            .map(|entry| format!("input/{}", entry.unwrap().file_name().into_string().unwrap()))
+            .filter(|path| !path.ends_with("notes.txt"))
+            .collect();
+        files.sort();
+        let report = |files: &[String]| {
+            let output = conntriage(staged.path())
+                .args(["analyze", "--format", "json"])
+                .args(files)
+                .args(args(&sample))
+                .output()
+                .unwrap();
+            comparable(serde_json::from_slice(&output.stdout).unwrap())
+        };
+        let forward = report(&files);
+        files.reverse();
+        assert_eq!(report(&files), forward, "{}", name(&sample));
+        files.extend(files.clone());
+        assert_eq!(report(&files), forward, "{} twice", name(&sample));
+    }
+}
+
+#[test]
+fn two_hosts_in_two_directories_each_keep_their_own_table() {
+    let staged = stage(&common::root().join("samples/web8"));
+    let other = stage(&common::root().join("samples/syn-flood"));
+    let paths = [staged.path().join("input"), other.path().join("input")];
+    let output = conntriage(staged.path())
+        .args(["analyze", "--format", "json", "--year", "2008"])
+        .args(&paths)
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let causes: Vec<&str> = report["incidents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| i["verdict"]["cause"].as_str().unwrap())
+        .collect();
+    assert_eq!(causes, ["syn-flood", "self-inflicted-churn", "self-inflicted-churn"]);
+}
+
+#[test]
 fn decoys_yield_no_incident_and_no_finding_of_a_full_table() {
     let report = analyze_json(&common::root().join("samples/decoys"), &["--fail-on-incident"]);
     assert_eq!(report["incidents"], Value::Array(Vec::new()));

@@ -7,6 +7,8 @@ use crate::detect::scan::Scan;
 use crate::edge::output;
 use crate::edge::progress::Wanted;
 use crate::edge::read::{self, looks::Reading};
+use crate::model::input::InputKind;
+use crate::report::escape;
 use crate::wire::signals;
 
 /// Reads and prints.
@@ -17,5 +19,17 @@ pub fn run(typed: Typed, local_zone: Option<String>) -> anyhow::Result<Exit> {
     for stream in &look.logs {
         output::to_stdout(&(signals::write(stream) + "\n"))?;
     }
-    Ok(super::analyze::complaints(&look.inputs))
+    let mut exit = super::analyze::complaints(&look.inputs);
+    for input in look.inputs.iter().filter(|input| input.named && is_no_log(input.kind)) {
+        let path = escape::bytes(input.path.as_bytes());
+        output::complain(&format!(
+            "{path}: is no log; scan passes it over: give it to analyze beside the scans"
+        ));
+        exit = Exit::Partial;
+    }
+    Ok(exit)
+}
+
+fn is_no_log(kind: InputKind) -> bool {
+    matches!(kind, InputKind::Table | InputKind::Counters | InputKind::Bundle)
 }

@@ -80,9 +80,11 @@ pub(crate) fn correlate<'a>(
     out
 }
 
-/// A table leads before mere counters, the nearest before those further away.
-fn order(fit: &Fit<'_>) -> (bool, f64) {
-    (fit.snapshot.census.is_none(), fit.distance_seconds.unwrap_or(UNKNOWN_DISTANCE_SECONDS))
+/// A table leads before mere counters, one that is known to be of the host before one that may be, the nearest before
+/// those further away.
+fn order(fit: &Fit<'_>) -> ((bool, bool), f64) {
+    let kind = (fit.snapshot.census.is_none(), fit.snapshot.host.is_none());
+    (kind, fit.distance_seconds.unwrap_or(UNKNOWN_DISTANCE_SECONDS))
 }
 
 /// The host word and the host are the same machine: equal ignoring case, or one is the first label of the other.

@@ -23,6 +23,10 @@ pub fn gather(
     conclusion: &Conclusion,
 ) -> Vec<Snapshot> {
     let mut beside: BTreeMap<Option<Box<str>>, Vec<CounterStream>> = BTreeMap::new();
+    let mut counters = counters;
+    // By content, not by the order or the names they were given in.
+    counters.sort_by(|a, b| a.id.cmp(&b.id));
+    counters.dedup_by(|a, b| a.id == b.id && a.hints.directory == b.hints.directory);
     for stream in counters {
         beside.entry(stream.hints.directory.clone()).or_default().push(stream);
     }
@@ -36,7 +40,7 @@ pub fn gather(
         let mut snapshot = Snapshot {
             id: table.id.clone(),
             path: table.hints.path.clone(),
-            host: None,
+            host: host_of(&table.hints.directory, logs, conclusion),
             namespace: Namespace::Unknown,
             taken_at,
             taken_from: TakenFrom::FileTime,
@@ -58,7 +62,7 @@ pub fn gather(
         let mut snapshot = Snapshot {
             id: first.id.clone(),
             path: directory.clone().unwrap_or_else(|| first.hints.path.clone()),
-            host: None,
+            host: host_of(&directory, logs, conclusion),
             namespace: Namespace::Unknown,
             taken_at: newest.filter(|_| believed(&directory)),
             taken_from: TakenFrom::FileTime,
@@ -94,7 +98,22 @@ fn add_counters(snapshot: &mut Snapshot, streams: &[CounterStream]) {
     snapshot.counters.fill_from(&after);
     snapshot.counters.fill_from(&before);
     snapshot.counters.stat = statistics;
-    snapshot.host = snapshot.counters.uname.as_ref().map(|uname| uname.host.clone());
+    if let Some(uname) = &snapshot.counters.uname {
+        snapshot.host = Some(uname.host.clone());
+    }
+}
+
+/// The only host that the logs of a directory speak of, where other directories have logs too: else there is nothing to
+/// tell apart.
+fn host_of(directory: &Option<Box<str>>, logs: &[LogPlace], conclusion: &Conclusion) -> Option<Box<str>> {
+    let elsewhere = logs.iter().any(|(_, hints)| hints.directory != *directory);
+    let beside = logs.iter().filter(|(_, hints)| elsewhere && hints.directory == *directory);
+    let mut hosts = beside.map(|(id, _)| {
+        let of = conclusion.stream_hosts.iter().find(|(stream, _)| stream == id);
+        of.and_then(|(_, host)| conclusion.hosts.get(*host)).map(|host| host.name.clone())
+    });
+    let first = hosts.next()??;
+    hosts.all(|other| other.as_ref() == Some(&first)).then_some(first)
 }
 
 /// The file's time is that of its last line, so files beside it were not merely copied at their times either.

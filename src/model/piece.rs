@@ -13,7 +13,7 @@ pub const RUNS_PER_KEY_MAX: usize = 4_096;
 pub const RUNS_PER_STREAM_MAX: usize = 262_144;
 /// Keys (host words times boots) kept for one stream: the first ones in the order of [`RunKey`], so that the choice does
 /// not depend on where a stream was cut. Signals of the others are counted in [`Piece::keys_left_out`].
-pub const KEYS_MAX: usize = 65_536;
+pub const KEYS_MAX: usize = 4_096;
 /// With so many doublings of LINK (2,000 years) everything of a key is one run, whatever lies between.
 pub const DOUBLINGS_MAX: u8 = 30;
 /// Marks kept for one stream, and keys they may have. Above it the distance within which marks merge doubles.

@@ -9,7 +9,9 @@ use super::successors::Track;
 use super::topics::Topic;
 use crate::model::era::{Era, era};
 use crate::model::incident::{Incident, TimeBasis};
+use crate::model::piece::LINK_US;
 use crate::model::sentence::Word;
+use crate::model::time::SECOND_US;
 use crate::sentence;
 
 /// Says it.
@@ -152,7 +154,19 @@ fn say_bounds(tracks: &[Track], notes: &mut Notes) {
                     Word::Number(piece.keys_left_out),
                     "of them are of more hosts and boots than are kept apart"
                 ],
-                Some("conntriage analyze PATH, with the log split by host".into()),
+                None,
+            );
+        }
+        if piece.link_doublings > 0 {
+            let link_us = LINK_US.saturating_mul(1 << piece.link_doublings.min(30));
+            notes.gap(
+                sentence!["incidents in", quoted(track.path()), "one by one"],
+                sentence![
+                    "there are too many: those closer than",
+                    Word::Duration(link_us as f64 / SECOND_US as f64),
+                    "are shown as one"
+                ],
+                None,
             );
         }
         if piece.losses_left_out > 0 {

@@ -208,34 +208,21 @@ fn nearest_year(stream: &Dated, point: i64, end: End) -> Option<i32> {
     candidates.min().map(|(_, year)| year.0)
 }
 
-/// `--year`: the newest line of all stands in that year; what is known of the others' distance to it stays. A file whose
-/// time puts it behind that year, beside others whose times do not, was copied since: its time says nothing.
+/// `--year`: the newest line of all stands in that year. Streams that no other continues keep the distance that their
+/// files' times give them; those that another continues follow from it, whatever their files' times say: a copy has none
+/// worth believing.
 fn obey(dated: &mut [Dated], year: i32) {
-    let believed = dated.iter().any(|stream| stream.newest.is_some_and(|newest| newest <= year));
-    if believed && dated.iter().any(|stream| stream.newest.is_some_and(|newest| newest > year)) {
-        for stream in dated.iter_mut() {
-            stream.newest = stream.newest.filter(|newest| *newest <= year);
-        }
-        from_neighbours(dated);
-        for stream in dated.iter_mut().filter(|stream| stream.newest.is_none_or(|newest| newest > year)) {
-            stream.newest = Some(year);
-        }
-        return;
-    }
-    if let Some(newest) = dated.iter().filter_map(|d| d.newest).max() {
-        let shift = year.saturating_sub(newest);
-        for stream in dated.iter_mut() {
-            stream.newest = stream.newest.and_then(|old| old.checked_add(shift));
-        }
-        return;
-    }
-    // Nobody knows its year: those that no other continues are the newest; neighbours follow from them.
+    let by_time: Vec<Option<i32>> = dated.iter().map(|stream| stream.newest).collect();
     let ends: Vec<bool> = (0..dated.len()).map(|at| is_newest(dated, at, year)).collect();
-    let anybody = ends.contains(&true);
-    for (stream, end) in dated.iter_mut().zip(ends) {
-        if end || !anybody {
-            stream.newest = Some(year);
-        }
+    let newest = by_time.iter().zip(&ends).filter(|(_, end)| **end).filter_map(|(time, _)| *time).max();
+    let shifted =
+        |time: Option<i32>| time.zip(newest).map_or(year, |(time, newest)| year.min(time + (year - newest)));
+    for ((stream, end), time) in dated.iter_mut().zip(&ends).zip(&by_time) {
+        stream.newest = end.then(|| shifted(*time));
+    }
+    from_neighbours(dated);
+    for (stream, time) in dated.iter_mut().zip(&by_time) {
+        stream.newest = stream.newest.or_else(|| Some(shifted(*time)));
     }
 }
 
@@ -433,6 +420,16 @@ mod tests {
             stream("b", stamp("01-01 00:00:03"), stamp("01-01 06:00:00"), 0, Some("2026-11-23 12:00:00")),
         ];
         assert_eq!(years(&files, Some(2025)).0, [Some(2025), Some(2025)]);
+    }
+
+    #[test]
+    fn files_copied_at_one_time_follow_each_other_back_from_the_year_given() {
+        let copied = Some("2026-11-23 12:00:00");
+        let files = [
+            stream("m.1", stamp("12-25 03:00:00"), stamp("12-28 00:00:00"), 0, copied),
+            stream("m", stamp("12-28 00:00:10"), stamp("01-02 00:00:00"), 1, copied),
+        ];
+        assert_eq!(years(&files, Some(2025)).0, [Some(2024), Some(2025)]);
     }
 
     #[test]

@@ -190,7 +190,9 @@ fn evidence(case: &Case<'_>, churn: &Churn<'_>) -> Vec<Evidence> {
             "assured",
             sentence![
                 Word::Share(share(assured, holder.entries)),
-                "of its entries are assured: the kernel evicts none of them"
+                "of the entries of",
+                holder.address,
+                "are assured: the kernel evicts none of them"
             ],
         )
         .value("assured", assured as f64),

@@ -397,6 +397,14 @@ fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: Str
             (input.kind, input.dialect) = (InputKind::Log, Some(dialect));
             (input.records, input.signals) = (piece.records, piece.signals);
             input.malformed = piece.malformed.values().map(|blemish| blemish.count).sum();
+            if piece.keys_left_out > 0 {
+                let left_out = piece.keys_left_out;
+                let why = format!(
+                    "names more hosts than are kept apart: {left_out} signals were left out; split it by host"
+                );
+                input.complete = false;
+                input.note = input.note.take().or_else(|| Some(why.into()));
+            }
             input.first_malformed =
                 piece.malformed.iter().min_by_key(|(_, b)| b.first_offset).map(|(k, b)| (*k, b.clone()));
             look.logs.push(LogStream { id, hints, dialect, piece: *piece });

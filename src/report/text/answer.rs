@@ -56,6 +56,11 @@ fn set_no_incident(scene: &Scene<'_>, page: &mut Page) {
         hang,
         &format!("No full table was found in {}.", what_was_read(scene.report)),
     );
+    let settings = &scene.report.settings;
+    if !settings.hosts.is_empty() || settings.since.is_some() || settings.until.is_some() {
+        let text = "Only what --host, --since and --until let through was looked at: others may stand in these inputs.";
+        page.paragraph(Style::Bold, hang, text);
+    }
     let logs = || scene.report.inputs.iter().filter(|input| input.kind == InputKind::Log);
     let ends = (logs().filter_map(|log| log.first).min(), logs().filter_map(|log| log.last).max());
     if let (Some(first), Some(last)) = ends {
@@ -69,21 +74,22 @@ fn set_no_incident(scene: &Scene<'_>, page: &mut Page) {
 /// `2 logs (1,234 records), 1 table (30,611 entries)`
 fn what_was_read(report: &Report) -> String {
     let kinds = [
-        (InputKind::Log, "log", "logs", "records"),
-        (InputKind::Signals, "file of signals", "files of signals", "records"),
-        (InputKind::Table, "table", "tables", "entries"),
-        (InputKind::Counters, "file of counters", "files of counters", "keys"),
-        (InputKind::Bundle, "bundle", "bundles", "files"),
-        (InputKind::Unrecognised, "file of no known kind", "files of no known kind", ""),
+        (InputKind::Log, "log", "logs", ["record", "records"]),
+        (InputKind::Signals, "file of signals", "files of signals", ["record", "records"]),
+        (InputKind::Table, "table", "tables", ["entry", "entries"]),
+        (InputKind::Counters, "file of counters", "files of counters", ["key", "keys"]),
+        (InputKind::Bundle, "bundle", "bundles", ["file", "files"]),
+        (InputKind::Unrecognised, "file of no known kind", "files of no known kind", ["", ""]),
     ];
     let mut parts = Vec::new();
-    for (kind, one, many, unit) in kinds {
+    for (kind, one, many, units) in kinds {
         let inputs = || report.inputs.iter().filter(|input| input.kind == kind);
         let count = inputs().count();
         if count == 0 {
             continue;
         }
         let records = inputs().fold(0_u64, |sum, input| sum.saturating_add(input.records));
+        let unit = units[usize::from(records != 1)];
         let mut part = format!("{count}{FIRM}{}", if count == 1 { one } else { many });
         if !unit.is_empty() {
             let _ = write!(part, " ({}{FIRM}{unit})", spell::number(records));
