@@ -40,7 +40,7 @@ pub fn gather(
         let mut snapshot = Snapshot {
             id: table.id.clone(),
             path: table.hints.path.clone(),
-            host: host_of(&table.hints.directory, logs, conclusion),
+            host: host_of(table.hints.directory.as_deref(), logs, conclusion),
             namespace: Namespace::Unknown,
             taken_at,
             taken_from: TakenFrom::FileTime,
@@ -62,7 +62,7 @@ pub fn gather(
         let mut snapshot = Snapshot {
             id: first.id.clone(),
             path: directory.clone().unwrap_or_else(|| first.hints.path.clone()),
-            host: host_of(&directory, logs, conclusion),
+            host: host_of(directory.as_deref(), logs, conclusion),
             namespace: Namespace::Unknown,
             taken_at: newest.filter(|_| believed(&directory)),
             taken_from: TakenFrom::FileTime,
@@ -105,9 +105,9 @@ fn add_counters(snapshot: &mut Snapshot, streams: &[CounterStream]) {
 
 /// The only host that the logs of a directory speak of, where other directories have logs too: else there is nothing to
 /// tell apart.
-fn host_of(directory: &Option<Box<str>>, logs: &[LogPlace], conclusion: &Conclusion) -> Option<Box<str>> {
-    let elsewhere = logs.iter().any(|(_, hints)| hints.directory != *directory);
-    let beside = logs.iter().filter(|(_, hints)| elsewhere && hints.directory == *directory);
+fn host_of(directory: Option<&str>, logs: &[LogPlace], conclusion: &Conclusion) -> Option<Box<str>> {
+    let elsewhere = logs.iter().any(|(_, hints)| hints.directory.as_deref() != directory);
+    let beside = logs.iter().filter(|(_, hints)| elsewhere && hints.directory.as_deref() == directory);
     let mut hosts = beside.map(|(id, _)| {
         let of = conclusion.stream_hosts.iter().find(|(stream, _)| stream == id);
         of.and_then(|(_, host)| conclusion.hosts.get(*host)).map(|host| host.name.clone())
