@@ -36,13 +36,13 @@ impl BlemishKind {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
-            Self::LineTooLong => "longer than any log line; its rest was skipped",
-            Self::ImpossibleNumber => "a number that does not fit its field",
-            Self::ImpossibleTime => "a date or time that does not exist",
-            Self::MissingField => "a field is missing",
-            Self::BadAddress => "an address that is none",
+            Self::LineTooLong => "line too long",
+            Self::ImpossibleNumber => "impossible number",
+            Self::ImpossibleTime => "impossible time",
+            Self::MissingField => "missing field",
+            Self::BadAddress => "bad address",
             Self::BrokenFraming => "broken framing",
-            Self::Truncated => "cut in the middle",
+            Self::Truncated => "truncated",
             Self::Unrecognised => "not understood",
         }
     }

@@ -11,7 +11,6 @@ pub mod words;
 
 use serde_json::Value;
 
-use crate::model::blemish::BlemishKind;
 use crate::model::input;
 use crate::model::report::{HostView, IncidentView, Report, Settings};
 use crate::model::sentence::{Sentence, Word};
@@ -119,7 +118,7 @@ impl Door<'_> {
     fn note(&self, input: &input::Input) -> Option<String> {
         let damage = input.first_malformed.as_ref().map(|(kind, blemish)| {
             self.say(&Sentence(vec![
-                Word::Text(damage(*kind)),
+                Word::Text(kind.words()),
                 Word::Text("at byte"),
                 Word::Number(blemish.first_offset),
                 Word::Text(":"),
@@ -155,19 +154,6 @@ impl Door<'_> {
 
 fn text(text: Option<&str>) -> Option<String> {
     text.map(str::to_owned)
-}
-
-fn damage(kind: BlemishKind) -> &'static str {
-    match kind {
-        BlemishKind::LineTooLong => "line too long",
-        BlemishKind::ImpossibleNumber => "impossible number",
-        BlemishKind::ImpossibleTime => "impossible time",
-        BlemishKind::MissingField => "missing field",
-        BlemishKind::BadAddress => "bad address",
-        BlemishKind::BrokenFraming => "broken framing",
-        BlemishKind::Truncated => "truncated",
-        BlemishKind::Unrecognised => "not understood",
-    }
 }
 
 fn settings(settings: &Settings) -> shape::Settings {

@@ -8,15 +8,14 @@
 //!
 //! Hence: the lines are certain. A count closes the window before it, and is ours as far as everything seen in that
 //! window is. The last window's count is known only if the log goes on. This file asks; `account` reads one log's runs,
-//! `window` follows the windows to the last, `bounds` adds up, `counters` takes the kernel's own word where there is one. Pure functions, no clock, no input.
+//! `window` follows the windows to the last, `bounds` adds up. Pure functions, no clock, no input. Counters are not asked
+//! here: `diagnose` puts them in the place of what the log says.
 
 mod account;
 mod bounds;
-mod counters;
 mod window;
 
 pub use bounds::drops;
-pub use counters::from_counters;
 
 use crate::model::era::Era;
 use crate::model::piece::Loss;

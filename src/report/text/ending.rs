@@ -119,7 +119,7 @@ fn note(input: &Input) -> Option<String> {
             format!(
                 ", the first at byte {}, {}: {}",
                 spell::number(blemish.first_offset),
-                words::blemish(*kind),
+                kind.words(),
                 escape::bytes(&blemish.first_raw)
             )
         });

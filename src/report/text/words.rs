@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use crate::model::blemish::BlemishKind;
 use crate::model::census::Peer;
 use crate::model::diagnosis::{Cause, Confidence, StateCounts};
 use crate::model::incident::{Drops, HighIs, Method, Namespace, TimeBasis, Widening};
@@ -146,19 +145,6 @@ pub(super) fn input_kind(kind: InputKind) -> &'static str {
         InputKind::Bundle => "bundle",
         InputKind::Signals => "signals",
         InputKind::Unrecognised => "unrecognised",
-    }
-}
-
-pub(super) fn blemish(kind: BlemishKind) -> &'static str {
-    match kind {
-        BlemishKind::LineTooLong => "line too long",
-        BlemishKind::ImpossibleNumber => "impossible number",
-        BlemishKind::ImpossibleTime => "impossible time",
-        BlemishKind::MissingField => "missing field",
-        BlemishKind::BadAddress => "bad address",
-        BlemishKind::BrokenFraming => "broken framing",
-        BlemishKind::Truncated => "truncated",
-        BlemishKind::Unrecognised => "not understood",
     }
 }
 
