@@ -126,7 +126,7 @@ fn who(churn: &Churn<'_>) -> Sentence {
 
 fn how(churn: &Churn<'_>) -> Sentence {
     sentence![
-        "each is over and stays",
+        "most are over and stay",
         Word::Duration(churn.lifetime_seconds as f64),
         "in",
         State::TimeWait,
