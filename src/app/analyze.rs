@@ -114,7 +114,7 @@ pub fn complaints(inputs: &[Input]) -> Exit {
     let mut exit = Exit::Done;
     for input in complaining(inputs) {
         exit = Exit::Partial;
-        let path = escape::bytes(input.path.as_bytes());
+        let path = escape::bytes(input.place().as_bytes());
         output::complain(&format!("{path}: {}", escape::bytes(why(input).as_bytes())));
     }
     exit

@@ -59,6 +59,18 @@ pub struct Input {
     pub note: Option<Box<str>>,
 }
 
+impl Input {
+    /// Where it is: the path, and behind a `!` the member of the archive there. Not escaped.
+    pub fn place(&self) -> String {
+        place(&self.path, self.member.as_deref())
+    }
+}
+
+/// A path, and behind a `!` the member of the archive there.
+pub fn place(path: &str, member: Option<&str>) -> String {
+    member.map_or_else(|| path.to_owned(), |member| format!("{path}!{member}"))
+}
+
 /// Names that a log's dialect may have.
 pub const LOG_DIALECTS: [&str; 7] =
     ["lines", "syslog", "journal-export", "journal-json", "kmsg", "dmesg", "json-lines"];

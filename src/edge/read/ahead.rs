@@ -1,34 +1,47 @@
-//! Decoding beside scanning: a thread reads ahead, a few blocks at most.
+//! Decoding beside scanning: a thread unpacks ahead of its reader, a few blocks at most.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use super::decode::{Decoded, Face, Failing, decode};
+use super::packing::Packing;
 
 /// Bytes of one block.
 const BLOCK_BYTES: usize = 512 * 1024;
 /// Blocks that may wait.
 const BLOCKS_WAITING_MAX: usize = 3;
+/// Bytes that tell every container.
+const MAGIC_BYTES: u64 = 16;
 
-/// A reader fed by a thread of its own. The thread ends with its input, or when this end is dropped.
-#[derive(Debug)]
-pub struct ReadAhead {
-    blocks: Receiver<io::Result<Vec<u8>>>,
-    current: Vec<u8>,
-    taken: usize,
-}
-
-impl ReadAhead {
-    /// Reads ahead of the caller.
-    pub fn new(mut inner: Box<dyn Read + Send>) -> Self {
-        let (give, blocks) = sync_channel(BLOCKS_WAITING_MAX);
-        std::thread::spawn(move || pump(&mut *inner, &give));
-        Self { blocks, current: Vec::new(), taken: 0 }
+/// Unpacks a stream; what is packed, on a thread of its own, which ends with its input or when the reader is dropped.
+pub fn decode_beside(mut raw: Box<dyn Read + Send>) -> Decoded<'static> {
+    let mut magic = Vec::new();
+    let error = (&mut raw).take(MAGIC_BYTES).read_to_end(&mut magic).err();
+    let packed = Packing::of(&magic).is_some();
+    let begun = io::Cursor::new(magic);
+    if !packed || error.is_some() {
+        let rest: Box<dyn Read> = match error {
+            Some(error) => Box::new(begun.chain(Failing(Some(error)))),
+            None => Box::new(begun.chain(raw)),
+        };
+        return decode(rest, &[]);
     }
+    let whole: Box<dyn Read + Send> = Box::new(begun.chain(raw));
+    let (give, blocks) = sync_channel(BLOCKS_WAITING_MAX);
+    let (show, face) = sync_channel(1);
+    std::thread::spawn(move || pump(whole, &show, &give));
+    let face = face.recv().unwrap_or_default();
+    Decoded { reader: Box::new(ReadAhead { blocks, current: Vec::new(), taken: 0 }), face, padding: 0 }
 }
 
-fn pump(inner: &mut dyn Read, give: &SyncSender<io::Result<Vec<u8>>>) {
+fn pump(raw: Box<dyn Read + Send>, show: &SyncSender<Face>, give: &SyncSender<io::Result<Vec<u8>>>) {
+    let Decoded { mut reader, face, .. } = decode(raw, &[]);
+    if show.send(face).is_err() {
+        return;
+    }
     loop {
         let mut block = Vec::with_capacity(BLOCK_BYTES);
-        let read = inner.take(BLOCK_BYTES as u64).read_to_end(&mut block);
+        let read = (&mut reader).take(BLOCK_BYTES as u64).read_to_end(&mut block);
         let ended = block.is_empty();
         if !ended && give.send(Ok(block)).is_err() {
             return;
@@ -43,6 +56,13 @@ fn pump(inner: &mut dyn Read, give: &SyncSender<io::Result<Vec<u8>>>) {
             Ok(_) => {}
         }
     }
+}
+
+/// The reading end.
+struct ReadAhead {
+    blocks: Receiver<io::Result<Vec<u8>>>,
+    current: Vec<u8>,
+    taken: usize,
 }
 
 impl Read for ReadAhead {

@@ -15,11 +15,14 @@ const BUFFER_BYTES: usize = 1024 * 1024;
 pub const PART_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Reads a stream to its end, or to its first error, in blocks of whole lines. `take` gets each block and the offset of
-/// its first byte.
-pub fn each_block(reader: &mut dyn Read, mut take: impl FnMut(&[u8], u64)) -> io::Result<()> {
+/// its first byte; that of the first one is `offset`.
+pub fn each_block(
+    reader: &mut dyn Read,
+    mut offset: u64,
+    mut take: impl FnMut(&[u8], u64),
+) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut filled = 0;
-    let mut offset = 0_u64;
     let mut skipping = false;
     loop {
         let read = match reader.read(buffer.get_mut(filled..).unwrap_or_default()) {
@@ -149,7 +152,7 @@ mod tests {
             }
         }
         let mut all = Vec::new();
-        each_block(&mut Steps(bytes, step), |block, offset| {
+        each_block(&mut Steps(bytes, step), 0, |block, offset| {
             assert!(bytes[usize::try_from(offset).unwrap()..].starts_with(block));
             all.extend_from_slice(block);
         })

@@ -1,68 +1,101 @@
-//! Unpacking: by magic number, never by name; each container to its very last member.
+//! Unpacking: by magic number, never by name, containers within containers up to a bound.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 
-use flate2::bufread::MultiGzDecoder;
-
-use super::ahead::ReadAhead;
+use super::bounded::{Bounded, Packed};
 use super::identity::END_BYTES;
+use super::packing::Packing;
 use crate::model::time::WallTime;
 
 /// Containers within containers that are opened.
-pub const DEPTH_MAX: usize = 3;
-/// Decoded bytes of one stream that are read; a bomb ends here.
-pub const DECODED_BYTES_MAX: u64 = 1 << 40;
+pub const DEPTH_MAX: usize = 6;
+/// NULs in front of a stream that are passed over. A longer hole is one of a sparse file, which is not read at all.
+const PADDING_BYTES_MAX: u64 = 1 << 30;
 
 /// A stream unpacked as far as it goes.
-pub struct Decoded {
+pub struct Decoded<'a> {
     /// Its bytes from the beginning.
-    pub reader: Box<dyn Read + Send>,
-    /// Its first bytes (up to 64 KiB): they come again from `reader`.
+    pub reader: Box<dyn Read + 'a>,
+    /// What is known of it before it is read.
+    pub face: Face,
+    /// NULs in front of it that were passed over.
+    pub padding: u64,
+}
+
+/// What is known of a stream before it is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Face {
+    /// Its first bytes (up to 64 KiB): they come again from the reader.
     pub head: Vec<u8>,
     /// How it was unpacked, outermost first.
     pub via: Vec<&'static str>,
-    /// The time in the outermost gzip header that has one.
+    /// The time in the outermost container's header that has one.
     pub modified: Option<WallTime>,
 }
 
-/// Unpacks.
-pub fn decode(raw: Box<dyn Read + Send>) -> Decoded {
-    let mut modified = None;
-    let mut via = Vec::new();
-    let (mut head, mut reader, mut error) = peek(raw);
-    while via.len() < DEPTH_MAX && is_gzip(&head) {
-        modified = modified.or_else(|| gzip_time(&head));
-        let packed = replay(head, reader, error);
-        via.push("gz");
-        let plain: Box<dyn Read + Send> =
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(256 * 1024, packed)));
-        (head, reader, error) = peek(plain);
+/// Unpacks a stream that was unpacked `via` these already.
+pub fn decode<'a>(raw: Box<dyn Read + 'a>, via: &[&'static str]) -> Decoded<'a> {
+    let (packed, count) = Packed::new(raw);
+    let mut face = Face { via: via.to_vec(), ..Face::default() };
+    let (mut head, mut reader, mut error) = peek(Box::new(packed));
+    let mut unpacked = false;
+    while face.via.len() < DEPTH_MAX
+        && let Some(packing) = Packing::of(&head)
+    {
+        face.modified = face.modified.or_else(|| packing.modified(&head));
+        face.via.push(packing.name());
+        unpacked = true;
+        let plain = packing.unpack(replay(head, reader, error));
+        (head, reader, error) = match plain {
+            Ok(plain) => peek(plain),
+            Err(why) => (Vec::new(), Box::new(io::empty()) as Box<dyn Read + 'a>, Some(why)),
+        };
     }
     let whole = replay(head.clone(), reader, error);
-    let reader: Box<dyn Read + Send> = if via.is_empty() { whole } else { Box::new(ReadAhead::new(whole)) };
-    Decoded { reader: Box::new(reader.take(DECODED_BYTES_MAX)), head, via, modified }
+    let reader = Box::new(Bounded::new(whole, unpacked.then_some(count)));
+    Decoded { reader, face: Face { head, ..face }, padding: 0 }
 }
 
-fn is_gzip(head: &[u8]) -> bool {
-    head.starts_with(&[0x1f, 0x8b, 0x08])
-}
-
-/// MTIME of a gzip header (RFC 1952 §2.3.1): seconds since the epoch, 0 where it is not known.
-fn gzip_time(head: &[u8]) -> Option<WallTime> {
-    let bytes: [u8; 4] = head.get(4..8)?.try_into().ok()?;
-    let seconds = i64::from(u32::from_le_bytes(bytes));
-    (seconds > 0).then_some(WallTime(seconds * 1_000_000))
+impl<'a> Decoded<'a> {
+    /// Without the NULs in front of it. A log that was cut short while its writer went on begins with a hole as long
+    /// as the log was; what a crash leaves looks the same.
+    #[must_use]
+    pub fn without_padding(self) -> Self {
+        let Self { mut reader, face, mut padding } = self;
+        if face.head.is_empty() || face.head.iter().any(|byte| *byte != 0) {
+            return Self { reader, face, padding };
+        }
+        let mut chunk = vec![0; END_BYTES];
+        let (head, error) = loop {
+            let count = match reader.read(&mut chunk) {
+                Ok(0) => break (Vec::new(), None),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => break (Vec::new(), Some(error)),
+            };
+            let bytes = chunk.get(..count).unwrap_or_default();
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            padding += zeros as u64;
+            if zeros < count || padding > PADDING_BYTES_MAX {
+                let mut head = bytes.get(zeros..).unwrap_or_default().to_vec();
+                let room = END_BYTES.saturating_sub(head.len()) as u64;
+                let error = (&mut reader).take(room).read_to_end(&mut head).err();
+                break (head, error);
+            }
+        };
+        Self { reader: replay(head.clone(), reader, error), face: Face { head, ..face }, padding }
+    }
 }
 
 /// Reads the head of a stream. An error that comes after some bytes is kept, and those bytes too.
-fn peek(mut reader: Box<dyn Read + Send>) -> (Vec<u8>, Box<dyn Read + Send>, Option<io::Error>) {
+fn peek<'a>(mut reader: Box<dyn Read + 'a>) -> (Vec<u8>, Box<dyn Read + 'a>, Option<io::Error>) {
     let mut head = Vec::new();
     let error = (&mut reader).take(END_BYTES as u64).read_to_end(&mut head).err();
     (head, reader, error)
 }
 
 /// The head once more, then the rest (or the error that came instead of it).
-fn replay(head: Vec<u8>, rest: Box<dyn Read + Send>, error: Option<io::Error>) -> Box<dyn Read + Send> {
+fn replay<'a>(head: Vec<u8>, rest: Box<dyn Read + 'a>, error: Option<io::Error>) -> Box<dyn Read + 'a> {
     let head = io::Cursor::new(head);
     match error {
         Some(error) => Box::new(head.chain(Failing(Some(error)))),
@@ -71,7 +104,7 @@ fn replay(head: Vec<u8>, rest: Box<dyn Read + Send>, error: Option<io::Error>) -
 }
 
 /// Gives its error once, then the end.
-struct Failing(Option<io::Error>);
+pub(super) struct Failing(pub(super) Option<io::Error>);
 
 impl Read for Failing {
     fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
@@ -91,23 +124,102 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    #[test]
-    fn a_gzip_file_is_read_to_its_last_member() {
-        let packed = [gz(b"one\n"), gz(b"two\n"), gz(b"three\n")].concat();
-        let mut decoded = decode(Box::new(io::Cursor::new(packed)));
-        let mut text = String::new();
-        decoded.reader.read_to_string(&mut text).unwrap();
-        assert_eq!((text.as_str(), decoded.via.as_slice()), ("one\ntwo\nthree\n", &["gz"][..]));
+    fn xz(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zst(bytes: &[u8]) -> Vec<u8> {
+        // As zstd(1) does: without a checksum damage may go unseen.
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn bz2(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn lz4(bytes: &[u8]) -> Vec<u8> {
+        use lz4_flex::frame::{BlockSize, FrameEncoder, FrameInfo};
+        let info = FrameInfo::new().block_size(BlockSize::Max64KB).content_checksum(true);
+        let mut encoder = FrameEncoder::with_frame_info(info, Vec::new());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    type Packer = fn(&[u8]) -> Vec<u8>;
+    const PACKERS: [(&str, Packer); 5] = [("gz", gz), ("xz", xz), ("zst", zst), ("bz2", bz2), ("lz4", lz4)];
+
+    fn unpack(packed: &[u8]) -> (Vec<u8>, Vec<&'static str>, io::Result<usize>) {
+        let mut decoded = decode(Box::new(packed), &[]);
+        let mut bytes = Vec::new();
+        let result = decoded.reader.read_to_end(&mut bytes);
+        (bytes, decoded.face.via, result)
     }
 
     #[test]
-    fn what_stands_before_a_cut_is_kept() {
+    fn every_container_is_read_to_its_last_member() {
+        for (name, pack) in PACKERS {
+            let packed = [pack(b"one\n"), pack(b"two\n"), pack(b"three\n")].concat();
+            let (bytes, via, result) = unpack(&packed);
+            assert!(result.is_ok(), "{name}: {result:?}");
+            assert_eq!((bytes.as_slice(), via), (b"one\ntwo\nthree\n".as_slice(), vec![name]));
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_cut_is_kept_and_the_cut_is_an_error() {
         let plain: Vec<u8> = (0..400_000_u32).flat_map(|n| format!("{n}\n").into_bytes()).collect();
-        let mut packed = gz(&plain);
-        packed.truncate(packed.len() / 2);
-        let mut decoded = decode(Box::new(io::Cursor::new(packed)));
-        let mut bytes = Vec::new();
-        assert!(decoded.reader.read_to_end(&mut bytes).is_err());
-        assert!(bytes.len() > 500_000 && plain.starts_with(&bytes), "{}", bytes.len());
+        for (name, pack) in PACKERS {
+            let packed = pack(&plain);
+            for part in [2, 3] {
+                let (bytes, _, result) = unpack(&packed[..packed.len() / part]);
+                let kind = result.map_err(|error| error.kind());
+                assert_eq!(kind, Err(io::ErrorKind::UnexpectedEof), "{name}");
+                assert!(bytes.len() > 100_000 && plain.starts_with(&bytes), "{name}: {}", bytes.len());
+            }
+        }
+    }
+
+    #[test]
+    fn damage_within_a_container_is_an_error_and_never_an_end() {
+        let plain: Vec<u8> = (0..100_000_u32).flat_map(|n| format!("{n}\n").into_bytes()).collect();
+        for (name, pack) in PACKERS {
+            let mut packed = pack(&plain);
+            let middle = packed.len() / 2;
+            for byte in &mut packed[middle..middle + 64] {
+                *byte ^= 0x5a;
+            }
+            let (bytes, _, result) = unpack(&packed);
+            assert!(result.is_err() || bytes == plain, "{name}: {} bytes without a word", bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_hole_in_front_of_a_log_is_passed_over_and_counted() {
+        for hole in [END_BYTES, END_BYTES + 1, 3 * END_BYTES + 77] {
+            let bytes = [vec![0; hole], b"Nov  6 02:39:55 a b: c\n".repeat(10_000)].concat();
+            let mut decoded = decode(Box::new(&bytes[..]), &[]).without_padding();
+            assert_eq!((decoded.padding, decoded.face.head.len()), (hole as u64, END_BYTES));
+            let mut rest = Vec::new();
+            decoded.reader.read_to_end(&mut rest).unwrap();
+            assert!(rest == bytes[hole..]);
+        }
+        let nothing = [0; 200_000];
+        let decoded = decode(Box::new(&nothing[..]), &[]).without_padding();
+        assert_eq!((decoded.padding, decoded.face.head.len()), (200_000, 0));
+    }
+
+    #[test]
+    fn containers_within_containers_are_opened_up_to_the_bound() {
+        let (bytes, via, _) = unpack(&gz(&xz(&zst(b"deep\n"))));
+        assert_eq!((bytes.as_slice(), via), (b"deep\n".as_slice(), vec!["gz", "xz", "zst"]));
+        let (bytes, via, _) = unpack(&(0..=DEPTH_MAX).fold(b"too deep\n".to_vec(), |packed, _| gz(&packed)));
+        assert!(via.len() == DEPTH_MAX && bytes.starts_with(&[0x1f, 0x8b]));
     }
 }

@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::archive;
 use super::blocks::{PART_BYTES, PartBlock, each_block};
-use super::decode::decode;
+use super::decode::{Decoded, decode};
 use super::identity::{END_BYTES, Identified, path_id, stream_id};
-use super::one::{Again, Counted, StreamRead, Understood, cut_short, read_stream};
+use super::one::{Again, Counted, Origin, StreamRead, Understood, cut_short, read_stream};
 use super::open::{Opened, open};
+use super::packing::Packing;
 use super::walk::{Found, walk};
 use crate::edge::progress::{Progress, Wanted};
 use crate::model::fold::{FlowSink, Part, RecordSink};
-use crate::model::input::{CounterStream, Hints, Input, InputKind, LogStream};
+use crate::model::input::{CounterStream, Hints, Input, InputKind, LogStream, place};
 use crate::model::piece::Piece;
 use crate::parse::log::lines::LineParser;
 use crate::parse::sniff::{Dialect, sniff};
@@ -37,7 +39,7 @@ pub struct TableLook<P> {
     pub who: P,
     /// Read to its end.
     pub complete: bool,
-    kept: Option<Arc<Vec<u8>>>,
+    again: Again,
     path: PathBuf,
 }
 
@@ -65,7 +67,7 @@ pub struct Reading {
 }
 
 /// What was read, by its place among what was found.
-type Done<P> = BTreeMap<usize, (StreamRead<P>, Hints)>;
+type Done<P> = BTreeMap<usize, (Vec<StreamRead<P>>, Hints)>;
 
 /// Reads every input once.
 pub fn first_look<S, W>(reading: &Reading) -> FirstLook<W::Part>
@@ -117,10 +119,14 @@ pub fn second_look<H, P>(table: &TableLook<P>, new: impl Fn() -> H + Sync) -> Re
 where
     H: FlowSink,
 {
-    let raw: Box<dyn Read + Send> = if let Some(kept) = &table.kept {
+    let mut hole = 0;
+    let raw: Box<dyn Read> = if let Again::Kept(kept) = &table.again {
         Box::new(io::Cursor::new(SharedBytes(Arc::clone(kept))))
+    } else if let Again::Never = &table.again {
+        return Err("is too long to be kept for a second look: its leaders are not described; unpack it and give the file".to_owned());
     } else {
         let opened = open(&table.path).map_err(|error| error.to_string())?;
+        hole = opened.pass_hole();
         if let Some(length) = opened.length.filter(|length| *length >= 2 * PART_BYTES)
             && !is_packed(&opened.file)
         {
@@ -132,11 +138,14 @@ where
         }
         Box::new(opened.file)
     };
-    let mut reader = Identified::new(decode(raw).reader);
+    let decoded = Decoded { padding: hole, ..decode(raw, &[]) }.without_padding();
+    let mut reader = Identified::new(decoded.reader);
     let mut sink = new();
     // A table cut short was cut short at the first look too, and is reported there.
-    let _ = each_block(&mut reader, |block, offset| table::block(table.dialect, block, offset, &mut sink));
-    let changed = table.kept.is_none() && reader.id() != table.id;
+    let _ = each_block(&mut reader, decoded.padding, |block, offset| {
+        table::block(table.dialect, block, offset, &mut sink)
+    });
+    let changed = matches!(table.again, Again::FromFile) && reader.id() != table.id;
     Ok((sink.finish(), changed))
 }
 
@@ -179,7 +188,7 @@ fn read_big<S, W>(
     item: &Found,
     reading: &Reading,
     progress: &Progress,
-) -> Option<(StreamRead<W::Part>, Hints)>
+) -> Option<(Vec<StreamRead<W::Part>>, Hints)>
 where
     S: RecordSink<Part = Piece> + Default,
     W: FlowSink + Default,
@@ -203,19 +212,25 @@ where
         Dialect::Table(dialect) => {
             let (who, error) =
                 in_parts(&file, length, Some(progress), || TableWorker { dialect, sink: W::default() });
-            (Understood::Table(dialect, who, None), error)
+            (Understood::Table(dialect, who, Again::FromFile), error)
         }
         Dialect::JournalExport | Dialect::Counters(_) => return None,
     };
     let id = file_id(&file, length).unwrap_or_else(|_| path_id(&item.path.to_string_lossy()));
     let error = error.map(|error| cut_short(&error, &[], length));
     let hints = Hints { modified, ..hints(item, reading) };
-    Some((StreamRead { what, id, bytes: length, via: Vec::new(), modified: None, error }, hints))
+    let (member, via, modified, padding) = (None, Vec::new(), None, 0);
+    let read = StreamRead { member, what, id, bytes: length, via, modified, padding, error };
+    Some((vec![read], hints))
 }
 
+/// It has to be read from its beginning.
 fn is_packed(file: &File) -> bool {
-    let mut magic = [0; 3];
-    file.read_exact_at(&mut magic, 0).is_ok() && magic == [0x1f, 0x8b, 0x08]
+    let mut head = [0; 512];
+    let filled = file.read_at(&mut head, 0).unwrap_or(0);
+    let head = head.get(..filled).unwrap_or_default();
+    let begins_with_hole = head.iter().all(|byte| *byte == 0);
+    begins_with_hole || Packing::of(head).is_some() || archive::looks_like(head)
 }
 
 fn file_id(file: &File, length: u64) -> io::Result<Box<str>> {
@@ -324,23 +339,23 @@ fn read_small<S, W>(
     item: &Found,
     reading: &Reading,
     progress: &Arc<Progress>,
-) -> Result<(StreamRead<W::Part>, Hints), String>
+) -> Result<(Vec<StreamRead<W::Part>>, Hints), String>
 where
     S: RecordSink<Part = Piece> + Default,
     W: FlowSink + Default,
 {
     let mut hints = hints(item, reading);
-    let (raw, again): (Box<dyn Read + Send>, Again) = if item.path == Path::new("-") {
-        (Box::new(io::stdin()), Again::Never)
+    let mut hole = 0;
+    let (raw, origin): (Box<dyn Read + Send>, Origin) = if item.path == Path::new("-") {
+        (Box::new(io::stdin()), Origin::Passing)
     } else {
         let opened = open(&item.path).map_err(|error| error.to_string())?;
         hints.modified = opened.modified;
-        let again = if opened.length.is_some() { Again::FromFile } else { Again::Never };
-        (Box::new(opened.file), again)
+        let origin = if opened.length.is_some() { Origin::File } else { Origin::Passing };
+        hole = opened.pass_hole();
+        (Box::new(opened.file), origin)
     };
-    let read = read_stream::<S, W>(Box::new(Counted(raw, Arc::clone(progress))), again);
-    // The time in a gzip header is the log's own; that of the file is when somebody copied it.
-    hints.modified = read.modified.or(hints.modified);
+    let read = read_stream::<S, W>(Box::new(Counted(raw, Arc::clone(progress))), origin, hole);
     Ok((read, hints))
 }
 
@@ -348,17 +363,33 @@ fn gather<P>(found: &[Found], mut done: Done<P>, failed: &BTreeMap<usize, String
     let mut look =
         FirstLook { inputs: Vec::new(), logs: Vec::new(), tables: Vec::new(), counters: Vec::new() };
     for (index, item) in found.iter().enumerate() {
-        let mut input = blank_input(item);
-        match done.remove(&index) {
-            Some((read, hints)) => settle(&mut look, &mut input, item, read, hints),
-            None => {
-                input.note = failed.get(&index).map(|why| why.as_str().into());
-            }
+        let Some((streams, hints)) = done.remove(&index) else {
+            let note = failed.get(&index).map(|why| why.as_str().into());
+            look.inputs.push(Input { note, ..blank_input(item) });
+            continue;
+        };
+        for read in streams {
+            let mut input = blank_input(item);
+            input.member.clone_from(&read.member);
+            // A stranger inside an archive is like one inside a directory.
+            input.named &= read.member.is_none();
+            let hints = hints_of(&read, &hints);
+            settle(&mut look, &mut input, item, read, hints);
+            look.inputs.push(input);
         }
-        look.inputs.push(input);
     }
-    look.inputs.sort_by(|a, b| a.path.cmp(&b.path).then_with(|| a.id.cmp(&b.id)));
+    look.inputs.sort_by(|a, b| (&a.path, &a.member, &a.id).cmp(&(&b.path, &b.member, &b.id)));
     look
+}
+
+/// Hints of one stream of a file: of a member those that its archive gives.
+fn hints_of<P>(read: &StreamRead<P>, file: &Hints) -> Hints {
+    // The time in a container's header is the log's own; that of the file is when somebody copied it.
+    let modified = read.modified.or(file.modified);
+    let Some(member) = &read.member else { return Hints { modified, ..file.clone() } };
+    let directory = member.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let within = |member: &str| place(&file.path, Some(member)).into();
+    Hints { path: within(member), modified, directory: Some(within(directory)), ..file.clone() }
 }
 
 fn blank_input(item: &Found) -> Input {
@@ -385,11 +416,12 @@ fn blank_input(item: &Found) -> Input {
 
 /// Enters what a stream turned out to be.
 fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: StreamRead<P>, hints: Hints) {
-    let StreamRead { what, id, bytes, via, modified: _, error } = read;
+    let StreamRead { member: _, what, id, bytes, via, modified: _, padding, error } = read;
     input.complete = error.is_none();
-    input.note = error.map(Into::into);
+    let hole = || format!("begins with {padding} NUL bytes, which were passed over");
+    input.note = error.or_else(|| (padding > 0).then(hole)).map(Into::into);
     (input.bytes, input.via) = (bytes, via);
-    if !matches!(what, Understood::Stranger | Understood::Empty) {
+    if !matches!(what, Understood::Stranger | Understood::Empty | Understood::Passed(_)) {
         input.id = id.clone();
     }
     match what {
@@ -409,10 +441,10 @@ fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: Str
                 piece.malformed.iter().min_by_key(|(_, b)| b.first_offset).map(|(k, b)| (*k, b.clone()));
             look.logs.push(LogStream { id, hints, dialect, piece: *piece });
         }
-        Understood::Table(dialect, who, kept) => {
+        Understood::Table(dialect, who, again) => {
             (input.kind, input.dialect) = (InputKind::Table, Some(dialect.name()));
             let (path, complete) = (item.path.clone(), input.complete);
-            look.tables.push(TableLook { id, hints, dialect, who, complete, kept, path });
+            look.tables.push(TableLook { id, hints, dialect, who, complete, again, path });
         }
         Understood::Counters(dialect, counters, records, damage) => {
             (input.kind, input.dialect) = (InputKind::Counters, Some(dialect.name()));
@@ -426,6 +458,14 @@ fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: Str
             input.records = streams.len() as u64;
             input.signals = streams.iter().map(|stream| stream.piece.signals).sum();
             look.logs.extend(streams);
+        }
+        Understood::Archive(members) => {
+            (input.kind, input.dialect) = (InputKind::Bundle, Some("tar"));
+            input.records = members;
+        }
+        Understood::Passed(what) => {
+            input.complete = false;
+            input.note = Some(format!("{what} inside an archive; not read").into());
         }
         Understood::Empty => {
             input.note = input.note.take().or_else(|| Some("is empty".into()));

@@ -3,11 +3,11 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use flate2::{Compression, write::GzEncoder};
-
+use super::ahead::decode_beside;
+use super::archive::{self, Member, each_member};
 use super::blocks::each_block;
-use super::decode::{Decoded, decode};
-use super::identity::Identified;
+use super::decode::{DEPTH_MAX, Decoded, Face, decode};
+use super::identity::{Identified, path_id};
 use super::open::words;
 use crate::edge::progress::Progress;
 use crate::model::counters::Counters;
@@ -29,12 +29,16 @@ const SIGNALS_LINE_BYTES_MAX: u64 = 1 << 30;
 pub enum Understood<W> {
     /// A log.
     Log(&'static str, Box<Piece>),
-    /// A table, first look; its bytes once more where they cannot be read again (compressed).
-    Table(TableDialect, W, Option<Arc<Vec<u8>>>),
+    /// A table, first look, and where its bytes can be had again.
+    Table(TableDialect, W, Again),
     /// Counters, their records, and the damage.
     Counters(CounterDialect, Box<Counters>, u64, Vec<Damage>),
     /// What `scan` wrote.
     Signals(Vec<LogStream>),
+    /// An archive of so many members; each file among them is a stream of its own.
+    Archive(u64),
+    /// A member of an archive that is no file, in a word.
+    Passed(&'static str),
     /// Nothing in it.
     Empty,
     /// None of these.
@@ -46,6 +50,8 @@ pub type Damage = (crate::model::blemish::BlemishKind, crate::model::blemish::Bl
 
 /// A stream, read.
 pub struct StreamRead<W> {
+    /// Its path within an archive.
+    pub member: Option<Box<str>>,
     /// What it is.
     pub what: Understood<W>,
     /// Its name by content.
@@ -56,41 +62,128 @@ pub struct StreamRead<W> {
     pub via: Vec<&'static str>,
     /// Time in a container's header.
     pub modified: Option<WallTime>,
+    /// NULs in front of it that were passed over.
+    pub padding: u64,
     /// Why it was not read to its end.
     pub error: Option<String>,
 }
 
-/// Whether a table's bytes can be had a second time from where they came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a table's bytes can be had a second time.
+#[derive(Debug, Clone)]
 pub enum Again {
-    /// From the file.
+    /// Where they came from.
     FromFile,
-    /// No: a pipe. Its bytes are kept, compressed.
+    /// Here: they came through a pipe or out of an archive, and were kept, packed.
+    Kept(Arc<Vec<u8>>),
+    /// Nowhere: there were too many to keep.
     Never,
 }
 
-/// Reads a stream.
-pub fn read_stream<S, W>(raw: Box<dyn Read + Send>, again: Again) -> StreamRead<W::Part>
+/// Whether what is read can be read a second time from where it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A file.
+    File,
+    /// A pipe, or a member of an archive.
+    Passing,
+}
+
+/// Reads a stream: one result, or where it is an archive one for it and one for each of its members. `hole` is what
+/// the stream's own file has in front of it.
+pub fn read_stream<S, W>(raw: Box<dyn Read + Send>, origin: Origin, hole: u64) -> Vec<StreamRead<W::Part>>
 where
     S: RecordSink<Part = Piece> + Default,
     W: FlowSink + Default,
 {
-    let Decoded { reader, head, via, modified } = decode(raw);
+    let mut all = Vec::new();
+    let decoded = decode_beside(raw);
+    understand::<S, W>(Decoded { padding: hole, ..decoded }, None, origin, &mut all);
+    all
+}
+
+fn understand<S, W>(
+    decoded: Decoded<'_>,
+    member: Option<Box<str>>,
+    origin: Origin,
+    all: &mut Vec<StreamRead<W::Part>>,
+) where
+    S: RecordSink<Part = Piece> + Default,
+    W: FlowSink + Default,
+{
+    if archive::looks_like(&decoded.face.head) && decoded.face.via.len() < DEPTH_MAX {
+        return read_archive::<S, W>(decoded, member, all);
+    }
+    let Decoded { reader, face, padding } = decoded.without_padding();
+    let Face { head, via, modified } = face;
     let mut reader = Identified::new(reader);
     let (what, result) = if signals::looks_like(&head) {
         read_signals(&mut reader)
     } else {
         match sniff(&head) {
-            Some(Dialect::Lines) => read_lines::<S, _>(&mut reader),
+            Some(Dialect::Lines) => read_lines::<S, _>(&mut reader, padding),
             Some(Dialect::JournalExport) => read_export::<S, _>(&mut reader),
-            Some(Dialect::Table(dialect)) => read_table::<W>(&mut reader, dialect, again),
+            Some(Dialect::Table(dialect)) => read_table::<W>(&mut reader, dialect, origin, padding),
             Some(Dialect::Counters(dialect)) => read_counters(&mut reader, dialect),
             None if head.is_empty() => (Understood::Empty, reader.read(&mut [0]).map(drop)),
             None => (Understood::Stranger, Ok(())),
         }
     };
     let error = result.err().map(|error| cut_short(&error, &via, reader.length()));
-    StreamRead { what, id: reader.id(), bytes: reader.length(), via, modified, error }
+    let (id, bytes) = (reader.id(), reader.length());
+    all.push(StreamRead { member, what, id, bytes, via, modified, padding, error });
+}
+
+/// Reads the members of an archive; the archive itself stands before them.
+fn read_archive<S, W>(decoded: Decoded<'_>, member: Option<Box<str>>, all: &mut Vec<StreamRead<W::Part>>)
+where
+    S: RecordSink<Part = Piece> + Default,
+    W: FlowSink + Default,
+{
+    let Decoded { reader, face, padding } = decoded;
+    let Face { mut via, modified, .. } = face;
+    via.push("tar");
+    let within = |path: &str| match &member {
+        Some(outer) => format!("{outer}/{path}").into(),
+        None => path.into(),
+    };
+    let place = all.len();
+    let mut reader = Identified::new(reader);
+    let (members, result) = each_member(Box::new(&mut reader), |named| {
+        let path: Box<str> = within(&named.path);
+        let first = all.len();
+        match named.member {
+            Member::Other(what) => all.push(StreamRead {
+                id: path_id(&path),
+                member: Some(path),
+                what: Understood::Passed(what),
+                bytes: 0,
+                via: via.clone(),
+                modified: None,
+                padding: 0,
+                error: None,
+            }),
+            Member::File(bytes) => {
+                understand::<S, W>(decode(bytes, &via), Some(path), Origin::Passing, all);
+            }
+        }
+        for read in all.iter_mut().skip(first) {
+            read.modified = read.modified.or(named.modified);
+        }
+    });
+    let error = result.err().map(|error| archive_fault(&error, members));
+    let (id, bytes) = (reader.id(), reader.length());
+    let what = Understood::Archive(members);
+    all.insert(place, StreamRead { member, what, id, bytes, via, modified, padding, error });
+}
+
+/// Why an archive ends early, and how many of its members were read.
+fn archive_fault(error: &io::Error, members: u64) -> String {
+    let why = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "ends in the middle (truncated)".to_owned(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => format!("is damaged ({})", words(error)),
+        _ => words(error),
+    };
+    format!("archive {why}; its first {members} members were read, the last of them as far as it goes")
 }
 
 /// Why a stream ends early, and how much of it was read.
@@ -100,16 +193,20 @@ pub fn cut_short(error: &io::Error, via: &[&'static str], bytes: u64) -> String 
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => format!("is damaged ({})", words(error)),
         _ => words(error),
     };
-    let what = via.last().map_or_else(String::new, |container| format!("{container} "));
-    format!("{what}stream {why}; what stands in its first {bytes} decoded bytes was analysed")
+    let what = match via.last() {
+        None => "stream".to_owned(),
+        Some(&"tar") => "member".to_owned(),
+        Some(packing) => format!("{packing} stream"),
+    };
+    format!("{what} {why}; what stands in its first {bytes} decoded bytes was analysed")
 }
 
-fn read_lines<S, P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>)
+fn read_lines<S, P>(reader: &mut impl Read, first_byte: u64) -> (Understood<P>, io::Result<()>)
 where
     S: RecordSink<Part = Piece> + Default,
 {
     let (mut parser, mut sink) = (LineParser::default(), S::default());
-    let result = each_block(reader, |block, offset| parser.block(block, offset, &mut sink));
+    let result = each_block(reader, first_byte, |block, offset| parser.block(block, offset, &mut sink));
     (Understood::Log("lines", Box::new(sink.finish())), result)
 }
 
@@ -134,20 +231,46 @@ where
 fn read_table<W>(
     reader: &mut impl Read,
     dialect: TableDialect,
-    again: Again,
+    origin: Origin,
+    first_byte: u64,
 ) -> (Understood<W::Part>, io::Result<()>)
 where
     W: FlowSink + Default,
 {
     let mut sink = W::default();
-    let mut kept = (again == Again::Never).then(|| GzEncoder::new(Vec::new(), Compression::fast()));
-    let result = each_block(reader, |block, offset| {
+    let mut keeping = (origin == Origin::Passing).then(Keeping::new);
+    let result = each_block(reader, first_byte, |block, offset| {
         table::block(dialect, block, offset, &mut sink);
-        // Writing into memory cannot fail.
-        let _ = kept.as_mut().map(|kept| kept.write_all(block));
+        if let Some(keeping) = &mut keeping {
+            keeping.keep(block);
+        }
     });
-    let kept = kept.and_then(|kept| kept.finish().ok()).map(Arc::new);
-    (Understood::Table(dialect, sink.finish(), kept), result)
+    let again = keeping.map_or(Again::FromFile, Keeping::end);
+    (Understood::Table(dialect, sink.finish(), again), result)
+}
+
+/// Packs the bytes of a table away for its second look: a million entries take about 15 MiB.
+struct Keeping(Option<zstd::stream::write::Encoder<'static, Vec<u8>>>);
+
+/// Packed bytes of one table that are kept at most.
+const KEPT_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+impl Keeping {
+    fn new() -> Self {
+        Self(zstd::stream::write::Encoder::new(Vec::new(), 1).ok())
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.0 = self.0.take().and_then(|mut encoder| {
+            encoder.write_all(bytes).ok()?;
+            (encoder.get_ref().len() <= KEPT_BYTES_MAX).then_some(encoder)
+        });
+    }
+
+    fn end(self) -> Again {
+        let kept = self.0.and_then(|encoder| encoder.finish().ok());
+        kept.map_or(Again::Never, |bytes| Again::Kept(Arc::new(bytes)))
+    }
 }
 
 fn read_counters<P>(reader: &mut impl Read, dialect: CounterDialect) -> (Understood<P>, io::Result<()>) {

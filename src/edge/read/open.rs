@@ -26,6 +26,20 @@ pub struct Opened {
     pub modified: Option<WallTime>,
 }
 
+impl Opened {
+    /// Moves to the first byte that the file system keeps of a file that begins with a hole (lseek(2), `SEEK_DATA`), and
+    /// says how many bytes lie before it. A hole of a terabyte, such as `lastlog` may have, takes no time.
+    pub fn pass_hole(&self) -> u64 {
+        if self.length.is_none() {
+            return 0;
+        }
+        let to_data = rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(0));
+        let to_start = || rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Start(0)).unwrap_or(0);
+        // A file system without holes says that data begin at 0; a file that is all hole has no data at all.
+        to_data.unwrap_or_else(|_| to_start())
+    }
+}
+
 /// Why something cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

@@ -90,10 +90,7 @@ fn set_inputs(scene: &Scene<'_>, page: &mut Page) {
 }
 
 fn cells(scene: &Scene<'_>, input: &Input) -> Vec<String> {
-    let path = match &input.member {
-        Some(member) => format!("{}!{}", escape::text(&input.path), escape::text(member)),
-        None => escape::text(&input.path),
-    };
+    let path = escape::text(&input.place());
     let kind = match input.dialect {
         Some(dialect) => format!("{} ({dialect})", words::input_kind(input.kind)),
         None => words::input_kind(input.kind).to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::incident::Incident;
-use crate::model::input::Input;
+use crate::model::input::{Input, place};
 use crate::model::report::Report;
 use crate::model::sentence::{Sentence, Word};
 
@@ -80,9 +80,5 @@ impl<'a> Scene<'a> {
 /// `messages.1.gz`, `evidence.tar.gz!capture/nf_conntrack`
 fn short_name(input: &Input) -> String {
     let file = input.path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(&input.path);
-    let name = match &input.member {
-        Some(member) => format!("{file}!{member}"),
-        None => file.to_owned(),
-    };
-    escape::text(&name)
+    escape::text(&place(file, input.member.as_deref()))
 }
