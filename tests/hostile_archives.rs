@@ -83,8 +83,8 @@ fn members_of_an_archive_within_an_archive_are_read_where_they_stand() {
         "all.tar.xz: bundle ",
         "all.tar.xz!logs/README: unrecognised not recognised",
         "all.tar.xz!logs/inner.tar.zst: bundle ",
-        "all.tar.xz!logs/inner.tar.zst/messages.1.gz: log ",
-        "all.tar.xz!logs/inner.tar.zst/nf_conntrack: table ",
+        "all.tar.xz!logs/inner.tar.zst!messages.1.gz: log ",
+        "all.tar.xz!logs/inner.tar.zst!nf_conntrack: table ",
     ];
     assert_eq!(rows.len(), expected.len(), "{rows:#?}");
     assert!(rows.iter().zip(expected).all(|(row, start)| row.starts_with(start)), "{rows:#?}");

@@ -4,6 +4,7 @@
 mod limiter;
 mod owned;
 
+use conntriage::model::bundle::BootTie;
 use conntriage::model::era::Era;
 use conntriage::model::fold::Part;
 use conntriage::model::input::{Hints, LogStream};
@@ -22,6 +23,9 @@ fn stream(piece: Piece) -> LogStream {
         modified: Some(WallTime(-1)),
         reader_zone: None,
         directory: Some("/var/log".into()),
+        bundle: Some("/var".into()),
+        host: Some("gw1".into()),
+        tie: Some(BootTie { boot: None, offset_us: i64::MIN }),
     };
     LogStream { id: "0123456789ab".into(), hints, dialect: "syslog", piece }
 }

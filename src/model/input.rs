@@ -1,5 +1,6 @@
 //! What was given to us and what became of it, and the streams that came of it.
 
+use super::bundle::BootTie;
 use super::census::Census;
 use super::counters::Counters;
 use super::piece::Piece;
@@ -84,8 +85,14 @@ pub struct Hints {
     pub modified: Option<WallTime>,
     /// Name of the reader's time zone.
     pub reader_zone: Option<Box<str>>,
-    /// The directory or bundle it stands in.
+    /// The directory it stands in.
     pub directory: Option<Box<str>>,
+    /// The bundle it stands in: what was saved together from one machine.
+    pub bundle: Option<Box<str>>,
+    /// The name that the bundle gives its machine.
+    pub host: Option<Box<str>>,
+    /// The tie between the machine's clocks that the bundle gives, for its last boot.
+    pub tie: Option<BootTie>,
 }
 
 /// One log stream, read and summed up.

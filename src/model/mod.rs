@@ -35,6 +35,7 @@ pub mod report;
 pub mod fold;
 
 pub mod blemish;
+pub mod bundle;
 
 pub mod address_kind;
 

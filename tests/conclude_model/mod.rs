@@ -218,6 +218,7 @@ pub(crate) fn stream_of(
         modified: written.map(WallTime),
         reader_zone: Some("UTC".into()),
         directory: path.rsplit_once('/').map(|(directory, _)| directory.into()),
+        ..Hints::default()
     };
     LogStream { id: id.into(), hints, dialect: "syslog", piece }
 }

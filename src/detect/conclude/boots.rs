@@ -109,8 +109,13 @@ pub(super) fn tie(tracks: &[Track], hosts: &Hosts, notes: &mut Notes) -> Boots {
         finder.settle(slot, got, at);
     }
     for (slot, got) in slots.iter().filter(|(slot, got)| slot.named.is_none() && got.samples.is_empty()) {
-        let at = finder.borrow(slot, got, tracks).unwrap_or_else(|| finder.begin(slot, None));
-        say_borrowed(slot, finder.boots.list.get(at), tracks, notes);
+        let borrowed = finder.borrow(slot, got, tracks);
+        let saved = borrowed.is_none().then(|| saved_tie(slot, tracks)).flatten();
+        let at = borrowed.unwrap_or_else(|| finder.begin(slot, saved));
+        match saved {
+            Some(_) => say_saved(slot, tracks, notes),
+            None => say_borrowed(slot, finder.boots.list.get(at), tracks, notes),
+        }
         finder.settle(slot, got, at);
     }
     finder.boots
@@ -255,6 +260,23 @@ fn ends_before_written(slot: &Slot, got: &Gathered, tie: Tie, tracks: &[Track]) 
         }
         _ => true,
     }
+}
+
+/// The tie that was saved beside a log, which holds for the last boot that the log counts.
+fn saved_tie(slot: &Slot, tracks: &[Track]) -> Option<Tie> {
+    let (_, boot_index) = slot.counted?;
+    let track = slot.track(tracks)?;
+    let saved = track.members.last()?.hints.tie?;
+    (boot_index == track.piece.boots).then_some(Tie { offset_us: saved.offset_us, spread_us: 0 })
+}
+
+fn say_saved(slot: &Slot, tracks: &[Track], notes: &mut Notes) {
+    let Some(track) = slot.track(tracks) else { return };
+    let text = sentence![
+        quoted(track.path()),
+        "counts seconds since boot only; its times come from the clocks that were saved beside it"
+    ];
+    notes.assume("boot", text, track.members.first().map(|member| &*member.id));
 }
 
 fn say_borrowed(slot: &Slot, boot: Option<&Boot>, tracks: &[Track], notes: &mut Notes) {

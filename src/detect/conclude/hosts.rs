@@ -1,8 +1,8 @@
 //! Step 2: which words, boots and files are one host.
 //!
 //! One boot is one host; equal words are, ignoring case; a short name is the first label of exactly one full name.
-//! Lines that name no host belong to `--host-name`, else to the only host of their stream, else of their
-//! directory, else to "the host of FILE". Never by address: an address may move. Each merge is said.
+//! Lines that name no host belong to the machine that their bundle names, else to `--host-name`, else to the only host of
+//! their stream, else of their directory, else of their bundle, else to "the host of FILE". Never by address: an address may move. Each merge is said.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -228,7 +228,7 @@ impl Names {
         settings: &Settings,
         notes: &mut Notes,
     ) -> Vec<Option<usize>> {
-        let directories = self.hosts_of_directories(streams);
+        let places = self.hosts_of_places(streams);
         let homeless = |stream: &LogStream| {
             let mut keys = keys(stream).filter(|key| key.host.is_none());
             keys.any(|key| key.boot.is_none_or(|boot| !self.boots.contains_key(&boot)))
@@ -236,19 +236,21 @@ impl Names {
         let homeless: Vec<bool> = streams.iter().map(homeless).collect();
         let mut homes = Vec::with_capacity(streams.len());
         for (stream, homeless) in streams.iter().zip(homeless) {
-            homes.push(homeless.then(|| self.home_of(stream, &directories, settings, notes)));
+            homes.push(homeless.then(|| self.home_of(stream, &places, settings, notes)));
         }
         homes
     }
 
-    fn hosts_of_directories(&self, streams: &[LogStream]) -> BTreeMap<Box<str>, BTreeSet<usize>> {
-        let mut directories: BTreeMap<Box<str>, BTreeSet<usize>> = BTreeMap::new();
+    /// The hosts named in each directory and each bundle.
+    fn hosts_of_places(&self, streams: &[LogStream]) -> BTreeMap<Box<str>, BTreeSet<usize>> {
+        let mut places: BTreeMap<Box<str>, BTreeSet<usize>> = BTreeMap::new();
         for stream in streams {
-            if let Some(directory) = &stream.hints.directory {
-                directories.entry(directory.clone()).or_default().extend(self.named_in(stream));
+            let around = BTreeSet::from([&stream.hints.directory, &stream.hints.bundle]);
+            for place in around.into_iter().flatten() {
+                places.entry(place.clone()).or_default().extend(self.named_in(stream));
             }
         }
-        directories
+        places
     }
 
     fn named_in(&self, stream: &LogStream) -> BTreeSet<usize> {
@@ -259,11 +261,22 @@ impl Names {
     fn home_of(
         &mut self,
         stream: &LogStream,
-        directories: &BTreeMap<Box<str>, BTreeSet<usize>>,
+        places: &BTreeMap<Box<str>, BTreeSet<usize>>,
         settings: &Settings,
         notes: &mut Notes,
     ) -> usize {
         let path = &stream.hints.path;
+        if let Some(name) = &stream.hints.host {
+            let text = sentence![
+                "lines in",
+                quoted(path),
+                "that name no host are of",
+                quoted(name),
+                ", the machine that they were saved from"
+            ];
+            notes.assume("host", text, Some(&stream.id));
+            return self.add(name);
+        }
         if let Some(name) = &settings.host_name {
             let text = sentence![
                 "lines in",
@@ -276,9 +289,10 @@ impl Names {
             return self.add(name);
         }
         let own = self.named_in(stream);
-        let near = stream.hints.directory.as_ref().and_then(|directory| directories.get(directory));
         let only = |hosts: &BTreeSet<usize>| hosts.first().copied().filter(|_| hosts.len() == 1);
-        if let Some(node) = only(&own).or_else(|| near.and_then(only)) {
+        let around = [&stream.hints.directory, &stream.hints.bundle];
+        let mut near = around.into_iter().flatten().filter_map(|place| places.get(place));
+        if let Some(node) = only(&own).or_else(|| near.find_map(only)) {
             let name = self.name(node);
             let text = sentence![
                 "lines in",

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::archive;
 use super::blocks::{PART_BYTES, PartBlock, each_block};
+use super::bundles;
 use super::decode::{Decoded, decode};
 use super::identity::{END_BYTES, Identified, path_id, stream_id};
 use super::one::{Again, Counted, Origin, StreamRead, Understood, cut_short, read_stream};
@@ -17,12 +18,14 @@ use super::open::{Opened, open};
 use super::packing::Packing;
 use super::walk::{Found, walk};
 use crate::edge::progress::{Progress, Wanted};
+use crate::model::bundle::Bundle;
 use crate::model::fold::{FlowSink, Part, RecordSink};
 use crate::model::input::{CounterStream, Hints, Input, InputKind, LogStream, place};
 use crate::model::piece::Piece;
 use crate::parse::log::lines::LineParser;
 use crate::parse::sniff::{Dialect, sniff};
 use crate::parse::table::{self, TableDialect};
+use crate::wire::bundle;
 
 /// Workers at most, however many cores there are.
 const WORKERS_MAX: usize = 64;
@@ -53,6 +56,8 @@ pub struct FirstLook<P> {
     pub tables: Vec<TableLook<P>>,
     /// Counters.
     pub counters: Vec<CounterStream>,
+    /// What was saved together.
+    pub bundles: Vec<Bundle>,
 }
 
 /// How to read.
@@ -180,6 +185,7 @@ fn hints(item: &Found, reading: &Reading) -> Hints {
         modified: None,
         reader_zone: reading.reader_zone.as_deref().map(Into::into),
         directory: item.directory.as_ref().map(|path| path.to_string_lossy().into()),
+        ..Hints::default()
     }
 }
 
@@ -360,8 +366,14 @@ where
 }
 
 fn gather<P>(found: &[Found], mut done: Done<P>, failed: &BTreeMap<usize, String>) -> FirstLook<P> {
-    let mut look =
-        FirstLook { inputs: Vec::new(), logs: Vec::new(), tables: Vec::new(), counters: Vec::new() };
+    let mut look = FirstLook {
+        inputs: Vec::new(),
+        logs: Vec::new(),
+        tables: Vec::new(),
+        counters: Vec::new(),
+        bundles: Vec::new(),
+    };
+    let mut manifests = Vec::new();
     for (index, item) in found.iter().enumerate() {
         let Some((streams, hints)) = done.remove(&index) else {
             let note = failed.get(&index).map(|why| why.as_str().into());
@@ -374,11 +386,15 @@ fn gather<P>(found: &[Found], mut done: Done<P>, failed: &BTreeMap<usize, String
             // A stranger inside an archive is like one inside a directory.
             input.named &= read.member.is_none();
             let hints = hints_of(&read, &hints);
+            if let Understood::Manifest(manifest) = &read.what {
+                manifests.push((hints.directory.clone().unwrap_or_default(), (**manifest).clone()));
+            }
             settle(&mut look, &mut input, item, read, hints);
             look.inputs.push(input);
         }
     }
     look.inputs.sort_by(|a, b| (&a.path, &a.member, &a.id).cmp(&(&b.path, &b.member, &b.id)));
+    bundles::settle(&mut look, manifests);
     look
 }
 
@@ -458,6 +474,10 @@ fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: Str
             input.records = streams.len() as u64;
             input.signals = streams.iter().map(|stream| stream.piece.signals).sum();
             look.logs.extend(streams);
+        }
+        Understood::Manifest(_) => {
+            (input.kind, input.dialect) = (InputKind::Bundle, Some(bundle::SCHEMA));
+            input.records = 1;
         }
         Understood::Archive(members) => {
             (input.kind, input.dialect) = (InputKind::Bundle, Some("tar"));

@@ -8,6 +8,7 @@ pub mod ahead;
 pub mod archive;
 pub mod blocks;
 pub mod bounded;
+pub mod bundles;
 pub mod decode;
 pub mod identity;
 pub mod looks;

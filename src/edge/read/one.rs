@@ -20,6 +20,7 @@ use crate::parse::log::export::ExportParser;
 use crate::parse::log::lines::LineParser;
 use crate::parse::sniff::{Dialect, sniff};
 use crate::parse::table::{self, TableDialect};
+use crate::wire::bundle::{self, Manifest};
 use crate::wire::signals;
 
 /// Bytes of one line of our own signals format; a longer one is not ours.
@@ -35,6 +36,8 @@ pub enum Understood<W> {
     Counters(CounterDialect, Box<Counters>, u64, Vec<Damage>),
     /// What `scan` wrote.
     Signals(Vec<LogStream>),
+    /// The manifest of a bundle of ours.
+    Manifest(Box<Manifest>),
     /// An archive of so many members; each file among them is a stream of its own.
     Archive(u64),
     /// A member of an archive that is no file, in a word.
@@ -118,6 +121,8 @@ fn understand<S, W>(
     let mut reader = Identified::new(reader);
     let (what, result) = if signals::looks_like(&head) {
         read_signals(&mut reader)
+    } else if bundle::looks_like(&head) {
+        read_manifest(&mut reader)
     } else {
         match sniff(&head) {
             Some(Dialect::Lines) => read_lines::<S, _>(&mut reader, padding),
@@ -143,7 +148,7 @@ where
     let Face { mut via, modified, .. } = face;
     via.push("tar");
     let within = |path: &str| match &member {
-        Some(outer) => format!("{outer}/{path}").into(),
+        Some(outer) => format!("{outer}!{path}").into(),
         None => path.into(),
     };
     let place = all.len();
@@ -282,6 +287,19 @@ fn read_counters<P>(reader: &mut impl Read, dialect: CounterDialect) -> (Underst
     }
     let (counters, records, damage) = counters::parse(dialect, &text);
     (Understood::Counters(dialect, Box::new(counters), records, damage), result)
+}
+
+fn read_manifest<P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>) {
+    let mut json = Vec::new();
+    let mut result = reader.by_ref().take(bundle::BYTES_MAX as u64 + 1).read_to_end(&mut json).map(drop);
+    let manifest = match bundle::read(&json) {
+        Ok(manifest) => manifest,
+        Err(why) => {
+            result = result.and(Err(io::Error::other(format!("is no manifest that can be read: {why}"))));
+            Manifest::default()
+        }
+    };
+    (Understood::Manifest(Box::new(manifest)), result)
 }
 
 fn read_signals<P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mirror::{Mirror, arrays, names, objects};
 use crate::model::blemish::{Blemish, BlemishKind};
+use crate::model::bundle::BootTie;
 use crate::model::input::Hints;
 use crate::model::piece::{Anchors, HeadRepetition, LastRecord, Loss, LossKind, Mark, MarkKey, Piece};
 use crate::model::record::Trust;
@@ -49,7 +50,9 @@ arrays! {
 objects! {
     HintsWire for Hints {
         path: Box<str>, modified: Option<WallTime>, reader_zone: Option<Box<str>>, directory: Option<Box<str>>,
+        bundle: Option<Box<str>>, host: Option<Box<str>>, tie: Option<BootTie>,
     }
+    BootTieWire for BootTie { boot: Option<BootId>, offset_us: i64 }
     BlemishWire for Blemish { count: u64, first_offset: u64, first_raw: Box<[u8]> }
     CapacityWire for Capacity { buckets: u64, max: u64, entry_bytes: Option<u64> }
     SubjectWire for Subject { table: Table, wording: Wording, namespace: NamespaceWord }
