@@ -23,6 +23,7 @@ mod kernel;
 mod limits;
 mod locals;
 mod mix;
+mod pace;
 mod rank;
 mod remedies;
 mod timeouts;

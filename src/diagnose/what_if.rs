@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::census::Class;
 use crate::model::diagnosis::WhatIf;
 use crate::model::era::timeout_name;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
-use super::arith::{rounded, scaled};
+use super::arith::rounded;
 use super::facts::Case;
 use super::headroom::headroom;
 
@@ -46,7 +47,7 @@ fn left_out(key: &str) -> Sentence {
     ]
 }
 
-/// Entries in the long run under other timeouts, at the same rate: each class by the ratio of its timeouts.
+/// Entries in the long run under other timeouts, at the same rate.
 fn by_timeouts(
     case: &Case<'_>,
     wanted: &BTreeMap<&str, u64>,
@@ -54,25 +55,15 @@ fn by_timeouts(
 ) -> Option<u64> {
     let census = case.census?;
     let timeouts = case.timeouts();
-    let mut total: u64 = 0;
-    let mut changed = false;
-    for (class, entries) in &census.who.classes {
-        let now = timeouts.of(class.l4, class.state, class.replied);
-        let then = timeout_name(class.l4, class.state, class.replied).and_then(|name| wanted.get(name));
-        let left = match (now, then) {
-            (Some(now), Some(then)) if now.seconds > 0 => {
-                changed = true;
-                scaled(*entries, *then, now.seconds)?
-            }
-            _ => *entries,
-        };
-        total = total.saturating_add(left);
-    }
-    if changed {
+    let then = |class: &Class| {
+        timeouts.of(class.l4, class.state, class.replied).filter(|now| now.seconds > 0)?;
+        timeout_name(class.l4, class.state, class.replied).and_then(|name| wanted.get(name)).copied()
+    };
+    if census.who.classes.keys().any(|class| then(class).is_some()) {
         assumptions.push("timers that run keep their old end: a timeout frees no entry at once".into());
         assumptions.push("each state's entries change by the ratio of the timeouts; entries in use are renewed before that, so connections that last tell too few".into());
     }
-    Some(total)
+    case.offered(then)
 }
 
 /// Where the table settles, and when a new limit is reached.
@@ -82,7 +73,10 @@ fn settle(
     limit: Option<u64>,
     assumptions: &mut Vec<Sentence>,
 ) -> (Option<u64>, Option<f64>) {
-    let Some(limit) = limit else { return (by_timeouts, None) };
+    let Some(limit) = limit else {
+        let max = case.usage.max.map_or(u64::MAX, |max| max.max(case.entries()));
+        return (by_timeouts.map(|n| n.min(max)), None);
+    };
     let outlook = headroom(case, limit);
     if case.usage.held().is_some_and(|held| held >= limit) {
         assumptions.push(
@@ -92,12 +86,10 @@ fn settle(
     }
     assumptions.extend(outlook.assumptions);
     // Offered entries under the new timeouts: as many more as the loss adds under the old ones.
-    let entries = case.entries();
-    let steady = match (by_timeouts, outlook.steady_state) {
-        (Some(shorter), Some(offered)) if entries > 0 => {
-            rounded(offered as f64 * shorter as f64 / entries as f64)
-        }
-        (shorter, offered) => shorter.or(offered),
+    let now = case.offered(|_| None).filter(|now| *now > 0);
+    let steady = match (by_timeouts, outlook.steady_state, now) {
+        (Some(shorter), Some(offered), Some(now)) => rounded(offered as f64 * shorter as f64 / now as f64),
+        (shorter, offered, _) => shorter.or(offered),
     };
     let full_again = outlook.full_again_seconds.filter(|_| steady.is_some_and(|steady| steady > limit));
     (steady.map(|steady| steady.min(limit)), full_again)

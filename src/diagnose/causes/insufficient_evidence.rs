@@ -37,7 +37,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         confidence: Confidence::Low,
         summary,
         why_not: "what was given decides".into(),
-        rate_per_second: case.mix().and_then(|mix| case.admitted_per_second(mix)),
+        rate_per_second: case.admitted_per_second(),
         evidence,
         remedies: cures(case),
         will_not_help: Vec::new(),
@@ -161,7 +161,7 @@ fn unexplained(case: &Case<'_>, mix: Mix<'_>) -> Vec<Sentence> {
     if let Some((state, entries)) = mix.commonest_state() {
         how = how.with(":").with(part(entries)).with("are in").with(state);
     }
-    if let Some(rate) = case.admitted_per_second(mix) {
+    if let Some(rate) = case.admitted_per_second() {
         how = how.with(", new ones come at").with(Word::Rate(rate));
     }
     let what = sentence![
