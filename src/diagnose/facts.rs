@@ -7,7 +7,7 @@ use crate::model::census::{Census, Class, Leader, LeaderKey, Pair, Peer};
 use crate::model::counters::Counters;
 use crate::model::era::EarlyDrop;
 use crate::model::flow::{L3, L4, Reply, State};
-use crate::model::incident::{Incident, Timeline};
+use crate::model::incident::{Incident, Namespace, Timeline};
 use crate::model::report::Settings;
 use crate::model::time::WallTime;
 
@@ -48,6 +48,11 @@ impl Usage {
     /// The larger of count and list. An entry that has expired and waits to be collected is counted and not listed.
     pub(crate) fn held(&self) -> Option<u64> {
         self.count.max(self.listed)
+    }
+
+    /// The list is longer than a table of that limit can be, by more than a moment's excess.
+    pub(crate) fn exceeds(&self, max: u64) -> bool {
+        self.listed.is_some_and(|listed| listed.saturating_sub(max) > max / 10)
     }
 
     /// Held of the limit, 0 to 1 and somewhat above.
@@ -107,6 +112,13 @@ impl<'a> Case<'a> {
     /// Entries in the table, 0 without one.
     pub(crate) fn entries(&self) -> u64 {
         self.census.map_or(0, |c| c.who.entries)
+    }
+
+    /// The namespace whose table was full: as the log names it, else as the table does.
+    pub(crate) fn namespace(&self) -> &Namespace {
+        let of_table = self.lead.map(|fit| &fit.snapshot.namespace);
+        let of_log = self.incident.map(|incident| &incident.namespace);
+        of_log.filter(|n| **n != Namespace::Unknown).or(of_table).unwrap_or(&Namespace::Unknown)
     }
 
     /// Classes of the whole table.

@@ -82,7 +82,7 @@ pub fn diagnose(conclusion: Conclusion, snapshots: Vec<Snapshot>, settings: &Set
     for (index, fits) in fits.iter().enumerate() {
         room.incident(index, fits, &mut out);
     }
-    for snapshot in alone {
+    for snapshot in &alone {
         room.snapshot(snapshot, &mut out);
     }
     out

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::model::census::Class;
 use crate::model::diagnosis::WhatIf;
-use crate::model::era::timeout_name;
+use crate::model::era::{bare_key, timeout_name};
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
@@ -13,21 +13,19 @@ use super::arith::rounded;
 use super::facts::Case;
 use super::headroom::headroom;
 
-/// What a key means, whatever its prefix.
-fn bare(key: &str) -> &str {
-    key.rsplit_once("conntrack_").map_or(key, |(_, tail)| tail)
-}
-
 /// The scenario; empty where none was asked for.
 pub(crate) fn scenarios(case: &Case<'_>) -> Vec<WhatIf> {
     let asked = &case.settings.what_if;
     if asked.is_empty() {
         return Vec::new();
     }
-    let wanted: BTreeMap<&str, u64> = asked.iter().map(|(key, value)| (bare(key), *value)).collect();
+    let wanted: BTreeMap<&str, u64> = asked.iter().map(|(key, value)| (bare_key(key), *value)).collect();
     let mut assumptions = Vec::new();
+    // The command line lets no other key through; a library's caller may.
     let unknown = wanted.keys().filter(|key| **key != "max" && case.kernel.default_timeout(key).is_none());
     assumptions.extend(unknown.map(|key| left_out(key)));
+    let stateless = ["tcp_timeout_max_retrans", "tcp_timeout_unacknowledged"];
+    assumptions.extend(stateless.into_iter().filter(|name| wanted.contains_key(name)).map(without_state));
     let by_timeouts = by_timeouts(case, &wanted, &mut assumptions);
     let limit = wanted.get("max").copied().filter(|max| *max > 0);
     let (steady_state_entries, full_again_seconds) = settle(case, by_timeouts, limit, &mut assumptions);
@@ -44,6 +42,14 @@ fn left_out(key: &str) -> Sentence {
     sentence![
         Word::Untrusted(key.as_bytes().into()),
         "is no timeout of the tracker and not its limit: left out"
+    ]
+}
+
+/// Timeouts that take over from that of a state, for entries that no table tells apart.
+fn without_state(name: &'static str) -> Sentence {
+    sentence![
+        Word::Code(name.to_owned()),
+        "governs connections with unanswered packets, whatever their state: how many those are is not in a table, so it changes nothing in this answer"
     ]
 }
 

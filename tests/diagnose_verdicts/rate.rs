@@ -101,3 +101,52 @@ fn a_shorter_time_wait_does_not_empty_a_table_that_filled_in_seconds() {
     // 400 a second for 30 s are 12,000: still more than the 4,000 that the table holds.
     assert_eq!(shorter.effect.steady_state_entries, Some(4_000));
 }
+
+#[test]
+fn a_listing_given_twice_is_doubted_with_its_number_and_no_share_above_all_is_said() {
+    let mut table = full(&churn(401, 200, 0), &["192.0.2.10"]);
+    let census = table.census.as_mut().unwrap();
+    let who = &mut census.who;
+    let bins = who.remaining.values_mut().flat_map(|remaining| remaining.bins.values_mut());
+    for n in who.classes.values_mut().chain(bins).chain(std::iter::once(&mut who.entries)) {
+        *n *= 2;
+    }
+    for known in ["net.netfilter.nf_conntrack_count", "net.netfilter.nf_conntrack_none"] {
+        // Once with the kernel's count, once with the limit alone.
+        let mut table = table.clone();
+        if known.ends_with("none") {
+            table.counters.sysctl.remove("net.netfilter.nf_conntrack_count");
+        }
+        let body = of_incident(incident(Wording::NfDoubled, 402), vec![table]);
+        let doubt = body.evidence.iter().find(|e| e.id == "more-than-fits").unwrap();
+        assert_eq!(doubt.speaks_for, Some(false));
+        assert!(words(&doubt.fact).contains("divides by 802"), "{}", words(&doubt.fact));
+        assert!(body.verdict.confidence <= conntriage::model::diagnosis::Confidence::Medium);
+        let shares = body.evidence.iter().map(|e| words(&e.fact)).filter(|fact| fact.contains("200.0 %"));
+        assert_eq!(shares.count(), 0);
+    }
+}
+
+#[test]
+fn a_table_somewhat_above_its_limit_is_full_and_not_doubted() {
+    let mut table = full(&churn(400, 200, 0), &["192.0.2.10"]);
+    table.counters.sysctl.insert("net.netfilter.nf_conntrack_max".into(), "47950".into());
+    let body = of_incident(incident(Wording::NfDoubled, 402), vec![table]);
+    assert!(body.evidence.iter().all(|e| e.id != "more-than-fits"));
+    let usage = body.evidence.iter().find(|e| e.id == "usage-full").unwrap();
+    assert!(words(&usage.fact).ends_with("(100.0 %)"), "{}", words(&usage.fact));
+}
+
+#[test]
+fn a_table_no_rule_explains_still_says_who_how_and_what_to_do() {
+    let body = judged(&churn(400, 10, 4), &["203.0.113.1"]);
+    assert_eq!(body.verdict.cause.0, "insufficient-evidence");
+    let said: Vec<String> = body.verdict.summary.iter().map(words).collect();
+    assert!(said[0].starts_with("192.0.2.10 (not this host) holds 100.0 %"), "{said:?}");
+    assert!(said[0].ends_with(", all to 192.0.2.40:8080"), "{said:?}");
+    assert!(said[1].contains("are over and stay 120 s in TimeWait ; new ones at"), "{said:?}");
+    assert!(said[1].contains("/s need 4"), "{said:?}");
+    assert!(said[2].contains("192.0.2.10 opens them"), "{said:?}");
+    let remedies: Vec<_> = body.remedies.iter().map(|remedy| remedy.id).collect();
+    assert_eq!(remedies, ["reuse-connections", "delete-time-wait", "raise-limit"]);
+}

@@ -9,9 +9,8 @@ use crate::sentence;
 use super::super::facts::Case;
 use super::super::headroom::{Headroom, headroom};
 use super::super::kernel::Kernel;
-use super::{here, in_file};
+use super::{IPTABLES_CONFIG, here, in_file};
 
-const IPTABLES_CONFIG: &str = "/etc/sysconfig/iptables-config";
 /// A chain of this many entries a bucket on average costs time (each entry is in the table twice).
 const ENTRIES_PER_BUCKET_MAX: u64 = 4;
 

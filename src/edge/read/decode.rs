@@ -1,10 +1,9 @@
 //! Unpacking: by magic number, never by name; each container to its very last member.
 
-use std::io::{self, BufReader, Read};
-
-use flate2::bufread::MultiGzDecoder;
+use std::io::{self, Read};
 
 use super::ahead::ReadAhead;
+use super::gzip::{MAGIC, Members};
 use super::identity::END_BYTES;
 use crate::model::time::WallTime;
 
@@ -34,9 +33,7 @@ pub fn decode(raw: Box<dyn Read + Send>) -> Decoded {
         modified = modified.or_else(|| gzip_time(&head));
         let packed = replay(head, reader, error);
         via.push("gz");
-        let plain: Box<dyn Read + Send> =
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(256 * 1024, packed)));
-        (head, reader, error) = peek(plain);
+        (head, reader, error) = peek(Box::new(Members::new(packed)));
     }
     let whole = replay(head.clone(), reader, error);
     let reader: Box<dyn Read + Send> = if via.is_empty() { whole } else { Box::new(ReadAhead::new(whole)) };
@@ -44,7 +41,7 @@ pub fn decode(raw: Box<dyn Read + Send>) -> Decoded {
 }
 
 fn is_gzip(head: &[u8]) -> bool {
-    head.starts_with(&[0x1f, 0x8b, 0x08])
+    head.starts_with(&MAGIC)
 }
 
 /// MTIME of a gzip header (RFC 1952 §2.3.1): seconds since the epoch, 0 where it is not known.

@@ -7,6 +7,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::blocks::each_block;
 use super::decode::{Decoded, decode};
+use super::gzip::Strange;
 use super::identity::Identified;
 use super::open::words;
 use crate::edge::progress::Progress;
@@ -95,6 +96,9 @@ where
 
 /// Why a stream ends early, and how much of it was read.
 pub fn cut_short(error: &io::Error, via: &[&'static str], bytes: u64) -> String {
+    if let Some(strange) = error.get_ref().and_then(|inner| inner.downcast_ref::<Strange>()) {
+        return format!("{strange}; all {bytes} decoded bytes were analysed");
+    }
     let why = match error.kind() {
         io::ErrorKind::UnexpectedEof => "ends in the middle (truncated)".to_owned(),
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => format!("is damaged ({})", words(error)),
