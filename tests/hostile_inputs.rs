@@ -141,6 +141,36 @@ fn a_truncated_gzip_file_gives_what_stands_before_the_cut_and_says_how_much_that
     assert!(stderr.contains("decoded bytes was analysed"), "{stderr}");
 }
 
+/// A log of one line, packed.
+fn packed_log() -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(FULL.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn what_is_no_gzip_behind_the_last_member_is_named_and_counted_and_is_no_truncation() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("messages.1.gz"), [packed_log(), b"<html>".to_vec()].concat())
+        .unwrap();
+    let (report, stderr, code) = analyze(directory.path(), &["messages.1.gz"]);
+    assert_eq!((incidents(&report), code), (1, 3), "{stderr}");
+    let wanted = format!(
+        "messages.1.gz: 6 bytes behind the last gzip member are not gzip; all {} decoded bytes were analysed",
+        FULL.len()
+    );
+    assert!(stderr.contains(&wanted) && !stderr.contains("truncated"), "{stderr}");
+}
+
+#[test]
+fn zeros_behind_the_last_gzip_member_are_padding_and_no_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("messages.1.gz"), [packed_log(), vec![0; 9_000]].concat()).unwrap();
+    let (report, stderr, code) = analyze(directory.path(), &["messages.1.gz"]);
+    assert_eq!((incidents(&report), code), (1, 0), "{stderr}");
+    assert_eq!((report["inputs"][0]["complete"].as_bool(), stderr.as_str()), (Some(true), ""));
+}
+
 #[test]
 fn a_damaged_gzip_file_is_named() {
     let directory = tempfile::tempdir().unwrap();
@@ -244,12 +274,33 @@ fn wrong_usage_is_answered_by_two_and_a_word() {
         &["analyze", "x", "--tz", "Mars/Olympus"],
         &["analyze", "x", "--since", "soon"],
         &["analyze", "x", "--what-if", "max"],
+        &["analyze", "x", "--what-if", "nf_conntrack_maxx=1000"],
+        &["analyze", "x", "--what-if", "max=0"],
+        &["analyze", "x", "--what-if", "max=1000", "--what-if", "nf_conntrack_max=2000"],
         &["analyze", "x", "--format", "poem"],
         &["frobnicate"],
     ] {
         let (stdout, stderr, code) = outcome(&conntriage(directory.path()).args(arguments).output().unwrap());
         assert_eq!((stdout.as_str(), code), ("", 2), "{arguments:?}");
         assert!(!stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_setting_that_cannot_be_tried_in_thought_is_named_with_the_nearest_and_all_that_can() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = conntriage(directory.path())
+        .args(["analyze", "x", "--what-if", "net.netfilter.nf_conntrack_tcp_timeout_timewait=30"])
+        .output()
+        .unwrap();
+    let (_, stderr, code) = outcome(&output);
+    assert_eq!(code, 2);
+    for word in [
+        "nf_conntrack_tcp_timeout_timewait",
+        "the nearest it can is tcp_timeout_time_wait",
+        "udp_timeout_stream",
+    ] {
+        assert!(stderr.contains(word), "{word}: {stderr}");
     }
 }
 

@@ -129,6 +129,48 @@ fn two_hosts_in_two_directories_each_keep_their_own_table() {
 }
 
 #[test]
+fn a_table_and_its_settings_in_two_directories_are_one_case() {
+    let staged = stage(&common::root().join("samples/netns-6.18"));
+    let at = |path: &str| staged.path().join(path);
+    for (from, to) in [("nf_conntrack.gz", "tables"), ("sysctl", "settings")] {
+        std::fs::create_dir(at(to)).unwrap();
+        std::fs::rename(at("input").join(from), at(to).join(from)).unwrap();
+    }
+    // By their names alone: nothing in them tells that they are files. The last one holds.
+    for (file, max) in [("10-small.conf", 8_192), ("90-large.conf", 262_144)] {
+        std::fs::write(at("settings").join(file), format!("net.netfilter.nf_conntrack_max = {max}\n"))
+            .unwrap();
+    }
+    let output = conntriage(staged.path())
+        .args(["analyze", "tables/nf_conntrack.gz", "settings", "--format", "json"])
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let snapshots = report["snapshots"].as_array().unwrap();
+    assert_eq!(snapshots.len(), 1, "{snapshots:#?}");
+    let text = snapshots[0].to_string();
+    assert!(text.contains("the table holds 4,000 of 4,000 entries"), "{text}");
+    assert!(text.contains("nf_conntrack_max = 262144, and 4,000 runs"), "{text}");
+    assert!(report["assumptions"].to_string().contains("settings"));
+}
+
+#[test]
+fn a_table_pasted_twice_is_doubted_and_no_share_above_all_is_printed() {
+    let staged = stage(&common::root().join("samples/netns-6.18"));
+    let table = staged.path().join("input/nf_conntrack.gz");
+    let twice = std::fs::read(&table).unwrap().repeat(2);
+    std::fs::write(&table, twice).unwrap();
+    let output = conntriage(staged.path())
+        .args(["analyze", "input"])
+        .args(args(&common::root().join("samples/netns-6.18")))
+        .output()
+        .unwrap();
+    let (text, _, _) = outcome(&output);
+    assert!(text.contains("every number in it divides by 2"), "{text}");
+    assert!(!text.contains("200 %"), "{text}");
+}
+
+#[test]
 fn decoys_yield_no_incident_and_no_finding_of_a_full_table() {
     let report = analyze_json(&common::root().join("samples/decoys"), &["--fail-on-incident"]);
     assert_eq!(report["incidents"], Value::Array(Vec::new()));

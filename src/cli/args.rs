@@ -72,7 +72,7 @@ pub struct Analyze {
     /// Rows of each ranking
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub top: u16,
-    /// A setting to try in thought, e.g. net.netfilter.nf_conntrack_max=262144 (repeatable: one scenario)
+    /// The limit or a timeout to try in thought, e.g. max=262144 or tcp_timeout_time_wait=30 (repeatable: one scenario)
     #[arg(long, value_name = "KEY=VALUE")]
     pub what_if: Vec<String>,
     /// Answer 10 when an incident was found

@@ -8,7 +8,7 @@ use crate::model::sentence::{Sentence, Word};
 use crate::model::time::WallTime;
 use crate::sentence;
 
-use super::correlate::{Fit, host_fits, only_host, same_word};
+use super::correlate::{Alone, Fit, host_fits, only_host, same_word};
 use super::drops::{self, Unused};
 use super::facts::{Case, usage};
 use super::kernel::Kernel;
@@ -101,20 +101,30 @@ impl<'a> Room<'a> {
         out.incidents.push(IncidentView { incident, confirmed_by, counters, snapshots, body });
     }
 
-    /// One table, or counters, of no incident.
-    pub(crate) fn snapshot(&self, snapshot: &'a Snapshot, out: &mut Diagnosis) {
-        let fit = Fit { snapshot, role: Role::At, offset_seconds: None, distance_seconds: None, note: None };
-        let fits = std::slice::from_ref(&fit);
+    /// One table, or counters, of no incident; and counters that can only be of that table.
+    pub(crate) fn snapshot(&self, alone: &Alone<'a>, out: &mut Diagnosis) {
+        let snapshot = alone.snapshot;
+        let fit = |snapshot| Fit {
+            snapshot,
+            role: Role::At,
+            offset_seconds: None,
+            distance_seconds: None,
+            note: None,
+        };
+        let fits: Vec<Fit<'a>> =
+            std::iter::once(snapshot).chain(alone.beside.iter().copied()).map(fit).collect();
         let beside = self.snapshots.iter().filter(|other| match (&other.host, &snapshot.host) {
             (Some(a), Some(b)) => same_word(a, b) && other.namespace == snapshot.namespace,
-            _ => other.id == snapshot.id,
+            _ => fits.iter().any(|fit| fit.snapshot.id == other.id),
         });
         let locals = Locals::of(beside, self.settings);
-        let case = self.case(None, fits, &locals);
+        let case = self.case(None, &fits, &locals);
         out.assume(gaps::assumptions(&case));
         out.miss(gaps::gaps(&case));
         let body = rank::body(&case);
-        let mut facts = used(&fit);
+        let mut facts = used(&fit(snapshot));
+        facts.max = facts.max.or(case.usage.max);
+        facts.buckets = facts.buckets.or(case.usage.buckets);
         lead(std::slice::from_mut(&mut facts));
         out.snapshots.push(SnapshotView {
             id: snapshot.id.clone(),
@@ -178,6 +188,9 @@ fn merged(fits: &[Fit<'_>]) -> Counters {
             if !key.ends_with("_conntrack_count") {
                 out.sysctl.entry(key).or_insert(value);
             }
+        }
+        for (key, value) in other.configured {
+            out.configured.entry(key).or_insert(value);
         }
         out.stat = out
             .stat

@@ -34,13 +34,22 @@ pub(crate) struct Fit<'a> {
     pub(crate) note: Option<Sentence>,
 }
 
+/// A snapshot that fits no incident.
+#[derive(Debug, Clone)]
+pub(crate) struct Alone<'a> {
+    /// Which.
+    pub(crate) snapshot: &'a Snapshot,
+    /// Counters without a table that can only be of this one.
+    pub(crate) beside: Vec<&'a Snapshot>,
+}
+
 /// All snapshots, each where it belongs.
 #[derive(Debug, Default)]
 pub(crate) struct Correlation<'a> {
     /// For each incident the snapshots that fit it, the leading one first.
     pub(crate) fits: Vec<Vec<Fit<'a>>>,
     /// Those that fit none.
-    pub(crate) alone: Vec<&'a Snapshot>,
+    pub(crate) alone: Vec<Alone<'a>>,
     /// What had to be assumed.
     pub(crate) assumptions: Vec<Assumption>,
 }
@@ -64,9 +73,10 @@ pub(crate) fn correlate<'a>(
         if used {
             assume(&mut out.assumptions, snapshot, hosts);
         } else {
-            out.alone.push(snapshot);
+            out.alone.push(Alone { snapshot, beside: Vec::new() });
         }
     }
+    join_counters(&mut out, snapshots, only_host);
     for fits in &mut out.fits {
         fits.sort_by(|a, b| {
             order(a)
@@ -76,8 +86,51 @@ pub(crate) fn correlate<'a>(
                 .then_with(|| a.snapshot.id.cmp(&b.snapshot.id))
         });
     }
-    out.alone.sort_by(|a, b| (&a.path, &a.id).cmp(&(&b.path, &b.id)));
+    out.alone.sort_by(|a, b| (&a.snapshot.path, &a.snapshot.id).cmp(&(&b.snapshot.path, &b.snapshot.id)));
     out
+}
+
+/// Counters without a table are of the only table that they can be of, where nothing contradicts.
+fn join_counters<'a>(out: &mut Correlation<'a>, snapshots: &'a [Snapshot], only_host: bool) {
+    let (tables, counters): (Vec<&Snapshot>, Vec<&Snapshot>) =
+        snapshots.iter().partition(|snapshot| snapshot.census.is_some());
+    for of in counters {
+        let mut fitting = tables.iter().filter(|table| may_be_of(of, table, only_host));
+        let (Some(table), None) = (fitting.next(), fitting.next()) else { continue };
+        let alone = out.alone.iter_mut().find(|alone| alone.snapshot.id == table.id);
+        let Some(alone) = alone.filter(|_| !contradicted(of, table)) else { continue };
+        alone.beside.push(of);
+        out.assumptions.push(Assumption {
+            about: "settings",
+            text: sentence![
+                Word::Untrusted(of.path.as_bytes().into()),
+                "is taken to be of the machine and the time of",
+                Word::Untrusted(table.path.as_bytes().into()),
+                ", the only table that it can be of"
+            ],
+            from: Some(of.id.clone()),
+        });
+    }
+    let joined: Vec<&str> = out.alone.iter().flat_map(|alone| &alone.beside).map(|of| &*of.id).collect();
+    let joined: Vec<Box<str>> = joined.into_iter().map(Into::into).collect();
+    out.alone.retain(|alone| !joined.contains(&alone.snapshot.id));
+}
+
+/// The same host, as far as both say, and the same namespace.
+fn may_be_of(counters: &Snapshot, table: &Snapshot, only_host: bool) -> bool {
+    let same_host = match (counters.host.as_deref(), table.host.as_deref()) {
+        (Some(a), Some(b)) => same_word(a, b),
+        _ => only_host,
+    };
+    let unknown = |snapshot: &Snapshot| snapshot.namespace == Namespace::Unknown;
+    same_host && (counters.namespace == table.namespace || unknown(counters) || unknown(table))
+}
+
+/// The table lists far more than these settings allow: they are of another one.
+fn contradicted(counters: &Snapshot, table: &Snapshot) -> bool {
+    let max = counters.counters.setting("max").map(|(_, max)| max).filter(|max| *max > 0);
+    let listed = table.census.as_ref().map_or(0, |census| census.who.entries);
+    max.is_some_and(|max| listed > max.saturating_add(max / 10))
 }
 
 /// A table leads before mere counters, one that is known to be of the host before one that may be, the nearest before

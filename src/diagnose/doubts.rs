@@ -37,6 +37,7 @@ pub(crate) fn doubts(case: &Case<'_>, leader: &Candidate) -> Vec<Doubt> {
         return Vec::new();
     }
     let mut out = Vec::new();
+    out.extend(more_than_fits(case));
     out.extend(fullness(case));
     out.extend(lateness(case, leader));
     out.extend(count_and_list(case));
@@ -46,8 +47,62 @@ pub(crate) fn doubts(case: &Case<'_>, leader: &Candidate) -> Vec<Doubt> {
     out
 }
 
+/// More entries are listed than the kernel counts or lets in: a listing pasted twice, two listings in one file, or a
+/// limit that was lowered later.
+fn more_than_fits(case: &Case<'_>) -> Option<Doubt> {
+    let listed = case.usage.listed?;
+    let count = case.usage.count.filter(|count| *count > 0 && listed / 2 >= *count - *count / 4);
+    let max = case.usage.max.filter(|max| case.usage.exceeds(*max));
+    let mut said = match (count, max) {
+        (Some(count), _) => {
+            sentence![
+                "the table lists",
+                Word::Number(listed),
+                "entries, and the kernel counts",
+                Word::Number(count)
+            ]
+        }
+        (None, Some(max)) => {
+            sentence!["the table lists", Word::Number(listed), "entries, and its limit is", Word::Number(max)]
+        }
+        (None, None) => return None,
+    };
+    let times = same_divisor(case).filter(|times| *times >= 2);
+    said = match times {
+        Some(times) => said
+            .with(": every number in it divides by")
+            .with(Word::Number(times))
+            .with(", so each line seems to be given so many times; shares hold, numbers and rates are so many times too high"),
+        None if count.is_none() => said.with(
+            ": more than fit, so the file holds more than one listing, or the limit was lowered after its entries came",
+        ),
+        None => said.with(": the file holds more than one listing, or the count is of another moment or namespace"),
+    };
+    let mut evidence = contradicts("more-than-fits", said).value("listed", listed as f64).read_in_table(case);
+    evidence = count.into_iter().fold(evidence, |evidence, n| evidence.value("count", n as f64));
+    evidence = max.into_iter().fold(evidence, |evidence, n| evidence.value("max", n as f64));
+    evidence = times.into_iter().fold(evidence, |evidence, n| evidence.value("times", n as f64));
+    Some(Doubt { evidence, at_most: Confidence::Medium })
+}
+
+/// The greatest number that divides the entries of every class and of every second of remaining time.
+fn same_divisor(case: &Case<'_>) -> Option<u64> {
+    let who = &case.census?.who;
+    let bins = who.remaining.values().flat_map(|remaining| remaining.bins.values());
+    let all = who.classes.values().chain(bins).copied();
+    all.reduce(|mut a, mut b| {
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    })
+}
+
 fn fullness(case: &Case<'_>) -> Option<Doubt> {
     case.census?;
+    if case.usage.max.is_some_and(|max| case.usage.exceeds(max)) {
+        return None;
+    }
     let Some(usage) = case.usage.share() else {
         return Some(Doubt {
             evidence: context(
@@ -58,13 +113,14 @@ fn fullness(case: &Case<'_>) -> Option<Doubt> {
         });
     };
     let (held, max) = (case.usage.held()?, case.usage.max?);
+    // Some more than the limit are held for a moment: an entry is counted before it is refused.
     let said = sentence![
         "the table holds",
         Word::Number(held),
         "of",
         Word::Count(max, noun::ENTRY),
         "(",
-        Word::Share(usage),
+        Word::Share(usage.min(1.0)),
         ")"
     ];
     let cite = |evidence: Evidence| {

@@ -6,17 +6,18 @@ use std::net::IpAddr;
 use crate::model::census::{Census, Class, Leader, LeaderKey, Pair, Peer};
 use crate::model::counters::Counters;
 use crate::model::era::EarlyDrop;
-use crate::model::flow::{L4, Reply, State};
-use crate::model::incident::{Incident, Timeline};
+use crate::model::flow::{L3, L4, Reply, State};
+use crate::model::incident::{Incident, Namespace, Timeline};
 use crate::model::report::Settings;
 use crate::model::time::WallTime;
 
-use super::arith::share;
+use super::arith::{rounded, share};
 use super::correlate::Fit;
 use super::idle::Ages;
 use super::kernel::Kernel;
 use super::locals::Locals;
 use super::mix::Mix;
+use super::pace::Pace;
 use super::timeouts::Timeouts;
 
 /// Source ports of one client towards one address and port with the default range 32768 to 60999.
@@ -47,6 +48,11 @@ impl Usage {
     /// The larger of count and list. An entry that has expired and waits to be collected is counted and not listed.
     pub(crate) fn held(&self) -> Option<u64> {
         self.count.max(self.listed)
+    }
+
+    /// The list is longer than a table of that limit can be, by more than a moment's excess.
+    pub(crate) fn exceeds(&self, max: u64) -> bool {
+        self.listed.is_some_and(|listed| listed.saturating_sub(max) > max / 10)
     }
 
     /// Held of the limit, 0 to 1 and somewhat above.
@@ -108,6 +114,13 @@ impl<'a> Case<'a> {
         self.census.map_or(0, |c| c.who.entries)
     }
 
+    /// The namespace whose table was full: as the log names it, else as the table does.
+    pub(crate) fn namespace(&self) -> &Namespace {
+        let of_table = self.lead.map(|fit| &fit.snapshot.namespace);
+        let of_log = self.incident.map(|incident| &incident.namespace);
+        of_log.filter(|n| **n != Namespace::Unknown).or(of_table).unwrap_or(&Namespace::Unknown)
+    }
+
     /// Classes of the whole table.
     pub(crate) fn mix(&self) -> Option<Mix<'a>> {
         self.census.map(|c| Mix(&c.who.classes))
@@ -153,22 +166,47 @@ impl<'a> Case<'a> {
         rows.iter().filter(|row| row.key.source == source).map(|row| (row.key, row.count)).collect()
     }
 
-    /// New entries a second that a set of entries stands for, as entries divided by the lifetime of their state.
-    /// States that last as long as their connection is used (ESTABLISHED, UDP streams) tell no rate and are left out.
-    pub(crate) fn admitted_per_second(&self, mix: Mix<'_>) -> Option<f64> {
-        let timeouts = self.timeouts();
-        let mut rate = 0.0;
-        for (class, entries) in mix.0 {
-            if lasting(class) {
-                continue;
-            }
-            let Some(timeout) = timeouts.of(class.l4, class.state, class.replied).filter(|t| t.seconds > 0)
-            else {
-                continue;
+    /// The rate of the whole table; nothing in it without one.
+    pub(crate) fn pace(&self) -> Pace {
+        self.ages().map(|ages| Pace::of(ages, &self.timeouts())).unwrap_or_default()
+    }
+
+    /// New entries a second of the whole table; none where nothing in it tells a rate.
+    pub(crate) fn admitted_per_second(&self) -> Option<f64> {
+        self.pace().per_second()
+    }
+
+    /// New entries a second of a leader nearly all of whose connections are over, by the ages of those in TIME_WAIT.
+    pub(crate) fn churn_per_second(&self, leader: &Leader) -> f64 {
+        let class = Class { l3: L3::V4, l4: L4::TCP, state: Some(State::TimeWait), replied: Reply::Assured };
+        let ages = Ages { remaining: &leader.remaining, classes: &leader.classes };
+        ages.per_second(leader.entries, &class, &self.timeouts())
+    }
+
+    /// Entries in the long run at the rate of this table, where the entries of some classes live for another time
+    /// (`then`: seconds) and no limit stops them. Classes that tell no rate change by the ratio of their timeouts.
+    pub(crate) fn offered(&self, then: impl Fn(&Class) -> Option<u64>) -> Option<u64> {
+        let census = self.census?;
+        let (pace, timeouts) = (self.pace(), self.timeouts());
+        let mut total = 0.0;
+        for (class, entries) in &census.who.classes {
+            let other = then(class);
+            total += match (pace.classes.get(class), other) {
+                (Some(coming), _) => coming.per_second * other.unwrap_or(coming.lifetime_seconds) as f64,
+                (None, Some(other)) => {
+                    let now = timeouts.of(class.l4, class.state, class.replied).filter(|t| t.seconds > 0);
+                    *entries as f64 * now.map_or(1.0, |now| other as f64 / now.seconds as f64)
+                }
+                (None, None) => *entries as f64,
             };
-            rate += *entries as f64 / timeout.seconds as f64;
         }
-        (rate > 0.0).then_some(rate)
+        rounded(total)
+    }
+
+    /// The same under the limit that is in force.
+    pub(crate) fn settles_at(&self, then: impl Fn(&Class) -> Option<u64>) -> Option<u64> {
+        let offered = self.offered(then)?;
+        Some(self.usage.max.map_or(offered, |max| offered.min(max.max(self.entries()))))
     }
 
     /// The most entries one client can have towards one address and port, by `ip_local_port_range`; true: assumed.
@@ -245,25 +283,19 @@ impl<'a> Case<'a> {
         self.lead.map(|fit| fit.snapshot.inputs.clone()).unwrap_or_default()
     }
 
-    /// Entries that a TIME_WAIT of so many a second keep in the table; rounded.
+    /// Seconds that an entry in TIME_WAIT stays; 120 where nothing tells, never 0.
     pub(crate) fn time_wait_seconds(&self) -> u64 {
         self.timeouts()
             .of(L4::TCP, Some(State::TimeWait), Reply::Assured)
             .map_or(120, |timeout| timeout.seconds.max(1))
     }
 
-    /// The next limit to try: a power of two with room for twice what is held.
+    /// The next limit to try: a power of two with room for twice what is held, and for what still comes at the rate
+    /// at which a young table filled.
     pub(crate) fn larger_limit(&self) -> Option<u64> {
         let held = self.usage.held()?.max(self.usage.max.unwrap_or(0));
-        held.checked_mul(2)?.checked_next_power_of_two().filter(|limit| *limit <= 1 << 24)
-    }
-}
-
-/// The entry lasts as long as its connection is used: its number tells no rate.
-fn lasting(class: &Class) -> bool {
-    match class.l4 {
-        L4::TCP | L4::SCTP => class.state == Some(State::Established),
-        _ => class.replied == Reply::Assured,
+        let settled = rounded(self.pace().settles_at()).unwrap_or(0);
+        held.checked_mul(2)?.max(settled).checked_next_power_of_two().filter(|limit| *limit <= 1 << 24)
     }
 }
 

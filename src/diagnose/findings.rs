@@ -36,7 +36,10 @@ pub(crate) fn of_settings(host: Option<&str>, counters: &Counters, inputs: &[Box
 
 fn recycle(counters: &Counters) -> Option<Finding> {
     let key = "net.ipv4.tcp_tw_recycle";
-    counters.number(key).filter(|value| *value != 0)?;
+    let runs = counters.number(key);
+    let configured = counters.configured.get(key).and_then(|value| value.trim().parse().ok());
+    runs.or(configured).filter(|value| *value != 0)?;
+    let where_from: &'static str = if runs.is_some() { "is set" } else { "stands in a settings file" };
     Some(Finding {
         host: None,
         cause: TW_RECYCLE,
@@ -47,7 +50,7 @@ fn recycle(counters: &Counters) -> Option<Finding> {
             ],
             sentence!["it does nothing for the connection table; switch it off"],
         ],
-        evidence: vec![supports("tcp-tw-recycle", sentence![Word::Code(format!("{key} = 1")), "is set"])],
+        evidence: vec![supports("tcp-tw-recycle", sentence![Word::Code(format!("{key} = 1")), where_from])],
         remedies: vec![Remedy {
             id: "tw-recycle-off",
             title: "switch it off, now and in the file it is kept in".into(),
@@ -63,8 +66,11 @@ fn recycle(counters: &Counters) -> Option<Finding> {
 }
 
 fn too_low(counters: &Counters, kernel: &Kernel) -> Option<Finding> {
+    let name = "tcp_timeout_established";
+    let runs = counters.setting(name);
     let (key, seconds) =
-        counters.setting("tcp_timeout_established").filter(|(_, seconds)| *seconds <= TOO_LOW_SECONDS)?;
+        runs.or(counters.configured(name)).filter(|(_, seconds)| *seconds <= TOO_LOW_SECONDS)?;
+    let where_from: &'static str = if runs.is_some() { "is set" } else { "stands in a settings file" };
     Some(Finding {
         host: None,
         cause: TIMEOUT_TOO_LOW,
@@ -83,7 +89,7 @@ fn too_low(counters: &Counters, kernel: &Kernel) -> Option<Finding> {
         ],
         evidence: vec![supports(
             "established-timeout",
-            sentence![Word::Code(format!("{key} = {seconds}")), "is set"],
+            sentence![Word::Code(format!("{key} = {seconds}")), where_from],
         )],
         remedies: vec![Remedy {
             id: "established-timeout",

@@ -10,10 +10,17 @@ use super::arith::share;
 use super::correlate;
 use super::facts::Case;
 use super::locals::likely_own;
+use super::remedies::place::Way;
 use super::timeouts::Known;
 
 fn gap(what: &'static str, why: Sentence, command: impl Into<Option<String>>) -> Gap {
     Gap { what: what.into(), why, command: command.into() }
+}
+
+/// A command that tells about one namespace, as it is typed on the host.
+fn inside(case: &Case<'_>, line: String) -> String {
+    let Some(way) = Way::into(case.namespace()) else { return line };
+    if line.contains(['>', '|']) { way.enter_shell(&line) } else { way.enter(&line) }
 }
 
 /// Gaps of one case.
@@ -26,18 +33,26 @@ pub(crate) fn gaps(case: &Case<'_>) -> Vec<Gap> {
             "census",
             "no table fits: who fills it, and how, is not known; it must be read while the table is full"
                 .into(),
-            format!("cat {file} > table.txt || conntrack -L -o extended > table.txt"),
+            inside(case, format!("cat {file} > table.txt || conntrack -L -o extended > table.txt")),
         ));
     }
     if case.usage.max.is_none() {
-        out.push(gap("max", "the limit is in none of the inputs".into(), format!("sysctl {}", key("max"))));
+        let why = match case.counters.configured("max") {
+            Some((key, wanted)) => sentence![
+                "a settings file has",
+                Word::Code(format!("{key} = {wanted}")),
+                "; the limit that runs is in none of the inputs"
+            ],
+            None => "the limit is in none of the inputs".into(),
+        };
+        out.push(gap("max", why, format!("sysctl {}", key("max"))));
     }
     if case.usage.count.is_none() && case.census.is_some() {
         out.push(gap(
             "count",
-            "the kernel's own count is in none of the inputs: whether all entries are listed is not known"
+            "the kernel's own count at the moment of the table is in none of the inputs: whether all entries are listed is not known"
                 .into(),
-            format!("sysctl {}", key("count")),
+            inside(case, format!("sysctl {}", key("count"))),
         ));
     }
     if case.usage.buckets.is_none() {
@@ -73,7 +88,7 @@ fn counters(case: &Case<'_>) -> Option<Gap> {
         "the kernel's counters of drops and evictions were not given"
     };
     let file = case.kernel.names.stat_file();
-    Some(gap("counters", why.into(), format!("cat {file} || conntrack -S")))
+    Some(gap("counters", why.into(), inside(case, format!("cat {file} || conntrack -S"))))
 }
 
 /// A table of another moment.
@@ -89,7 +104,7 @@ fn read_late(case: &Case<'_>) -> Option<Gap> {
             side,
             ": TIME_WAIT lasts 120 s and UDP 30 s, so the short-lived entries of the incident are not in it"
         ],
-        format!("cat {} > table.$(date +%s)", case.kernel.names.table_file()),
+        inside(case, format!("cat {} > table.$(date +%s)", case.kernel.names.table_file())),
     ))
 }
 

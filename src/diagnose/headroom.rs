@@ -5,7 +5,26 @@ use crate::model::sentence::Sentence;
 
 use super::arith::rounded;
 use super::facts::Case;
-use super::mix::Mix;
+
+/// What fills a larger table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Growth {
+    /// The table is in balance: what is refused now.
+    #[default]
+    Lost,
+    /// The table is young: what filled it.
+    Filling,
+}
+
+impl Growth {
+    /// At which rate, in words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Lost => "at the rate of the packets lost",
+            Self::Filling => "at the rate at which this one filled",
+        }
+    }
+}
 
 /// A prediction for a limit.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +33,8 @@ pub(crate) struct Headroom {
     pub(crate) steady_state: Option<u64>,
     /// Seconds until it is full again; none: not at this rate, or not known.
     pub(crate) full_again_seconds: Option<f64>,
+    /// What fills it.
+    pub(crate) growth: Growth,
     /// What it rests on.
     pub(crate) assumptions: Vec<Sentence>,
 }
@@ -26,7 +47,8 @@ pub(crate) fn headroom(case: &Case<'_>, max: u64) -> Headroom {
             ..Headroom::default()
         };
     };
-    let Some(admitted) = case.admitted_per_second(mix) else {
+    let pace = case.pace();
+    let Some(admitted) = pace.per_second() else {
         return Headroom {
             assumptions: vec![
                 "nearly all entries last as long as their connection is used: they tell no rate".into(),
@@ -35,8 +57,13 @@ pub(crate) fn headroom(case: &Case<'_>, max: u64) -> Headroom {
         };
     };
     let mut assumptions: Vec<Sentence> = vec!["new connections keep coming at the rate of this table".into()];
-    let lost = case.lost_per_second();
+    // A table that filled within one lifetime took in all that came: what was refused then are the same connections.
+    let growing = pace.still_growing();
+    let lost = case.lost_per_second().filter(|_| !growing);
     assumptions.push(match lost {
+        _ if growing => {
+            "the table filled in less than a lifetime of its entries: the packets lost are taken for the same connections, tried again".into()
+        }
         Some(_) => {
             "each packet lost is one connection that would have had an entry; retries make that too many"
                 .into()
@@ -44,30 +71,19 @@ pub(crate) fn headroom(case: &Case<'_>, max: u64) -> Headroom {
         None => "the packets lost are not counted in: their rate is not known".into(),
     });
     let lost = lost.unwrap_or(0.0);
-    let lasting = lasting(case, mix);
-    let passing = mix.total().saturating_sub(lasting);
-    let mean_lifetime = passing as f64 / admitted;
+    let passing = pace.passing();
+    let lasting = mix.total().saturating_sub(passing);
+    let mean_lifetime = pace.settles_at() / admitted;
     let steady_state = rounded((admitted + lost) * mean_lifetime + lasting as f64);
+    let filling = if growing { admitted } else { lost };
+    let until_full = (filling > 0.0).then(|| max.saturating_sub(held) as f64 / filling);
+    let growth = if growing { Growth::Filling } else { Growth::Lost };
     if lasting > passing {
         assumptions.push(
             "most entries last as long as their connection is used: where they settle is not known".into(),
         );
-        let full_again_seconds = (lost > 0.0).then(|| max.saturating_sub(held) as f64 / lost);
-        return Headroom { steady_state: None, full_again_seconds, assumptions };
+        return Headroom { steady_state: None, full_again_seconds: until_full, growth, assumptions };
     }
-    let full_again_seconds = match steady_state {
-        Some(steady) if steady > max && lost > 0.0 => Some(max.saturating_sub(held) as f64 / lost),
-        _ => None,
-    };
-    Headroom { steady_state, full_again_seconds, assumptions }
-}
-
-/// Entries that tell no rate.
-fn lasting(case: &Case<'_>, mix: Mix<'_>) -> u64 {
-    let timeouts = case.timeouts();
-    mix.count(|class| {
-        let single = std::collections::BTreeMap::from([(*class, 1)]);
-        case.admitted_per_second(Mix(&single)).is_none()
-            || timeouts.of(class.l4, class.state, class.replied).is_none()
-    })
+    let full_again_seconds = until_full.filter(|_| steady_state.is_some_and(|steady| steady > max));
+    Headroom { steady_state, full_again_seconds, growth, assumptions }
 }

@@ -7,6 +7,7 @@ use crate::model::diagnosis::IdleBar;
 use crate::model::era::timeout_name;
 use crate::model::flow::{L4, Reply, State};
 
+use super::pace;
 use super::timeouts::Timeouts;
 
 /// Lower ends of the bars of the histogram, seconds.
@@ -48,6 +49,23 @@ impl Ages<'_> {
                 Some((age, *entries))
             })
             .collect()
+    }
+
+    /// New entries a second that `entries` of a class stand for, by the ages of its protocol and state; entries over
+    /// lifetime where those are not known.
+    pub(crate) fn per_second(&self, entries: u64, class: &Class, timeouts: &Timeouts<'_>) -> f64 {
+        let lifetime = timeouts.of(class.l4, class.state, class.replied).map_or(1, |t| t.seconds.max(1));
+        let told = || {
+            let remaining = self.remaining.get(&(class.l4, class.state))?;
+            self.one_timeout(class.l4, class.state)?;
+            // Timers above the setting were started under an older, longer one, and so were their neighbours.
+            let older = timeouts.default_of(class.l4, class.state, class.replied);
+            let longest = super::timeouts::longest(remaining).unwrap_or(0);
+            let under = older.filter(|older| longest > lifetime.saturating_add(1) && longest <= *older);
+            let under = u32::try_from(under.unwrap_or(lifetime)).ok()?;
+            Some(pace::per_second(entries, &remaining.idle_ages(under), under))
+        };
+        told().unwrap_or(entries as f64 / lifetime as f64)
     }
 
     /// The flag that decides the timeout, where all entries of the state are under the same one.

@@ -2,6 +2,7 @@
 //! Never a cause of its own where the table shows a concentration.
 
 use crate::model::diagnosis::{Cause, Evidence};
+use crate::model::era::TIMEOUTS;
 use crate::model::sentence::{Word, noun};
 use crate::model::signal::RelatedKind;
 use crate::sentence;
@@ -85,4 +86,29 @@ pub(crate) fn against_default(case: &Case<'_>) -> Option<Evidence> {
         .value("memory_bytes", memory as f64)
         .read_in_table(case)
     })
+}
+
+/// Settings of the tracker that a settings file has otherwise than they run.
+pub(crate) fn configured_otherwise(case: &Case<'_>) -> Vec<Evidence> {
+    let names = ["max", "buckets", "expect_max"].into_iter().chain(TIMEOUTS);
+    names.filter_map(|name| otherwise(case, name)).collect()
+}
+
+fn otherwise(case: &Case<'_>, name: &str) -> Option<Evidence> {
+    let (key, wanted) = case.counters.configured(name)?;
+    let (_, running) = case.counters.setting(name).filter(|(_, running)| *running != wanted)?;
+    Some(
+        context(
+            "configured-differs",
+            sentence![
+                "a settings file has",
+                Word::Code(format!("{key} = {wanted}")),
+                ", and",
+                Word::Number(running),
+                "runs: the file is not in force"
+            ],
+        )
+        .value("configured", wanted as f64)
+        .value("running", running as f64),
+    )
 }

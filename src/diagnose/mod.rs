@@ -23,6 +23,7 @@ mod kernel;
 mod limits;
 mod locals;
 mod mix;
+mod pace;
 mod rank;
 mod remedies;
 mod timeouts;
@@ -81,7 +82,7 @@ pub fn diagnose(conclusion: Conclusion, snapshots: Vec<Snapshot>, settings: &Set
     for (index, fits) in fits.iter().enumerate() {
         room.incident(index, fits, &mut out);
     }
-    for snapshot in alone {
+    for snapshot in &alone {
         room.snapshot(snapshot, &mut out);
     }
     out

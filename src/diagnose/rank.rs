@@ -7,7 +7,7 @@ use crate::model::diagnosis::{Body, Cause, Evidence, Remedy, RunnerUp, Verdict};
 use super::causes::{Candidate, RULES, Tier};
 use super::doubts::doubts;
 use super::facts::Case;
-use super::remedies::guard;
+use super::remedies::{guard, place};
 use super::{limits, view, what_if};
 
 /// Losers that are shown.
@@ -27,6 +27,7 @@ pub(crate) fn body(case: &Case<'_>) -> Body {
     let mut evidence = leader.evidence;
     evidence.extend(contributing.iter().map(|(_, evidence)| evidence.clone()));
     evidence.extend(limits::against_default(case));
+    evidence.extend(limits::configured_otherwise(case));
     evidence.extend(doubts.into_iter().map(|doubt| doubt.evidence));
     Body {
         census: view::census(case),
@@ -47,7 +48,7 @@ pub(crate) fn body(case: &Case<'_>) -> Body {
         top_peers: view::top_peers(case),
         top_pairs: view::top_pairs(case),
         evidence: in_order(evidence),
-        remedies: safe(leader.remedies),
+        remedies: place::within(case.namespace(), safe(leader.remedies)),
         what_if: what_if::scenarios(case),
         will_not_help: leader.will_not_help,
     }

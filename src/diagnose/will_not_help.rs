@@ -6,7 +6,7 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::facts::{Case, Holder};
-use super::headroom::headroom;
+use super::headroom::{Growth, headroom};
 use super::mix::Mix;
 
 /// A TIME_WAIT socket lasts this long on Linux (`TCP_TIMEWAIT_LEN`).
@@ -98,16 +98,19 @@ pub(crate) fn limit_alone(case: &Case<'_>) -> Option<WillNotHelp> {
     let outlook = headroom(case, doubled);
     let out = sentence!["doubling it to", Word::Number(doubled), "buys room, not a cure"];
     let out = match (outlook.full_again_seconds, outlook.steady_state) {
-        (Some(seconds), _) => {
-            out.with(": at the rate of the packets lost it is full again after").with(Word::Duration(seconds))
-        }
+        (Some(seconds), _) => out
+            .with(":")
+            .with(outlook.growth.words())
+            .with("it is full again after")
+            .with(Word::Duration(seconds)),
         (None, Some(steady)) => out
             .with(": at this rate the table settles at")
             .with(Word::Count(steady, noun::ENTRY))
             .with(", and fills with whatever the rate grows by")
-            .with(match case.lost_per_second() {
-                Some(_) => "(the packets lost are counted in)",
-                None => "(the packets lost are not counted in: their rate is not known)",
+            .with(match (outlook.growth, case.lost_per_second()) {
+                (Growth::Filling, _) => "(the packets lost are taken for the same connections)",
+                (Growth::Lost, Some(_)) => "(the packets lost are counted in)",
+                (Growth::Lost, None) => "(the packets lost are not counted in: their rate is not known)",
             }),
         (None, None) => out,
     };

@@ -66,6 +66,9 @@ pub struct Uname {
 pub struct Counters {
     /// Sysctl keys in dotted form as found (`net.netfilter.nf_conntrack_max`), values as text.
     pub sysctl: BTreeMap<Box<str>, Box<str>>,
+    /// Keys in the same form as settings files have them (`sysctl.conf`, `sysctl.d`): what is meant to run. It says
+    /// nothing about what does run.
+    pub configured: BTreeMap<Box<str>, Box<str>>,
     /// Statistics.
     pub stat: Option<StatCounters>,
     /// Slab caches whose names begin with `ip_conntrack` or `nf_conntrack`.
@@ -83,21 +86,16 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// A conntrack setting by its bare name (`max`, `tcp_timeout_time_wait`, `buckets`, `count`), whatever the
+    /// A running conntrack setting by its bare name (`max`, `tcp_timeout_time_wait`, `buckets`, `count`), whatever the
     /// era's prefix: `net.netfilter.nf_conntrack_*`, `net.ipv4.netfilter.ip_conntrack_*`, `net.nf_conntrack_max`,
     /// `net.ipv4.ip_conntrack_max`. Returns the key as found and the number.
     pub fn setting(&self, name: &str) -> Option<(&str, u64)> {
-        const PREFIXES: [&str; 4] = [
-            "net.netfilter.nf_conntrack_",
-            "net.ipv4.netfilter.ip_conntrack_",
-            "net.nf_conntrack_",
-            "net.ipv4.ip_conntrack_",
-        ];
-        PREFIXES.iter().find_map(|prefix| {
-            let key = format!("{prefix}{name}");
-            let (key, value) = self.sysctl.get_key_value(key.as_str())?;
-            Some((&**key, value.trim().parse().ok()?))
-        })
+        named(&self.sysctl, name)
+    }
+
+    /// The same of what settings files have.
+    pub fn configured(&self, name: &str) -> Option<(&str, u64)> {
+        named(&self.configured, name)
     }
 
     /// Any other sysctl as a number.
@@ -106,11 +104,28 @@ impl Counters {
     }
 }
 
+fn named<'a>(settings: &'a BTreeMap<Box<str>, Box<str>>, name: &str) -> Option<(&'a str, u64)> {
+    const PREFIXES: [&str; 4] = [
+        "net.netfilter.nf_conntrack_",
+        "net.ipv4.netfilter.ip_conntrack_",
+        "net.nf_conntrack_",
+        "net.ipv4.ip_conntrack_",
+    ];
+    PREFIXES.iter().find_map(|prefix| {
+        let key = format!("{prefix}{name}");
+        let (key, value) = settings.get_key_value(key.as_str())?;
+        Some((&**key, value.trim().parse().ok()?))
+    })
+}
+
 impl Counters {
     /// Takes from `other` what this one does not know.
     pub fn fill_from(&mut self, other: &Self) {
         for (key, value) in &other.sysctl {
             self.sysctl.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        for (key, value) in &other.configured {
+            self.configured.entry(key.clone()).or_insert_with(|| value.clone());
         }
         self.stat = self.stat.or(other.stat);
         if self.slabs.is_empty() {

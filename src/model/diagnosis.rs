@@ -42,7 +42,7 @@ pub struct Command {
     pub line: String,
     /// Where: `this host`, `/etc/sysctl.d/90-conntrack.conf` …
     pub place: String,
-    /// How to take it back.
+    /// How to take it back: a command for a shell on the host, for lines of files too.
     pub undo: Option<String>,
 }
 

@@ -220,6 +220,39 @@ pub fn default_timeout(era: Option<Era>, name: &str) -> Option<u64> {
     })
 }
 
+/// Bare names of the timeouts that [`default_timeout`] knows.
+pub const TIMEOUTS: [&str; 18] = [
+    "tcp_timeout_syn_sent",
+    "tcp_timeout_syn_recv",
+    "tcp_timeout_established",
+    "tcp_timeout_fin_wait",
+    "tcp_timeout_close_wait",
+    "tcp_timeout_last_ack",
+    "tcp_timeout_time_wait",
+    "tcp_timeout_close",
+    "tcp_timeout_max_retrans",
+    "tcp_timeout_unacknowledged",
+    "udp_timeout",
+    "udp_timeout_stream",
+    "icmp_timeout",
+    "icmpv6_timeout",
+    "gre_timeout",
+    "gre_timeout_stream",
+    "generic_timeout",
+    "sctp_timeout_established",
+];
+
+/// A key without the prefixes that eras set before it, whichever of them it has: `nf_conntrack_max`,
+/// `net.ipv4.netfilter.ip_conntrack_max` and `net/netfilter/nf_conntrack_max` are `max`.
+pub fn bare_key(key: &str) -> &str {
+    let key = ["net.ipv4.netfilter.", "net/ipv4/netfilter/", "net.netfilter.", "net/netfilter/"]
+        .into_iter()
+        .chain(["net.ipv4.", "net/ipv4/", "net.", "net/"])
+        .find_map(|prefix| key.strip_prefix(prefix))
+        .unwrap_or(key);
+    key.strip_prefix("nf_conntrack_").or_else(|| key.strip_prefix("ip_conntrack_")).unwrap_or(key)
+}
+
 /// Limit and buckets that a kernel sets at load, by memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultSize {
@@ -267,5 +300,36 @@ pub fn entry_bytes(era: Option<Era>) -> u64 {
         Some(Era::A | Era::B) => 304,
         Some(Era::E) => 256,
         Some(Era::C | Era::D) | None => 320,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_named_timeout_has_a_default_in_every_era() {
+        for name in TIMEOUTS {
+            for era in [None, Some(Era::A), Some(Era::B), Some(Era::C), Some(Era::D), Some(Era::E)] {
+                assert!(default_timeout(era, name).is_some(), "{name} in {era:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_of_all_eras_have_one_bare_name() {
+        for key in [
+            "max",
+            "nf_conntrack_max",
+            "ip_conntrack_max",
+            "net.nf_conntrack_max",
+            "net.netfilter.nf_conntrack_max",
+            "net.ipv4.ip_conntrack_max",
+            "net.ipv4.netfilter.ip_conntrack_max",
+            "net/netfilter/nf_conntrack_max",
+        ] {
+            assert_eq!(bare_key(key), "max", "{key}");
+        }
+        assert_eq!(bare_key("net.ipv4.tcp_tw_reuse"), "tcp_tw_reuse");
     }
 }

@@ -2,6 +2,7 @@
 
 use conntriage::model::diagnosis::Body;
 use conntriage::model::flow::State;
+use conntriage::model::incident::Namespace;
 use conntriage::model::signal::Wording;
 
 use crate::cases::{flood, gateway, leak, limits};
@@ -149,4 +150,69 @@ fn every_deletion_says_how_many_entries_go() {
             }
         }
     }
+}
+
+#[test]
+fn what_acts_in_a_namespace_is_entered_and_the_limit_is_set_outside() {
+    for (namespace, way, limit_outside) in [
+        (Namespace::Netns(4_026_532_246), "nsenter --net=/proc/PID/ns/net ", true),
+        (Namespace::Container("101".into()), "vzctl exec 101 ", false),
+    ] {
+        let mut named = incident(Wording::NfDoubledNetns, 402);
+        named.namespace = namespace.clone();
+        let mut table = snapshot(
+            &[tcp("192.0.2.10", ("192.0.2.40", 8080), State::TimeWait, 9_000, (0, 119))],
+            limits(9_000, 9_000, 2_250),
+        );
+        table.counters.addresses[0].address = "192.0.2.10".parse().unwrap();
+        let body = of_incident(named, vec![table]);
+        let commands: Vec<_> = body.remedies.iter().flat_map(|remedy| &remedy.commands).collect();
+        let typed: Vec<_> = commands.iter().filter(|c| c.place.starts_with("this host")).collect();
+        for command in &typed {
+            let line = command.line.strip_prefix(way);
+            let sets_limit = command.line.contains("conntrack_max=");
+            let program = line.unwrap_or(&command.line).split(' ').next().unwrap();
+            let inside = match program {
+                "conntrack" | "iptables" | "ip6tables" | "ss" => true,
+                "sysctl" => !(sets_limit && limit_outside),
+                _ => false,
+            };
+            assert_eq!(line.is_some(), inside, "{}", command.line);
+            let undone_inside = command.undo.as_ref().is_none_or(|undo| undo.starts_with(way) == inside);
+            assert!(undone_inside, "{:?}", command.undo);
+            if inside && limit_outside {
+                assert!(
+                    command.place.contains("4026532246") && command.place.contains("lsns -t net"),
+                    "{}",
+                    command.place
+                );
+            }
+        }
+        for program in ["conntrack -D", "iptables", "sysctl -w"] {
+            assert!(typed.iter().any(|c| c.line.contains(program)), "{program}");
+        }
+        // A file of the host sets a timeout of no other namespace.
+        let files = commands.iter().filter(|c| c.place.starts_with("/etc/sysctl"));
+        let timeouts = files.filter(|c| c.line.contains("timeout") && !c.place.contains("container")).count();
+        assert_eq!(timeouts, 0, "{namespace:?}");
+        let shorter = body.remedies.iter().find(|remedy| remedy.id == "shorter-time-wait").unwrap();
+        assert_eq!(shorter.persists, !limit_outside);
+    }
+}
+
+#[test]
+fn every_line_that_is_written_into_a_file_has_its_way_back() {
+    let mut seen = 0;
+    for body in every_body() {
+        for command in body.remedies.iter().flat_map(|remedy| &remedy.commands) {
+            if !command.place.starts_with("/etc/") {
+                continue;
+            }
+            let undo =
+                command.undo.as_deref().unwrap_or_else(|| panic!("{} in {}", command.line, command.place));
+            assert!(undo.starts_with("sed -i '") && undo.ends_with(&command.place), "{undo}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen}");
 }

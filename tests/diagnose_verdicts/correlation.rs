@@ -3,7 +3,7 @@
 use conntriage::diagnose::diagnose;
 use conntriage::model::counters::{Counters, StatCounters};
 use conntriage::model::diagnosis::Confidence;
-use conntriage::model::incident::{Host, Method, Namespace};
+use conntriage::model::incident::{Conclusion, Host, Method, Namespace};
 use conntriage::model::report::{Role, Settings, Snapshot};
 use conntriage::model::signal::Wording;
 use conntriage::model::time::{SECOND_US, WallTime};
@@ -193,4 +193,90 @@ fn a_kernel_without_namespaces_leaves_no_gap_about_them() {
     let diagnosis = told(incident(Wording::IpPeriod, 2), vec![web8::table()]);
     assert!(diagnosis.incidents[0].snapshots[0].note.is_none());
     assert!(diagnosis.gaps.iter().all(|gap| words(&gap.what) != "namespace"));
+}
+
+/// Counters of another directory than the table's.
+fn settings_elsewhere(max: u64, host: Option<&str>) -> Snapshot {
+    let mut of = gateway();
+    of.census = None;
+    of.counters = crate::world::counters(&[("net.netfilter.nf_conntrack_max", max)], &["192.0.2.1"]);
+    (of.id, of.path, of.inputs) =
+        ("cccccccccccc".into(), "settings/sysctl".into(), vec!["cccccccccccc".into()]);
+    of.host = host.map(Into::into);
+    of
+}
+
+fn bare_table() -> Snapshot {
+    let mut table = gateway();
+    (table.host, table.counters) = (None, Counters::default());
+    table
+}
+
+#[test]
+fn settings_of_another_directory_are_of_the_only_table_and_that_is_assumed() {
+    let entries = bare_table().census.unwrap().who.entries;
+    for host in [None, Some("box")] {
+        let all = vec![bare_table(), settings_elsewhere(entries, host)];
+        let diagnosis = diagnose(Conclusion::default(), all, &Settings::default());
+        assert_eq!(diagnosis.snapshots.len(), 1);
+        let facts = &diagnosis.snapshots[0].facts;
+        assert_eq!((facts.max, facts.leads), (Some(entries), true));
+        assert!(
+            diagnosis.snapshots[0].body.evidence.iter().any(|e| e.id == "usage-full"),
+            "its limit is known"
+        );
+        let assumed = diagnosis.assumptions.iter().find(|a| a.about == "settings").unwrap();
+        assert!(words(&assumed.text).contains("settings/sysctl"));
+        assert!(!diagnosis.gaps.iter().any(|gap| words(&gap.what) == "is_local"), "so are its addresses");
+    }
+}
+
+#[test]
+fn settings_that_may_be_of_another_table_are_joined_to_none() {
+    let entries = bare_table().census.unwrap().who.entries;
+    let mut second = bare_table();
+    (second.id, second.path) = ("dddddddddddd".into(), "other/table".into());
+    let mut named = bare_table();
+    named.host = Some("other".into());
+    let mut elsewhere = bare_table();
+    elsewhere.namespace = Namespace::Netns(1);
+    let mut here = settings_elsewhere(entries, None);
+    here.namespace = Namespace::Netns(2);
+    for all in [
+        // Two tables.
+        vec![bare_table(), second, settings_elsewhere(entries, None)],
+        // Another host.
+        vec![named, settings_elsewhere(entries, Some("box"))],
+        // Another namespace.
+        vec![elsewhere, here],
+        // Far more entries than those settings allow.
+        vec![bare_table(), settings_elsewhere(entries / 2, None)],
+    ] {
+        let tables = all.len();
+        let diagnosis = diagnose(Conclusion::default(), all, &Settings::default());
+        assert_eq!(diagnosis.snapshots.len(), tables);
+        assert!(!diagnosis.assumptions.iter().any(|a| a.about == "settings"));
+    }
+}
+
+#[test]
+fn what_a_settings_file_has_is_never_taken_for_what_runs() {
+    let mut table = gateway();
+    let running = table.counters.setting("max").unwrap().1;
+    table.counters.configured.insert("net.netfilter.nf_conntrack_max".into(), "1048576".into());
+    let diagnosis = told(incident(Wording::NfPlain, 402), vec![table.clone()]);
+    assert_eq!(diagnosis.incidents[0].snapshots[0].max, Some(running));
+    let body = &diagnosis.incidents[0].body;
+    let said = body.evidence.iter().find(|e| e.id == "configured-differs").unwrap();
+    assert_eq!((said.speaks_for, said.values[0]), (None, ("configured", 1_048_576.0)));
+    // The same value in both is not worth a word.
+    table.counters.configured.insert("net.netfilter.nf_conntrack_max".into(), running.to_string().into());
+    let diagnosis = told(incident(Wording::NfPlain, 402), vec![table.clone()]);
+    assert!(diagnosis.incidents[0].body.evidence.iter().all(|e| e.id != "configured-differs"));
+    // Where only the file is known, the limit is not.
+    table.counters.sysctl.clear();
+    let diagnosis = told(incident(Wording::NfPlain, 402), vec![table]);
+    assert_eq!(diagnosis.incidents[0].snapshots[0].max, None);
+    let gap = diagnosis.gaps.iter().find(|gap| words(&gap.what) == "max").unwrap();
+    assert!(words(&gap.why).contains(&running.to_string()), "{}", words(&gap.why));
 }

@@ -176,6 +176,7 @@ fn snapshot_use(role: Role) -> SnapshotUse {
 
 fn counters(n: u64) -> Counters {
     Counters {
+        configured: std::collections::BTreeMap::new(),
         sysctl: [
             (Box::from("net.netfilter.nf_conntrack_max"), Box::from("262144")),
             (Box::from("kernel.hostname"), hostile()),

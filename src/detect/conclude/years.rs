@@ -315,23 +315,36 @@ fn nearest_to_span(open: &Dated, begin: i64, end: i64) -> Option<(i64, std::cmp:
 
 fn say(dated: &Dated, stream: &LogStream, settings: &Settings, notes: &mut Notes) {
     let path = quoted(&stream.hints.path);
-    if let Some(year) = dated.newest {
-        let text = sentence![
-            "the last line in",
-            path,
-            "that names no year is taken to stand in",
-            Word::Code(year.to_string())
-        ];
-        notes.assume("year", text, Some(settings.year.map_or(&*stream.id, |_| "--year")));
-    } else {
-        let what = sentence!["the year of lines in", path];
-        let why = "they name no year, and neither the file's time nor another log of the host tells it";
-        notes.gap(what, why.into(), Some("conntriage analyze --year YYYY PATH".into()));
-    }
-    if !dated.leap_days.is_empty() && dated.newest.is_some() {
-        let text =
-            sentence![quoted(&stream.hints.path), "holds a February 29, so it is put into a leap year"];
-        notes.assume("year", text, Some(&stream.id));
+    let holds_leap_day = !dated.leap_days.is_empty();
+    match (dated.newest, settings.year) {
+        (Some(year), Some(_)) if holds_leap_day && !dated.fits(year) => {
+            let text = sentence![
+                path,
+                "holds a February 29, and with its last line in",
+                Word::Code(year.to_string()),
+                ", as --year has it, there is none: lines of that day are left without a time; give the year of the newest line"
+            ];
+            notes.assume("year", text, Some("--year"));
+        }
+        (Some(year), given) => {
+            let text = sentence![
+                "the last line in",
+                path,
+                "that names no year is taken to stand in",
+                Word::Code(year.to_string())
+            ];
+            notes.assume("year", text, Some(given.map_or(&*stream.id, |_| "--year")));
+            if holds_leap_day && given.is_none() {
+                let path = quoted(&stream.hints.path);
+                let text = sentence![path, "holds a February 29, so it is put into a leap year"];
+                notes.assume("year", text, Some(&stream.id));
+            }
+        }
+        (None, _) => {
+            let what = sentence!["the year of lines in", path];
+            let why = "they name no year, and neither the file's time nor another log of the host tells it";
+            notes.gap(what, why.into(), Some("conntriage analyze --year YYYY PATH".into()));
+        }
     }
 }
 
@@ -442,6 +455,16 @@ mod tests {
         let before_turn =
             stream("b", stamp("02-29 12:00:00"), stamp("01-05 00:00:00"), 1, Some("2023-06-01 00:00:00"));
         assert_eq!(years(&[before_turn], None).0, [Some(2021)]);
+    }
+
+    #[test]
+    fn a_year_given_that_has_no_such_leap_day_is_said_in_one_sentence() {
+        let leap =
+            || stream("a", stamp("02-28 00:00:00"), stamp("02-29 12:00:00"), 0, Some("2024-06-01 00:00:00"));
+        let (found, about, _) = years(&[leap()], Some(2023));
+        assert_eq!((found, about), (vec![Some(2023)], vec!["year"]));
+        let (found, about, _) = years(&[leap()], Some(2024));
+        assert_eq!((found, about), (vec![Some(2024)], vec!["year"]));
     }
 
     #[test]

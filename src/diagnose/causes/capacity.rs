@@ -41,7 +41,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         confidence: if full { Confidence::High } else { Confidence::Low },
         summary: summary(case, top_source, sources),
         why_not: "entries are spread over many sources, but another cause explains most of the table".into(),
-        rate_per_second: case.admitted_per_second(mix),
+        rate_per_second: case.admitted_per_second(),
         evidence: evidence(case, top_source, top_peer, unreplied),
         remedies: cures(case),
         will_not_help: will_not_help::for_capacity(),

@@ -1,22 +1,28 @@
 //! What is said where nothing decides: no table, a table that contradicts the log, or one that no rule explains.
 //! It guesses nothing; it gives what the log alone tells, and the command that would decide.
 
+use crate::model::census::{Pair, Peer};
 use crate::model::diagnosis::{Confidence, Evidence, Remedy};
+use crate::model::flow::{L4, State};
 use crate::model::incident::Incident;
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::model::signal::{RelatedKind, Table};
 use crate::model::time::{SECOND_US, WallTime};
 use crate::sentence;
 
-use super::super::arith::seconds;
+use super::super::arith::{seconds, share};
 use super::super::evidence::{Cited, context, contradicts};
-use super::super::facts::{Case, NEAR_FULL};
+use super::super::facts::{Case, Holder, NEAR_FULL};
 use super::super::mix::Mix;
 use super::super::remedies;
 use super::{Candidate, Tier};
 
 /// A log that says full and a table below this share of its limit contradict each other.
 const CONTRADICTION: f64 = 0.5;
+/// From this share on, a source or a pair leads by far.
+const LEADS: f64 = 0.8;
+/// From this share on: all.
+const ALL: f64 = 0.995;
 /// Starts that repeat must agree within this share of their distance.
 const RHYTHM: f64 = 0.05;
 
@@ -29,7 +35,11 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             evidence.push(contradiction(case)?);
             (Tier::Decided, not_this_table(case)?)
         }
-        (_, Some(mix)) => (Tier::Fallback, unexplained(case, mix)),
+        (_, Some(mix)) => {
+            evidence
+                .push(context("no-rule-fits", "no cause that this program knows explains the table".into()));
+            (Tier::Fallback, unexplained(case, mix))
+        }
     };
     Some(Candidate {
         tier,
@@ -37,7 +47,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         confidence: Confidence::Low,
         summary,
         why_not: "what was given decides".into(),
-        rate_per_second: case.mix().and_then(|mix| case.admitted_per_second(mix)),
+        rate_per_second: case.admitted_per_second(),
         evidence,
         remedies: cures(case),
         will_not_help: Vec::new(),
@@ -141,40 +151,119 @@ fn every_namespace(case: &Case<'_>) -> String {
     format!("lsns -t net -n -o PID | while read p; do nsenter -n -t $p sysctl {count} {max}; done")
 }
 
-/// A full table that no rule explains: who leads it, at which rate, and no more.
+/// A table that no rule explains: who leads it, how and at which rate, what can be done whatever the cause.
 fn unexplained(case: &Case<'_>, mix: Mix<'_>) -> Vec<Sentence> {
-    let part = |entries| Word::Share(super::super::arith::share(entries, mix.total()));
-    let mut who = match case.top_source() {
-        Some(top) => {
-            sentence![top.address, "holds", part(top.entries), "of", Word::Count(mix.total(), noun::ENTRY)]
-        }
-        None => sentence!["the table holds", Word::Count(mix.total(), noun::ENTRY)],
+    vec![leaders(case, mix), pace(case, mix), first_steps(case, mix)]
+}
+
+fn part(entries: u64, mix: Mix<'_>) -> Word {
+    Word::Share(share(entries, mix.total()))
+}
+
+fn endpoint(peer: Peer) -> Word {
+    Word::Endpoint(peer.address, peer.port, peer.l4)
+}
+
+/// Who.
+fn leaders(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
+    let Some(top) = case.top_source() else {
+        let out = sentence!["the table holds", Word::Count(mix.total(), noun::ENTRY)];
+        return match case.top_peer() {
+            Some((peer, entries, _)) => {
+                out.with(";").with(part(entries, mix)).with("go to").with(endpoint(peer))
+            }
+            None => out,
+        };
     };
-    if let Some((peer, entries, _)) = case.top_peer() {
-        who = who.with(";").with(part(entries)).with("go to").with(Word::Endpoint(
-            peer.address,
-            peer.port,
-            peer.l4,
-        ));
+    let who = match top.is_local {
+        Some(true) => sentence!["this host (", top.address, ") holds"],
+        Some(false) => sentence![top.address, "(not this host) holds"],
+        None => sentence![top.address, "holds"],
+    };
+    let out = who.with(part(top.entries, mix)).with("of").with(Word::Count(mix.total(), noun::ENTRY));
+    match (the_pair(case, &top), case.top_peer()) {
+        (Some((pair, entries)), _) => {
+            let joint: &'static str =
+                if share(entries, top.entries) >= ALL { ", all to" } else { ", most to" };
+            out.with(joint).with(endpoint(pair.peer))
+        }
+        (None, Some((peer, entries, _))) => {
+            out.with(";").with(part(entries, mix)).with("go to").with(endpoint(peer))
+        }
+        (None, None) => out,
     }
-    let mut how = sentence!["no cause this program knows explains that"];
-    if let Some((state, entries)) = mix.commonest_state() {
-        how = how.with(":").with(part(entries)).with("are in").with(state);
+}
+
+/// The pair that holds most of the leading source's entries, where one does and the source leads by far.
+fn the_pair(case: &Case<'_>, top: &Holder<'_>) -> Option<(Pair, u64)> {
+    let (pair, entries) = case.pairs_of(top.address).first().copied()?;
+    (share(top.entries, case.entries()) >= LEADS && share(entries, top.entries) >= LEADS)
+        .then_some((pair, entries))
+}
+
+/// How: the commonest state, the rate, and what that comes to.
+fn pace(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
+    let out = match mix.commonest_state() {
+        Some((State::TimeWait, entries)) => sentence![
+            part(entries, mix),
+            "are over and stay",
+            Word::Duration(case.time_wait_seconds() as f64),
+            "in",
+            State::TimeWait
+        ],
+        Some((state, entries)) => sentence![part(entries, mix), "are in", state],
+        None => sentence!["its entries have no states"],
+    };
+    let Some(rate) = case.admitted_per_second() else { return out };
+    let offered = case.offered(|_| None).filter(|_| case.pace().still_growing());
+    match offered.filter(|offered| case.usage.max.is_some_and(|max| *offered > max)) {
+        Some(offered) => out
+            .with("; new ones at")
+            .with(Word::Rate(rate))
+            .with("need")
+            .with(Word::Count(offered, noun::ENTRY)),
+        None => out.with("; new ones come at").with(Word::Rate(rate)),
     }
-    if let Some(rate) = case.admitted_per_second(mix) {
-        how = how.with(", new ones come at").with(Word::Rate(rate));
+}
+
+/// What can be done whatever the cause.
+fn first_steps(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
+    let over = churning(case).filter(|_| share(mix.ended(), mix.total()) >= LEADS);
+    if let Some((pair, _)) = over {
+        return sentence![
+            "see which program on",
+            pair.source,
+            "opens them (",
+            Word::Code("ss -tanp".to_owned()),
+            "there) and let it reuse connections"
+        ];
     }
-    let what = sentence![
+    sentence![
         "see which program of the leading source does it (",
         Word::Code("ss -tanp".to_owned()),
         "there); a larger limit gives time"
-    ];
-    vec![who, how, what]
+    ]
+}
+
+/// The pair that fills the table with connections that are over.
+fn churning(case: &Case<'_>) -> Option<(Pair, u64)> {
+    let top = case.top_source()?;
+    let over = share(Mix(&top.how.classes).ended(), top.entries) >= LEADS;
+    the_pair(case, &top).filter(|(pair, _)| over && pair.peer.l4 == L4::TCP)
 }
 
 fn cures(case: &Case<'_>) -> Vec<Remedy> {
-    let full = case.usage.share().is_some_and(|usage| usage >= NEAR_FULL);
-    if full && case.census.is_some() { remedies::raise_limit(case).into_iter().collect() } else { Vec::new() }
+    let mut out = Vec::new();
+    let is_full = case.usage.share().is_some_and(|usage| usage >= NEAR_FULL);
+    if !is_full || case.census.is_none() {
+        return out;
+    }
+    if let Some(pair) = churning(case) {
+        out.extend(remedies::reuse_connections(case, &[pair]));
+        out.extend(remedies::delete_time_wait(case, &[pair]));
+    }
+    out.extend(remedies::raise_limit(case));
+    out
 }
 
 /// What the log alone tells.

@@ -82,7 +82,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             ],
         ],
         why_not: "an incident was found".into(),
-        rate_per_second: case.mix().and_then(|mix| case.admitted_per_second(mix)),
+        rate_per_second: case.admitted_per_second(),
         evidence,
         remedies: Vec::new(),
         will_not_help: Vec::new(),

@@ -80,7 +80,7 @@ fn measure<'a>(case: &Case<'a>) -> Option<Churn<'a>> {
     }
     let lifetime_seconds = case.time_wait_seconds();
     Some(Churn {
-        rate_per_second: holder.entries as f64 / lifetime_seconds as f64,
+        rate_per_second: case.churn_per_second(holder.how),
         waiting: mix.tcp(State::TimeWait),
         holder,
         pairs,

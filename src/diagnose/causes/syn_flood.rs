@@ -12,7 +12,9 @@ use crate::sentence;
 use super::super::arith::share;
 use super::super::evidence::{Cited, context, supports};
 use super::super::facts::Case;
+use super::super::idle::Ages;
 use super::super::mix::Mix;
+use super::super::pace::Pace;
 use super::super::{remedies, will_not_help};
 use super::Candidate;
 
@@ -78,7 +80,8 @@ fn measure(case: &Case<'_>) -> Option<Flood> {
         answered: mix.tcp(State::SynRecv),
         sources: how.other_ends,
         share_of_table,
-        rate_per_second: case.admitted_per_second(Mix(&half)),
+        rate_per_second: Pace::of(Ages { remaining: &how.remaining, classes: &half }, &case.timeouts())
+            .per_second(),
     })
 }
 

@@ -41,10 +41,10 @@ pub(crate) fn delete_time_wait(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Option
         commands,
         effect: Effect {
             entries_freed_now: Some(freed),
-            steady_state_entries: Some(case.entries()),
+            steady_state_entries: case.settles_at(|_| None),
             note: sentence![
                 "they come back within",
-                Word::Duration(case.time_wait_seconds() as f64),
+                Word::Duration(back_seconds(case, pairs)),
                 "at the same rate"
             ],
         },
@@ -54,6 +54,17 @@ pub(crate) fn delete_time_wait(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Option
         ],
         persists: false,
     })
+}
+
+/// How long it took the connections of these pairs to come: a lifetime, or less where the table filled faster.
+fn back_seconds(case: &Case<'_>, pairs: &[(Pair, u64)]) -> f64 {
+    let lifetime = case.time_wait_seconds() as f64;
+    let leaders = pairs.iter().filter_map(|(pair, _)| case.how(&LeaderKey::Pair(*pair)));
+    leaders
+        .map(|how| how.entries as f64 / case.churn_per_second(how))
+        .fold(None, |most: Option<f64>, seconds| Some(most.map_or(seconds, |most| most.max(seconds))))
+        .filter(|seconds| seconds.is_finite())
+        .map_or(lifetime, |seconds| seconds.min(lifetime))
 }
 
 /// Deletes the established entries towards peers that have been silent for longer than `idle_seconds`.

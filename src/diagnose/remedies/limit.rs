@@ -7,11 +7,10 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::facts::Case;
-use super::super::headroom::headroom;
+use super::super::headroom::{Headroom, headroom};
 use super::super::kernel::Kernel;
-use super::{here, in_file};
+use super::{IPTABLES_CONFIG, here, in_file};
 
-const IPTABLES_CONFIG: &str = "/etc/sysconfig/iptables-config";
 /// A chain of this many entries a bucket on average costs time (each entry is in the table twice).
 const ENTRIES_PER_BUCKET_MAX: u64 = 4;
 
@@ -48,7 +47,7 @@ pub(crate) fn raise_limit(case: &Case<'_>) -> Option<Remedy> {
             entries_freed_now: Some(0),
             // What would come is more than any table holds whose limit is below it.
             steady_state_entries: outlook.steady_state.map(|entries| entries.min(limit)),
-            note: note(case, limit, outlook.full_again_seconds),
+            note: note(case, limit, &outlook),
         },
         side_effects: side_effects(case, limit),
         persists: true,
@@ -56,12 +55,14 @@ pub(crate) fn raise_limit(case: &Case<'_>) -> Option<Remedy> {
 }
 
 /// Room and time that a limit buys, in words.
-fn note(case: &Case<'_>, limit: u64, full_again_seconds: Option<f64>) -> Sentence {
+fn note(case: &Case<'_>, limit: u64, outlook: &Headroom) -> Sentence {
     let held = case.usage.held().unwrap_or(0);
     let mut out = sentence!["room for", Word::Count(limit.saturating_sub(held), noun::ENTRY), "more"];
-    if let Some(seconds) = full_again_seconds {
+    if let Some(seconds) = outlook.full_again_seconds {
         out = out
-            .with(", which at the rate of the packets lost is full again after")
+            .with(", which")
+            .with(outlook.growth.words())
+            .with("is full again after")
             .with(Word::Duration(seconds));
     }
     out

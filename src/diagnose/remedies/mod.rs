@@ -8,6 +8,7 @@ mod expectations;
 pub(crate) mod guard;
 mod limit;
 mod notrack;
+pub(crate) mod place;
 mod syn;
 mod time_wait;
 
@@ -24,14 +25,40 @@ use std::net::IpAddr;
 
 use crate::model::diagnosis::Command;
 
+/// Place of a command that is typed on the host itself.
+pub(crate) const HERE: &str = "this host";
+/// Where the firewall's start script of old Red Hat systems is told what to do with the modules.
+pub(crate) const IPTABLES_CONFIG: &str = "/etc/sysconfig/iptables-config";
+
 /// A command on the host itself.
 pub(crate) fn here(line: String, undo: Option<String>) -> Command {
-    Command { line, place: "this host".to_owned(), undo }
+    Command { line, place: HERE.to_owned(), undo }
 }
 
-/// A line of a file or of a program's configuration.
+/// A line of a file or of a program's configuration. A line of a file of ours is taken back by deleting exactly it:
+/// the file may have existed before, and may hold other lines by then.
 pub(crate) fn in_file(line: &str, place: &str) -> Command {
-    Command { line: line.to_owned(), place: place.to_owned(), undo: None }
+    Command { line: line.to_owned(), place: place.to_owned(), undo: taken_out(line, place) }
+}
+
+/// The command that takes a line out of a file; none for places that are no files.
+fn taken_out(line: &str, place: &str) -> Option<String> {
+    if !place.starts_with("/etc/") {
+        return None;
+    }
+    let pattern: String = line
+        .chars()
+        .flat_map(|c| {
+            let escaped = r".[]*^$\/".contains(c);
+            escaped.then_some('\\').into_iter().chain(std::iter::once(c))
+        })
+        .collect();
+    // This setting stands in that file as it is shipped, with the other value.
+    if place == IPTABLES_CONFIG && line.contains("\"no\"") {
+        let shipped = line.replace("\"no\"", "\"yes\"");
+        return Some(format!("sed -i 's/^{pattern}$/{shipped}/' {place}"));
+    }
+    Some(format!("sed -i '/^{pattern}$/d' {place}"))
 }
 
 /// `conntrack` selects IPv4 unless told otherwise.
@@ -48,6 +75,27 @@ pub(crate) fn set(kernel: &super::kernel::Kernel, bare: &str, value: u64, old: O
     let undo = old.map(|old| format!("sysctl -w {key}={old}"));
     let mut commands = vec![here(format!("sysctl -w {key}={value}"), undo)];
     let file = limit::settings_file(kernel);
-    commands.push(Command { line: format!("{key} = {value}"), place: file.to_owned(), undo: None });
+    commands.push(in_file(&format!("{key} = {value}"), file));
     commands
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_file_is_taken_out_again_and_no_other() {
+        let undo = |line: &str, place: &str| in_file(line, place).undo;
+        assert_eq!(
+            undo("net.netfilter.nf_conntrack_max = 65536", "/etc/sysctl.d/90-conntrack.conf").as_deref(),
+            Some(r"sed -i '/^net\.netfilter\.nf_conntrack_max = 65536$/d' /etc/sysctl.d/90-conntrack.conf")
+        );
+        assert_eq!(
+            undo("IPTABLES_MODULES_UNLOAD=\"no\"", IPTABLES_CONFIG).as_deref(),
+            Some(
+                "sed -i 's/^IPTABLES_MODULES_UNLOAD=\"no\"$/IPTABLES_MODULES_UNLOAD=\"yes\"/' /etc/sysconfig/iptables-config"
+            )
+        );
+        assert_eq!(undo("keepalive 32;", "nginx, in the upstream block, if nginx opens them"), None);
+    }
 }

@@ -1,13 +1,12 @@
 //! Against a flood of half-open connections: nothing that makes the table larger, everything before the table.
 
-use crate::model::census::Peer;
+use crate::model::census::{Class, Peer};
 use crate::model::diagnosis::{Effect, Remedy};
 use crate::model::era::{Era, Release};
-use crate::model::flow::State;
+use crate::model::flow::{L4, State};
 use crate::model::sentence::Word;
 use crate::sentence;
 
-use super::super::arith::scaled;
 use super::super::facts::Case;
 use super::{here, set};
 
@@ -79,7 +78,7 @@ pub(crate) fn shorter_handshake(case: &Case<'_>) -> Option<Remedy> {
     if now <= HANDSHAKE_SECONDS || waiting == 0 {
         return None;
     }
-    let left = scaled(waiting, HANDSHAKE_SECONDS, now)?;
+    let answered = |class: &Class| class.l4 == L4::TCP && class.state == Some(State::SynRecv);
     Some(Remedy {
         id: "shorter-handshake",
         title: sentence![
@@ -91,7 +90,7 @@ pub(crate) fn shorter_handshake(case: &Case<'_>) -> Option<Remedy> {
         commands: set(&case.kernel, "tcp_timeout_syn_recv", HANDSHAKE_SECONDS, Some(now)),
         effect: Effect {
             entries_freed_now: Some(0),
-            steady_state_entries: Some(mix.total().saturating_sub(waiting).saturating_add(left)),
+            steady_state_entries: case.settles_at(|class| answered(class).then_some(HANDSHAKE_SECONDS)),
             note: "at the same rate of SYNs; a stronger flood fills what this saves".into(),
         },
         side_effects: vec!["a client on a very slow path has to begin its handshake again".into()],

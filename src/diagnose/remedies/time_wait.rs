@@ -1,11 +1,11 @@
 //! A shorter TIME_WAIT timeout: beside the cure, never instead of it, and not too short for a NAT.
 
+use crate::model::census::Class;
 use crate::model::diagnosis::{Effect, Remedy};
-use crate::model::flow::State;
+use crate::model::flow::{L4, State};
 use crate::model::sentence::Word;
 use crate::sentence;
 
-use super::super::arith::scaled;
 use super::super::facts::Case;
 use super::set;
 
@@ -24,8 +24,7 @@ pub(crate) fn shorter_time_wait(case: &Case<'_>) -> Option<Remedy> {
     if now <= seconds {
         return None;
     }
-    let waiting = case.mix()?.tcp(State::TimeWait);
-    let left = scaled(waiting, seconds, now)?;
+    let waiting = |class: &Class| class.l4 == L4::TCP && class.state == Some(State::TimeWait);
     let guard = if translated {
         "not below 60 s here: entries of this table are translated, and a port freed earlier meets a peer that is still in TIME_WAIT"
     } else {
@@ -42,7 +41,7 @@ pub(crate) fn shorter_time_wait(case: &Case<'_>) -> Option<Remedy> {
         commands: set(&case.kernel, "tcp_timeout_time_wait", seconds, Some(now)),
         effect: Effect {
             entries_freed_now: Some(0),
-            steady_state_entries: Some(case.entries().saturating_sub(waiting).saturating_add(left)),
+            steady_state_entries: case.settles_at(|class| waiting(class).then_some(seconds)),
             note: sentence!["timers that run keep their old end: it shows after", Word::Duration(now as f64)],
         },
         side_effects: vec![

@@ -1,7 +1,9 @@
 //! Reading: paths → streams → what `parse` understands, summed up by whatever sinks the caller hands in.
 //!
 //! [`walk`] finds the files, [`open`] opens them without ever blocking on one, [`decode`] unpacks ([`packing`] knows how,
-//! [`bounded`] how far), [`archive`] goes through the members of tar files, [`blocks`] cuts streams at line ends, [`identity`] names streams by content, [`looks`] does the work on all cores. Files are read
+//! [`gzip`] and [`lz4`] to the last member, [`bounded`] how far), [`archive`] goes through the members of tar files,
+//! [`bundles`] tells what was saved together, [`blocks`] cuts streams at line ends, [`identity`] names streams by content,
+//! [`looks`] does the work on all cores. Files are read
 //! by `read`, never mapped: a mapped file counts as memory, and dies of SIGBUS when somebody truncates it.
 
 pub mod ahead;
@@ -10,6 +12,7 @@ pub mod blocks;
 pub mod bounded;
 pub mod bundles;
 pub mod decode;
+pub mod gzip;
 pub mod identity;
 pub mod looks;
 pub mod lz4;

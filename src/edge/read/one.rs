@@ -7,6 +7,7 @@ use super::ahead::decode_beside;
 use super::archive::{self, Member, each_member};
 use super::blocks::each_block;
 use super::decode::{DEPTH_MAX, Decoded, Face, decode};
+use super::gzip::Strange;
 use super::identity::{Identified, path_id};
 use super::open::words;
 use crate::edge::progress::Progress;
@@ -193,6 +194,9 @@ fn archive_fault(error: &io::Error, members: u64) -> String {
 
 /// Why a stream ends early, and how much of it was read.
 pub fn cut_short(error: &io::Error, via: &[&'static str], bytes: u64) -> String {
+    if let Some(strange) = error.get_ref().and_then(|inner| inner.downcast_ref::<Strange>()) {
+        return format!("{strange}; all {bytes} decoded bytes were analysed");
+    }
     let why = match error.kind() {
         io::ErrorKind::UnexpectedEof => "ends in the middle (truncated)".to_owned(),
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => format!("is damaged ({})", words(error)),

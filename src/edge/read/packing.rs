@@ -3,10 +3,10 @@
 use std::io::{self, BufReader, Read};
 
 use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
 
+use super::gzip::{self, Members};
 use super::lz4::Lz4Frames;
 use crate::model::time::WallTime;
 
@@ -35,7 +35,7 @@ impl Packing {
     /// What the first bytes of a stream say.
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {
-            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
+            _ if head.starts_with(&gzip::MAGIC) => Some(Self::Gzip),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
@@ -59,16 +59,16 @@ impl Packing {
 
     /// The unpacked stream.
     pub fn unpack<'a>(self, packed: Box<dyn Read + 'a>) -> io::Result<Box<dyn Read + 'a>> {
-        let packed = BufReader::with_capacity(BUFFER_BYTES, packed);
+        let buffered = |packed| BufReader::with_capacity(BUFFER_BYTES, packed);
         Ok(match self {
-            Self::Gzip => Box::new(MultiGzDecoder::new(packed)),
+            Self::Gzip => Box::new(Members::new(packed)),
             Self::Xz => {
                 let stream = Stream::new_stream_decoder(DECODER_BYTES_MAX, CONCATENATED)?;
-                Box::new(XzDecoder::new_stream(packed, stream))
+                Box::new(XzDecoder::new_stream(buffered(packed), stream))
             }
-            Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
-            Self::Bzip2 => Box::new(MultiBzDecoder::new(packed)),
-            Self::Lz4 => Box::new(Lz4Frames::new(packed)),
+            Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered(packed))?),
+            Self::Bzip2 => Box::new(MultiBzDecoder::new(buffered(packed))),
+            Self::Lz4 => Box::new(Lz4Frames::new(buffered(packed))),
         })
     }
 

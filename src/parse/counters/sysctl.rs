@@ -1,5 +1,6 @@
 //! Settings of the running kernel as `sysctl -a` prints them, and `key = value` in general: `key=value`, `key: value`,
-//! keys with slashes, `grep . /proc/sys/net/netfilter/*`.
+//! keys with slashes, `grep . /proc/sys/net/netfilter/*`. Settings files (`sysctl.conf`, `sysctl.d`) have the same
+//! lines, and say what is meant to run.
 //!
 //! Kept are the keys that a full table can depend on, in dotted form: `net.` (without the settings of single
 //! interfaces, of which a container host has a hundred thousand) and the few names of the kernel itself.
@@ -27,17 +28,66 @@ pub(super) fn looks_like(lines: &[&str]) -> bool {
     settings > 0 && settings * 10 >= lines.len() * 8
 }
 
-/// Reads the settings; of a key that stands twice the last value holds.
+/// Reads the settings; of a key that stands twice the last value holds. What has the shape of a settings file is kept
+/// as configured: it does not say what runs.
 pub(super) fn read(text: &[u8], reading: &mut Reading) {
+    let mut shape = Shape::default();
     for line in lines(text) {
         match line.text.map(|text| (text.trim_start(), setting(text.trim_start()))) {
-            Ok((text, _)) if text.is_empty() || is_remark(text) => {}
-            Ok((_, Some((key, value)))) => keep(key, value, &line, reading),
+            Ok(("", _)) => {}
+            Ok((text, _)) if is_remark(text) => shape.remark(text),
+            Ok((text, Some((key, value)))) => {
+                shape.setting(text, &key);
+                keep(key, value, &line, reading);
+            }
             Ok((_, None)) => reading.damage(BlemishKind::Unrecognised, &line),
             Err(kind) => reading.damage(kind, &line),
         }
     }
+    if shape.is_file() {
+        reading.counters.configured = std::mem::take(&mut reading.counters.sysctl);
+    }
     reading.counters.count = reading.counters.setting("count").map(|(_, count)| count);
+}
+
+/// What tells a settings file (sysctl.conf(5)) from what a kernel answered.
+#[derive(Debug, Default)]
+struct Shape {
+    /// A comment, or a key with `-` in front (errors are ignored): no kernel prints them.
+    written: bool,
+    /// A key nobody can set, a path below `/proc/sys`, a complaint of `sysctl`: no file holds them.
+    answered: bool,
+}
+
+/// Keys that a kernel only tells.
+const TOLD_ONLY: [&str; 9] = [
+    "kernel.osrelease",
+    "kernel.ostype",
+    "kernel.version",
+    "kernel.random.boot_id",
+    "kernel.random.uuid",
+    "kernel.random.entropy_avail",
+    "fs.file-nr",
+    "fs.inode-nr",
+    "fs.dentry-state",
+];
+
+impl Shape {
+    fn remark(&mut self, text: &str) {
+        let comment = text.starts_with(['#', ';']);
+        self.written |= comment;
+        self.answered |= !comment;
+    }
+
+    fn setting(&mut self, text: &str, key: &str) {
+        self.written |= text.starts_with('-');
+        self.answered |=
+            key.ends_with("_conntrack_count") || TOLD_ONLY.contains(&key) || text.starts_with("/proc/sys/");
+    }
+
+    fn is_file(&self) -> bool {
+        self.written && !self.answered
+    }
 }
 
 /// Keeps a setting if it is one of ours. What the tracker is told is always a number.

@@ -63,6 +63,36 @@ fn a_setting_that_is_no_number_is_damage_and_not_zero() {
 }
 
 #[test]
+fn a_settings_file_says_what_is_meant_to_run_and_not_what_runs() {
+    let key = "net.netfilter.nf_conntrack_max";
+    for text in [
+        "# raised after the outage\nnet.netfilter.nf_conntrack_max = 262144\n",
+        "; raised\nnet/netfilter/nf_conntrack_max=262144\n",
+        "net.core.somaxconn = 1024\n-net.netfilter.nf_conntrack_max = 262144\n",
+    ] {
+        let counters = read(CounterDialect::Sysctl, text);
+        assert_eq!(
+            (counters.setting("max"), counters.configured("max")),
+            (None, Some((key, 262_144))),
+            "{text}"
+        );
+    }
+    for text in [
+        "# sysctl -a on gw1\nnet.netfilter.nf_conntrack_count = 3\nnet.netfilter.nf_conntrack_max = 262144\n",
+        "# saved\nkernel.osrelease = 6.18.44\nnet.netfilter.nf_conntrack_max = 262144\n",
+        "# saved\n/proc/sys/net/netfilter/nf_conntrack_max:262144\n",
+        "net.netfilter.nf_conntrack_max = 262144\n",
+    ] {
+        let counters = read(CounterDialect::Sysctl, text);
+        assert_eq!(
+            (counters.setting("max"), counters.configured("max")),
+            (Some((key, 262_144)), None),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn settings_are_bounded() {
     let text: String =
         (0..10_000).map(|number| format!("net.a.b{number} = 1")).collect::<Vec<_>>().join("\n");

@@ -238,11 +238,14 @@ fn usage(facts: &SnapshotUse) -> String {
     let mut parts = Vec::new();
     let held = facts.count.or(facts.listed);
     parts.extend(match (held, facts.max) {
+        (Some(held), Some(max)) if held > max.saturating_add(max / 10) => {
+            Some(format!("{} where at most {} fit", spell::number(held), spell::count(max, noun::ENTRY)))
+        }
         (Some(held), Some(max)) => Some(format!(
             "{} of at most {} ({})",
             spell::number(held),
             spell::count(max, noun::ENTRY),
-            words::part(held, max)
+            words::part(held.min(max), max)
         )),
         (Some(held), None) => Some(format!("{}, limit not known", spell::count(held, noun::ENTRY))),
         (None, Some(max)) => Some(format!("limit {}, count not known", spell::count(max, noun::ENTRY))),

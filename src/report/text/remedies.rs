@@ -97,8 +97,8 @@ fn set_commands(scene: &Scene<'_>, commands: &[Command], page: &mut Page) {
         page.paragraph(Style::Dim, Indent::all(INNER), "to undo:");
     }
     for command in undo {
-        let line = command.undo.as_deref().unwrap_or_default();
-        set_command(line, copied(scene, &command.place), INNER + 2, page);
+        // A line of a file is taken back by a command, too.
+        set_command(command.undo.as_deref().unwrap_or_default(), Copied::Shell, INNER + 2, page);
     }
 }
 

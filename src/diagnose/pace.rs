@@ -1,0 +1,198 @@
+//! At which rate entries came: their number over the span of time in which they came, read off their idle ages. A
+//! table in balance holds one lifetime of them; one that filled faster holds less than that, and its entries over the
+//! lifetime would tell a rate that is too low by as much.
+
+use std::collections::BTreeMap;
+
+use crate::model::census::{Class, IdleAges, Remaining};
+use crate::model::flow::{L4, Reply, State};
+
+use super::arith::share;
+use super::idle::Ages;
+use super::timeouts::Timeouts;
+
+/// Share of the ages left out at each end: stragglers, and timers a packet set back.
+const STRAGGLERS: f64 = 0.01;
+/// From this share of the lifetime on, ages reach over the whole of it: the set is in balance.
+const WHOLE: f64 = 0.95;
+/// From this share of the passing entries on, handshakes are what the set is about. Fewer are in progress.
+const MOSTLY: f64 = 0.5;
+
+/// What one class of entries brings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Coming {
+    /// Entries.
+    pub(crate) entries: u64,
+    /// New ones a second.
+    pub(crate) per_second: f64,
+    /// Seconds that the next ones stay.
+    pub(crate) lifetime_seconds: u64,
+}
+
+/// The rate of a set of entries, class by class. Classes that last as long as their connection is used (ESTABLISHED,
+/// UDP streams) tell no rate and are not in it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Pace {
+    /// By class.
+    pub(crate) classes: BTreeMap<Class, Coming>,
+}
+
+impl Pace {
+    /// Of these entries.
+    pub(crate) fn of(ages: Ages<'_>, timeouts: &Timeouts<'_>) -> Self {
+        let mut out = Self::default();
+        for (class, entries) in ages.classes.iter().filter(|(class, _)| !lasting(class)) {
+            let timeout = timeouts.of(class.l4, class.state, class.replied);
+            let Some(timeout) = timeout.filter(|timeout| timeout.seconds > 0) else { continue };
+            let coming = Coming {
+                entries: *entries,
+                per_second: *entries as f64 / timeout.seconds as f64,
+                lifetime_seconds: timeout.seconds,
+            };
+            out.classes.insert(*class, coming);
+        }
+        let passing = out.passing();
+        let handshakes = out.entries_of(handshake);
+        let about_handshakes = share(handshakes, passing) >= MOSTLY;
+        for (class, coming) in &mut out.classes {
+            if over(class) || about_handshakes && handshake(class) {
+                coming.per_second = ages.per_second(coming.entries, class, timeouts);
+            }
+        }
+        out
+    }
+
+    /// New entries a second; none where no class tells.
+    pub(crate) fn per_second(&self) -> Option<f64> {
+        let rate: f64 = self.classes.values().map(|coming| coming.per_second).sum();
+        (rate > 0.0).then_some(rate)
+    }
+
+    /// Entries that tell a rate.
+    pub(crate) fn passing(&self) -> u64 {
+        self.entries_of(|_| true)
+    }
+
+    /// Where these classes settle at this rate, if no limit stopped them: rate × lifetime.
+    pub(crate) fn settles_at(&self) -> f64 {
+        self.classes.values().map(|coming| coming.per_second * coming.lifetime_seconds as f64).sum()
+    }
+
+    /// The entries came in less than a lifetime: none of them had to leave yet, and at this rate more will stand
+    /// here than now.
+    pub(crate) fn still_growing(&self) -> bool {
+        self.passing() as f64 <= WHOLE * self.settles_at()
+    }
+
+    fn entries_of(&self, holds: impl Fn(&Class) -> bool) -> u64 {
+        let those = self.classes.iter().filter(|(class, _)| holds(class));
+        those.fold(0, |sum, (_, coming)| sum.saturating_add(coming.entries))
+    }
+}
+
+/// The entry lasts as long as its connection is used: its number tells no rate.
+fn lasting(class: &Class) -> bool {
+    match class.l4 {
+        L4::TCP | L4::SCTP => class.state == Some(State::Established),
+        _ => class.replied == Reply::Assured,
+    }
+}
+
+/// Left by its timer alone: the age is the time since the connection ended.
+fn over(class: &Class) -> bool {
+    class.l4 == L4::TCP && matches!(class.state, Some(State::TimeWait | State::Close))
+}
+
+/// A handshake. Retransmissions do not set its timer back; an answer ends the state long before the timer does.
+fn handshake(class: &Class) -> bool {
+    class.l4 == L4::TCP && matches!(class.state, Some(State::SynSent | State::SynRecv))
+}
+
+/// New entries a second: `entries` over the span of their ages. Ages must be those under a timeout of
+/// `lifetime_seconds`. Where they reach over the whole lifetime, or are not known, it is entries over lifetime.
+pub(crate) fn per_second(entries: u64, ages: &IdleAges, lifetime_seconds: u32) -> f64 {
+    let lifetime = f64::from(lifetime_seconds.max(1));
+    let known = ages.entries();
+    let span = if known > 0 && known >= ages.above_timeout.saturating_add(ages.untimed) {
+        span_seconds(ages, lifetime_seconds).map_or(lifetime, |span| span.min(lifetime))
+    } else {
+        lifetime
+    };
+    entries as f64 / if span >= WHOLE * lifetime { lifetime } else { span }
+}
+
+/// The time over which the ages stretch, without stragglers, never below the width of a bin.
+fn span_seconds(ages: &IdleAges, timeout_seconds: u32) -> Option<f64> {
+    let young = age_at(ages, timeout_seconds, STRAGGLERS)?;
+    let old = age_at(ages, timeout_seconds, 1.0 - STRAGGLERS)?;
+    let widest = ages.bins.keys().filter_map(|age| width(*age, timeout_seconds)).max()?;
+    Some(((old - young) / (1.0 - 2.0 * STRAGGLERS)).max(f64::from(widest)))
+}
+
+/// The age that such a share of the entries is below, with the entries of a bin spread evenly over it.
+fn age_at(ages: &IdleAges, timeout_seconds: u32, part: f64) -> Option<f64> {
+    let wanted = part * ages.entries() as f64;
+    let mut below = 0.0;
+    for (age, count) in &ages.bins {
+        let count = *count as f64;
+        if below + count >= wanted && count > 0.0 {
+            let width = f64::from(width(*age, timeout_seconds)?);
+            return Some(f64::from(*age) - width * (1.0 - (wanted - below) / count));
+        }
+        below += count;
+    }
+    None
+}
+
+/// Width of the bin whose greatest age this is.
+fn width(age: u32, timeout_seconds: u32) -> Option<u32> {
+    Remaining::width_seconds(timeout_seconds.saturating_sub(age))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evenly(from: u32, to: u32, each: u64) -> IdleAges {
+        IdleAges { bins: (from..to).map(|age| (age + 1, each)).collect(), ..IdleAges::default() }
+    }
+
+    fn near(a: f64, b: f64) {
+        assert!((a - b).abs() <= 0.02 * b, "{a} is not near {b}");
+    }
+
+    #[test]
+    fn ages_over_the_whole_lifetime_tell_entries_over_lifetime() {
+        let rate = per_second(29_457, &evenly(0, 120, 241), 120);
+        assert!((rate - 29_457.0 / 120.0).abs() < 1e-9, "{rate}");
+    }
+
+    #[test]
+    fn ages_of_ten_seconds_tell_entries_over_ten_seconds() {
+        near(per_second(4_000, &evenly(4, 14, 400), 120), 400.0);
+    }
+
+    #[test]
+    fn a_few_stragglers_do_not_stretch_the_span() {
+        let mut ages = evenly(4, 14, 400);
+        ages.bins.insert(1, 20);
+        ages.bins.insert(119, 20);
+        near(per_second(4_040, &ages, 120), 400.0);
+    }
+
+    #[test]
+    fn one_bin_is_never_less_than_its_width() {
+        let second = IdleAges { bins: BTreeMap::from([(5, 1_000)]), ..IdleAges::default() };
+        near(per_second(1_000, &second, 120), 1_000.0);
+        // 64 s wide above 1,024 s.
+        let minute = IdleAges { bins: BTreeMap::from([(1_936, 6_400)]), ..IdleAges::default() };
+        near(per_second(6_400, &minute, 10_000), 100.0);
+    }
+
+    #[test]
+    fn unknown_ages_tell_entries_over_lifetime() {
+        let unknown = IdleAges { above_timeout: 1_200, ..IdleAges::default() };
+        near(per_second(1_200, &unknown, 120), 10.0);
+        near(per_second(1_200, &IdleAges::default(), 120), 10.0);
+    }
+}
