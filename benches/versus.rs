@@ -26,7 +26,10 @@ const SUPPRESSED: &str =
 
 struct Row {
     work: &'static str,
-    bound: f64,
+    /// Of the ratio; none where only the memory is bounded.
+    bound: Option<f64>,
+    /// Of our peak memory, in MiB.
+    memory: f64,
     ours: Vec<String>,
     peer: Vec<String>,
 }
@@ -39,40 +42,51 @@ fn main() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let log = make_log(directory.path(), megabytes);
     let table = make_table(directory.path(), entries);
+    let strangers = make_strangers(directory.path(), 5 * entries);
     println!(
         "{megabytes} MB of messages, a tenth of the lines matching; a table of {entries} entries; {RUNS} runs each, in turn\n"
     );
     println!(
-        "{:<44} {:>9} {:>9} {:>7} {:>7}  {:>9}",
-        "work", "ours s", "peer s", "ratio", "bound", "peak MiB"
+        "{:<46} {:>9} {:>9} {:>7} {:>7}  {:>9} {:>7}",
+        "work", "ours s", "peer s", "ratio", "bound", "peak MiB", "bound"
     );
-    for row in rows(&log, &table) {
+    for row in rows(&log, &table, &strangers) {
         measure(&row, if smoke { 1 } else { RUNS });
     }
 }
 
-fn rows(log: &Path, table: &Path) -> Vec<Row> {
+fn rows(log: &Path, table: &Path, strangers: &Path) -> Vec<Row> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let (log, table) = (log.to_str().expect("UTF-8"), table.to_str().expect("UTF-8"));
+    let [log, table, strangers] = [log, table, strangers].map(|path| path.to_str().expect("UTF-8"));
     let program = env!("CARGO_BIN_EXE_conntriage");
     vec![
         Row {
             work: "scan a plain log / rg -c",
-            bound: 0.8,
+            bound: Some(0.8),
+            memory: 64.0,
             ours: words(&[program, "scan", log]),
             peer: words(&["rg", "-c", "-e", FULL, "-e", SUPPRESSED, log]),
         },
         Row {
             work: "census of a table, both looks / awk one field",
-            bound: 0.3,
+            bound: Some(0.3),
+            memory: 64.0,
             ours: words(&[program, "analyze", "--format", "json", table]),
             peer: words(&["awk", "{ c[$7]++ } END { for (k in c) n++; print n }", table]),
         },
         Row {
             work: "census of a table, both looks / wc -l",
-            bound: 7.0,
+            bound: Some(7.0),
+            memory: 64.0,
             ours: words(&[program, "analyze", "--format", "json", table]),
             peer: words(&["wc", "-l", table]),
+        },
+        Row {
+            work: "census of five times as many strangers / wc -l",
+            bound: None,
+            memory: 128.0,
+            ours: words(&[program, "analyze", "--format", "json", strangers]),
+            peer: words(&["wc", "-l", strangers]),
         },
     ]
 }
@@ -81,11 +95,11 @@ fn measure(row: &Row, runs: usize) {
     let (mut ours, mut peers, mut peak) = (Vec::new(), Vec::new(), 0);
     for run in 0..=runs {
         let Some((time, memory)) = timed(&row.ours) else {
-            return println!("{:<44} could not be run", row.work);
+            return println!("{:<46} could not be run", row.work);
         };
         let Some((peer, _)) = timed(&row.peer) else {
             let program = row.peer.first().map_or("", String::as_str);
-            return println!("{:<44} {program} is not installed", row.work);
+            return println!("{:<46} {program} is not installed", row.work);
         };
         if run > 0 {
             ours.push(time);
@@ -95,11 +109,18 @@ fn measure(row: &Row, runs: usize) {
     }
     let (ours, peers) = (median(ours), median(peers));
     let ratio = ours / peers;
-    let verdict = if ratio <= row.bound { "" } else { "  above its bound" };
     let peak = peak as f64 / 1024.0;
+    let slow = row.bound.is_some_and(|bound| ratio > bound);
+    let large = peak > row.memory;
+    let verdict = match (slow, large) {
+        (false, false) => "",
+        (true, false) => "  above its bound",
+        (_, true) => "  above the bound of its memory",
+    };
+    let bound = row.bound.map_or_else(|| "-".to_owned(), |bound| format!("{bound:.2}"));
     println!(
-        "{:<44} {ours:>9.3} {peers:>9.3} {ratio:>7.2} {:>7.2}  {peak:>9.1}{verdict}",
-        row.work, row.bound
+        "{:<46} {ours:>9.3} {peers:>9.3} {ratio:>7.2} {bound:>7}  {peak:>9.1} {:>7.0}{verdict}",
+        row.work, row.memory
     );
 }
 
@@ -170,6 +191,26 @@ fn make_table(directory: &Path, entries: u64) -> PathBuf {
             file,
             "ipv4     2 tcp      6 {left} TIME_WAIT src=10.1.{a}.{b} dst=192.0.2.7 sport={port} dport=443 \
              src=192.0.2.7 dst=10.1.{a}.{b} sport=443 dport={port} [ASSURED] mark=0 zone=0 use=2"
+        )
+        .expect("room on the disk");
+    }
+    file.flush().expect("room on the disk");
+    path
+}
+
+/// A table in which no source and no destination comes twice.
+fn make_strangers(directory: &Path, entries: u64) -> PathBuf {
+    let path = directory.join("strangers");
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(&path).expect("a file"));
+    // Multiplication by an odd number gives each 32-bit number once.
+    let address = |n: u32, factor: u32| std::net::Ipv4Addr::from_bits(n.wrapping_mul(factor));
+    for n in 0..u32::try_from(entries).expect("as many addresses") {
+        let (source, destination) = (address(n, 2_654_435_761), address(n, 2_246_822_519));
+        let (port, left) = (1 + n % 65_535, n % 30);
+        writeln!(
+            file,
+            "ipv4     2 udp      17 {left} src={source} dst={destination} sport=53 dport={port} [UNREPLIED] \
+             src={destination} dst={source} sport={port} dport=53 mark=0 zone=0 use=2"
         )
         .expect("room on the disk");
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use conntriage::census::{HowPart, HowSink, WhoPart, WhoSink, census, leaders};
+use conntriage::census::{HowPart, HowSink, WhoPart, WhoSink, census, leaders, noted};
 use conntriage::model::census::{
     Census, Class, DISTINCT_MAX, Distinct, LEADERS_MAX, Leader, LeaderKey, Pair, Peer, Remaining, TALLY_KEYS,
 };
@@ -256,6 +256,15 @@ fn united<'a>(histograms: impl Iterator<Item = &'a Remaining>) -> Remaining {
     sum
 }
 
+/// A flow that fits into a note: without accounting, its state one that a kernel prints.
+fn notable(flow: &Flow) -> Flow {
+    let state = match flow.state {
+        Some(State::Other(_)) => Some(State::CloseWait),
+        state => state,
+    };
+    Flow { state, original_volume: None, reply_volume: None, ..flow.clone() }
+}
+
 // --- laws ------------------------------------------------------------------------------------------------------------
 
 proptest! {
@@ -313,6 +322,20 @@ proptest! {
             prop_assert_eq!(leader.classes.values().sum::<u64>(), leader.entries);
             prop_assert_eq!(leader.remaining.values().map(Remaining::entries).sum::<u64>(), leader.entries);
         }
+    }
+
+    #[test]
+    fn what_the_first_look_noted_describes_the_leaders_as_a_second_reading_does(
+        flows in flows(), cuts in cuts(), local in 0u16..12,
+    ) {
+        let flows: Vec<Flow> = flows.iter().map(notable).collect();
+        let who: WhoPart = fold(&flows, &cuts, WhoSink::default);
+        let keys = leaders(&who, &[address(false, local)]);
+        let from_notes = noted(&who, &keys);
+        prop_assert!(from_notes.is_some());
+        let read_again: HowPart = fold(&flows, &cuts, || HowSink::new(&keys));
+        let how = census(who, from_notes.unwrap_or_default()).how;
+        prop_assert_eq!(how, census(WhoPart::default(), read_again).how);
     }
 
     #[test]
@@ -440,6 +463,28 @@ fn above_the_bound_counts_are_low_by_a_little_and_the_leaders_exact_in_the_end()
         assert_eq!(exact.who.sources.rows.len(), LEADERS_MAX);
         assert_eq!(exact.how[&LeaderKey::Destination(address(7))].other_ends, Distinct::More);
         assert_eq!(exact.how[&LeaderKey::Source(address(2))].other_ends, Distinct::Exactly(1));
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_notes_is_read_again() {
+    let volume = Some(Volume { packets: 1, bytes: 60 });
+    let counted = Flow { original_volume: volume, ..tcp(1, 7, 80) };
+    let strange = Flow { state: Some(State::Other([b'X'; 16])), ..tcp(1, 7, 80) };
+    let pairs = 2 * u32::try_from(TALLY_KEYS).unwrap();
+    let many = |pairs: u32| (0..pairs).map(|source| tcp(source, 7, 80)).collect::<Vec<_>>();
+    for (flows, fits) in [
+        (vec![tcp(1, 7, 80); 3], true),
+        (vec![tcp(1, 7, 80), counted], false),
+        (vec![strange, tcp(1, 7, 80)], false),
+        (many(pairs), true),
+        (many(pairs + 1), false),
+        (vec![tcp(1, 7, 80); (1 << 20) + 1], false),
+    ] {
+        for cuts in [SEQUENTIAL, Cuts { lengths: vec![1], joins: vec![0] }] {
+            let who: WhoPart = fold(&flows, &cuts, WhoSink::default);
+            assert_eq!(noted(&who, &leaders(&who, &[])).is_some(), fits, "{} entries", flows.len());
+        }
     }
 }
 

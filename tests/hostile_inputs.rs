@@ -6,6 +6,7 @@
 mod common;
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -202,6 +203,32 @@ fn a_line_of_a_gigabyte_is_skipped_in_bounded_memory() {
     let (peak_kib, stdout) = with_peak(directory.path(), "-", Some(1 << 30));
     assert_eq!(stdout["incidents"][0]["drops"]["visible"], 2);
     assert!(peak_kib < 96 * 1024, "{peak_kib} KiB");
+}
+
+#[test]
+fn a_table_of_a_million_strangers_is_read_in_bounded_memory() {
+    const ENTRIES: u32 = 1_000_000;
+    let directory = tempfile::tempdir().unwrap();
+    let mut file = std::io::BufWriter::new(std::fs::File::create(directory.path().join("table")).unwrap());
+    for number in 0..ENTRIES {
+        // Multiplication by an odd number: no source and no destination comes twice.
+        let source = Ipv4Addr::from_bits(number.wrapping_mul(2_654_435_761));
+        let destination = Ipv4Addr::from_bits(number.wrapping_mul(2_246_822_519));
+        let port = 1 + number % 65_535;
+        writeln!(
+            file,
+            "udp      17 9 src={source} dst={destination} sport=53 dport={port} [UNREPLIED] src={destination} \
+             dst={source} sport={port} dport=53 use=1"
+        )
+        .unwrap();
+    }
+    file.into_inner().unwrap();
+    let (peak_kib, report) = with_peak(directory.path(), "table", None);
+    assert_eq!(report["inputs"][0]["records"], ENTRIES);
+    // 64 MiB on two cores; each further worker has tallies and a buffer of its own.
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let bound_kib = (64 + 18 * workers.saturating_sub(2)) * 1024;
+    assert!(peak_kib <= bound_kib, "{peak_kib} KiB, {workers} workers");
 }
 
 /// Peak resident memory in KiB (VmHWM), and the report.

@@ -66,17 +66,19 @@ pub fn report(plan: &AnalyzePlan, local_zone: Option<String>) -> Report {
     }
 }
 
-/// The second look at every table, and both together.
+/// The second look at every table, which only a table that was not noted entry by entry is read for again.
 fn second_looks(first: &mut FirstLook<census::WhoPart>, local: &[IpAddr]) -> Vec<TableStream> {
     let beside = first.counters.iter().flat_map(|stream| &stream.counters.addresses);
     let local: Vec<IpAddr> = local.iter().copied().chain(beside.map(|a| a.address)).collect();
     let mut tables = Vec::new();
     for table in std::mem::take(&mut first.tables) {
         let leaders = census::leaders(&table.who, &local);
-        let looked = read::second_look(&table, || HowSink::new(&leaders));
-        let (how, changed, note) = match looked {
-            Ok((how, changed)) => (how, changed, None),
-            Err(why) => (census::HowPart::default(), true, Some(why)),
+        let (how, changed, note) = match census::noted(&table.who, &leaders) {
+            Some(how) => (how, false, None),
+            None => match read::second_look(&table, || HowSink::new(&leaders)) {
+                Ok((how, changed)) => (how, changed, None),
+                Err(why) => (census::HowPart::default(), true, Some(why)),
+            },
         };
         let mut census = census::census(table.who, how);
         census.changed_between_looks = changed;

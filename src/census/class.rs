@@ -155,6 +155,12 @@ impl Words {
 }
 
 impl ClassCode {
+    /// It means the same whatever words were met: its state, if any, is one that a kernel prints.
+    #[inline]
+    pub(super) fn is_fixed(self) -> bool {
+        self.0 >> 2 & 63 < FIRST_WORD
+    }
+
     /// Its layer 4 and state.
     #[inline]
     pub(super) fn track(self) -> TrackCode {

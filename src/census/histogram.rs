@@ -43,14 +43,11 @@ impl Histograms {
         }
     }
 
-    /// One entry.
+    /// One entry, by the number of its bin.
     #[inline]
-    pub(super) fn add(&mut self, track: TrackCode, remaining_seconds: Option<i64>) {
-        let bin = remaining_seconds.map_or(UNTIMED_BIN, |seconds| bin_number(Remaining::bin(seconds)));
-        let (page, place) = (bin >> 5, bin & 31);
-        if let (Ok(page), Ok(place)) = (u16::try_from(page), usize::try_from(place))
-            && let Some(count) = self.page(track, page).and_then(|page| page.get_mut(place))
-        {
+    pub(super) fn add(&mut self, track: TrackCode, bin: u16) {
+        let (page, place) = (bin >> 5, usize::from(bin & 31));
+        if let Some(count) = self.page(track, page).and_then(|page| page.get_mut(place)) {
             *count = count.saturating_add(1);
         }
     }
@@ -124,13 +121,17 @@ impl Histograms {
     }
 }
 
-/// The number of the bin with this lower end.
+/// The number of the bin of a remaining time; entries without timeout have their own.
 #[inline]
-fn bin_number(lower_end: u32) -> u32 {
-    match lower_end.checked_sub(REMAINING_EXACT_SECONDS) {
-        None => lower_end,
-        Some(above) => REMAINING_EXACT_SECONDS + above / REMAINING_BIN_SECONDS,
-    }
+pub(super) fn bin_number(remaining_seconds: Option<i64>) -> u16 {
+    let number = remaining_seconds.map_or(UNTIMED_BIN, |seconds| {
+        let lower_end = Remaining::bin(seconds);
+        match lower_end.checked_sub(REMAINING_EXACT_SECONDS) {
+            None => lower_end,
+            Some(above) => REMAINING_EXACT_SECONDS + above / REMAINING_BIN_SECONDS,
+        }
+    });
+    u16::try_from(number).unwrap_or(u16::MAX)
 }
 
 /// The lower end of the bin with this number.
@@ -156,7 +157,7 @@ mod tests {
         let (mut words, mut expected) = (Words::default(), Remaining::default());
         let mut histograms = Histograms::new(1000);
         for time in times.into_iter().map(Some).chain([None]) {
-            histograms.add(track(&mut words), time);
+            histograms.add(track(&mut words), bin_number(time));
             expected.add(time);
         }
         let ended = histograms.ended(&words);
@@ -169,7 +170,7 @@ mod tests {
         let mut filled = |times: [i64; 3]| {
             let mut histograms = Histograms::new(2);
             for time in times {
-                histograms.add(track(&mut words), Some(time));
+                histograms.add(track(&mut words), bin_number(Some(time)));
             }
             histograms
         };

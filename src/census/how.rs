@@ -7,13 +7,15 @@ use foldhash::fast::RandomState;
 
 use super::class::{ClassCode, Words};
 use super::distinct::{Addresses, Networks, Numbers};
+use super::entry::Entry;
 use super::histogram::Histograms;
-use super::key::{AddressKey, Keys, PairKey, PeerKey, destination_port};
+use super::key::{AddressKey, PairKey, PeerKey};
 use super::nat;
+use super::rows::Rows;
 use super::seen::Seen;
-use super::who::{reversed, summed};
+use super::who::{WhoPart, summed};
 use crate::model::census::{DISTINCT_MAX, Distinct, Leader, LeaderKey, Nat};
-use crate::model::flow::{Flow, L4Part, Tuple};
+use crate::model::flow::Flow;
 use crate::model::fold::{FlowSink, Part, TableItem};
 
 /// Pages of remaining times of one leader: 150 KiB. ESTABLISHED over five days, evenly, takes 247.
@@ -45,7 +47,10 @@ pub struct HowPart {
 }
 
 /// Leader → its place among the drafts.
-type Index<K> = HashMap<K, usize, RandomState>;
+type Index<K> = HashMap<K, u32, RandomState>;
+
+/// What stands for the place of a leader that there is not.
+const NOWHERE: u32 = u32::MAX;
 
 /// A leader while it is being described. What its key already says (the one destination of a pair, the one port of a
 /// peer) is not collected.
@@ -55,8 +60,8 @@ struct Draft {
     nat: Nat,
     reversed: u64,
     packets_bytes: Option<(u64, u64)>,
-    gathered: Vec<Note>,
-    classes: HashMap<ClassCode, u64, RandomState>,
+    gathered: Vec<(PairKey, Entry)>,
+    classes: Rows<ClassCode>,
     remaining: Histograms,
     other_ends: Addresses,
     source_networks: Networks,
@@ -72,23 +77,6 @@ struct PortCounts {
     without_counts: Option<Numbers>,
 }
 
-/// What a leader notes of an entry.
-#[derive(Debug, Clone, Copy)]
-struct Note {
-    code: ClassCode,
-    zone: u16,
-    remaining: Option<i64>,
-    original: Tuple,
-}
-
-/// What an entry is, worked out once for all its leaders.
-#[derive(Clone, Copy)]
-struct Facts<'a> {
-    flow: &'a Flow,
-    code: ClassCode,
-    reversed: bool,
-}
-
 /// What of the entries is not the same in all of a leader's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Varying {
@@ -98,12 +86,17 @@ enum Varying {
     Neither,
 }
 
+impl Varying {
+    /// Of a source, a destination, a peer and a pair.
+    const ALL: [Self; 4] = [Self::DestinationAndPort, Self::SourceAndPort, Self::Source, Self::Neither];
+}
+
 impl HowSink {
     /// A worker of the second look, which describes exactly these keys.
     pub fn new(leaders: &[LeaderKey]) -> Self {
         let mut sink = Self::default();
         for key in leaders {
-            let place = sink.drafts.len();
+            let place = u32::try_from(sink.drafts.len()).unwrap_or(NOWHERE);
             let is_new = match *key {
                 LeaderKey::Source(address) => insert(&mut sink.sources, address.into(), place),
                 LeaderKey::Destination(address) => insert(&mut sink.destinations, address.into(), place),
@@ -118,34 +111,61 @@ impl HowSink {
         sink
     }
 
+    /// The places of the leaders that a pair belongs to.
+    #[inline]
+    fn places(&self, pair: PairKey) -> [u32; 4] {
+        let peer = pair.to();
+        [
+            self.sources.get(&pair.source()),
+            self.destinations.get(&peer.address()),
+            self.peers.get(&peer),
+            self.pairs.get(&pair),
+        ]
+        .map(|place| place.copied().unwrap_or(NOWHERE))
+    }
+
     #[inline]
     fn add(&mut self, flow: &Flow) {
-        let keys = Keys::of(&flow.original, flow.l4);
-        let source = self.sources.get(&keys.source);
-        let destination = self.destinations.get(&keys.destination);
-        let peer = self.peers.get(&keys.peer);
-        let pair = self.pairs.get(&keys.pair);
-        if source.is_none() && destination.is_none() && peer.is_none() && pair.is_none() {
+        let pair = PairKey::of(&flow.original, flow.l4);
+        let places = self.places(pair);
+        if places == [NOWHERE; 4] {
             return;
         }
-        let code = self.words.code(flow.l3, flow.l4, flow.state, flow.replied);
-        let facts = Facts { flow, code, reversed: reversed(flow) };
-        let leaders = [
-            (source, Varying::DestinationAndPort),
-            (destination, Varying::SourceAndPort),
-            (peer, Varying::Source),
-            (pair, Varying::Neither),
-        ];
-        for (place, varying) in leaders {
-            if let Some(draft) = place.and_then(|place| self.drafts.get_mut(*place)) {
-                draft.add(facts, varying);
+        let entry = Entry::of(flow, &mut self.words);
+        for (place, varying) in places.into_iter().zip(Varying::ALL) {
+            if let Some(draft) = self.drafts.get_mut(place as usize) {
+                draft.add_volumes(flow);
+                draft.gather(pair, entry, varying);
             }
         }
+    }
+
+    /// Describes the leaders from what the first look noted. None where it did not note every entry.
+    pub(super) fn described_by_notes(mut self, who: &WhoPart) -> Option<HowPart> {
+        let (pairs, notes) = who.noted()?;
+        let mut places = Vec::with_capacity(pairs.len());
+        for (pair, count) in pairs {
+            let of_pair = self.places(pair);
+            for (place, varying) in of_pair.into_iter().zip(Varying::ALL) {
+                if let Some(draft) = self.drafts.get_mut(place as usize) {
+                    draft.add_pair(pair, count, varying);
+                }
+            }
+            places.push(of_pair);
+        }
+        for note in notes {
+            for place in places.get(note.pair as usize).into_iter().flatten() {
+                if let Some(draft) = self.drafts.get_mut(*place as usize) {
+                    draft.add_entry(note.entry);
+                }
+            }
+        }
+        Some(self.finish())
     }
 }
 
 /// Notes the place of a key; false if it has one.
-fn insert<K: Eq + Hash>(index: &mut Index<K>, key: K, place: usize) -> bool {
+fn insert<K: Eq + Hash>(index: &mut Index<K>, key: K, place: u32) -> bool {
     match index.entry(key) {
         std::collections::hash_map::Entry::Occupied(_) => false,
         std::collections::hash_map::Entry::Vacant(free) => {
@@ -211,7 +231,7 @@ impl Default for Draft {
             reversed: 0,
             packets_bytes: None,
             gathered: Vec::new(),
-            classes: HashMap::default(),
+            classes: Rows::default(),
             remaining: Histograms::new(PAGES_MAX),
             other_ends: Addresses::default(),
             source_networks: Networks::default(),
@@ -223,67 +243,75 @@ impl Default for Draft {
 }
 
 impl Draft {
-    /// Counts an entry, and notes it.
+    /// Adds what accounting says of an entry.
     #[inline]
-    fn add(&mut self, facts: Facts<'_>, varying: Varying) {
-        let Facts { flow, code, reversed } = facts;
-        self.entries += 1;
-        nat::add(&mut self.nat, flow);
-        self.reversed += u64::from(reversed);
+    fn add_volumes(&mut self, flow: &Flow) {
         for volume in [flow.original_volume, flow.reply_volume].into_iter().flatten() {
             let (packets, bytes) = self.packets_bytes.unwrap_or_default();
             self.packets_bytes =
                 Some((packets.saturating_add(volume.packets), bytes.saturating_add(volume.bytes)));
         }
-        let (zone, remaining, original) = (flow.zones.original, flow.remaining, flow.original);
-        self.gathered.push(Note { code, zone, remaining, original });
+    }
+
+    /// One entry, which is described with those beside it.
+    #[inline]
+    fn gather(&mut self, pair: PairKey, entry: Entry, varying: Varying) {
+        self.gathered.push((pair, entry));
         if self.gathered.len() >= BATCH {
             self.describe(varying);
         }
     }
 
-    /// Takes in what was noted.
+    /// Takes in what was gathered.
     fn describe(&mut self, varying: Varying) {
-        let notes = std::mem::take(&mut self.gathered);
-        for run in notes.chunk_by(|a, b| a.code == b.code) {
-            if let Some(first) = run.first() {
-                *self.classes.entry(first.code).or_default() += run.len() as u64;
-            }
+        let gathered = std::mem::take(&mut self.gathered);
+        for (_, entry) in &gathered {
+            self.add_entry(*entry);
         }
-        for note in &notes {
-            self.remaining.add(note.code.track(), note.remaining);
-            self.zones.insert(note.zone);
-            if let L4Part::Ports { source, .. } = note.original.l4 {
-                self.source_ports.insert(source);
-            }
+        for (pair, _) in &gathered {
+            self.add_pair(*pair, 1, varying);
         }
-        if varying == Varying::DestinationAndPort {
-            for note in &notes {
-                self.other_ends.insert(note.original.destination);
-            }
-        }
-        if matches!(varying, Varying::SourceAndPort | Varying::Source) {
-            for note in &notes {
-                self.other_ends.insert(note.original.source);
-            }
-            for note in &notes {
-                self.source_networks.insert(note.original.source);
-            }
-        }
-        if matches!(varying, Varying::DestinationAndPort | Varying::SourceAndPort) {
-            let ports = notes.iter().filter_map(|note| destination_port(&note.original));
-            for port in ports {
-                self.destination_ports.add(port, 1);
-            }
-        }
-        self.gathered = notes;
+        self.gathered = gathered;
         self.gathered.clear();
+    }
+
+    /// An entry, but for what its pair says.
+    #[inline]
+    fn add_entry(&mut self, entry: Entry) {
+        self.entries += 1;
+        self.classes.add(entry.code, 1);
+        self.remaining.add(entry.code.track(), entry.bin);
+        self.zones.insert(entry.zone);
+        if let Some(port) = entry.source_port() {
+            self.source_ports.insert(port);
+        }
+        nat::add(&mut self.nat, entry);
+        self.reversed += u64::from(entry.reversed());
+    }
+
+    /// What the pair of so many entries says that the key does not.
+    #[inline]
+    fn add_pair(&mut self, pair: PairKey, count: u64, varying: Varying) {
+        match varying {
+            Varying::DestinationAndPort => self.other_ends.insert(pair.to().address().address()),
+            Varying::SourceAndPort | Varying::Source => {
+                let source = pair.source().address();
+                self.other_ends.insert(source);
+                self.source_networks.insert(source);
+            }
+            Varying::Neither => {}
+        }
+        if matches!(varying, Varying::DestinationAndPort | Varying::SourceAndPort)
+            && let Some(port) = pair.to().port()
+        {
+            self.destination_ports.add(port, count);
+        }
     }
 
     fn join(&mut self, right: Self, words: &Words, right_words: &Words) {
         self.entries = self.entries.saturating_add(right.entries);
-        for (code, count) in right.classes {
-            *self.classes.entry(words.moved(code, right_words)).or_default() += count;
+        for (code, count) in right.classes.iter() {
+            self.classes.add(words.moved(code, right_words), count);
         }
         self.remaining.join(&right.remaining, |code| words.moved_track(code, right_words));
         self.other_ends.join(&right.other_ends);
@@ -314,7 +342,7 @@ impl Draft {
         };
         Leader {
             entries: self.entries,
-            classes: summed(self.classes.iter().map(|(code, count)| (words.class(*code), *count))),
+            classes: summed(self.classes.iter().map(|(code, count)| (words.class(code), count))),
             remaining: self.remaining.ended(words),
             other_ends: if matches!(key, LeaderKey::Pair(_)) { one } else { self.other_ends.distinct() },
             destination_ports,

@@ -1,16 +1,25 @@
-//! Keys of the tallies in compact form: they are hashed four times for each entry, and a million of them are kept.
+//! Keys of the tallies in compact form: one is hashed for each entry, and a hundred thousand of them are kept.
 //!
 //! An IPv4 address is kept as its mapped IPv6 address, so a mapped one (which no tracker prints: such sockets speak
 //! IPv4) counts as the IPv4 address it is.
 
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::model::census::{Pair, Peer};
 use crate::model::flow::{L4, L4Part, Tuple};
 
 /// An address: the halves of its 128 bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct AddressKey(u64, u64);
+
+impl Hash for AddressKey {
+    /// Both halves at once, which is one multiplication instead of two.
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from(self.0) << 64 | u128::from(self.1));
+    }
+}
 
 /// A peer: address, and port with protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,29 +35,9 @@ pub(super) struct PairKey {
     peer: PeerKey,
 }
 
-/// The four keys of one entry.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Keys {
-    pub(super) source: AddressKey,
-    pub(super) destination: AddressKey,
-    pub(super) peer: PeerKey,
-    pub(super) pair: PairKey,
-}
-
-impl Keys {
-    /// Of the original direction.
-    #[inline]
-    pub(super) fn of(original: &Tuple, l4: L4) -> Self {
-        let source = AddressKey::from(original.source);
-        let destination = AddressKey::from(original.destination);
-        let peer = PeerKey { address: destination, service: service(destination_port(original), l4) };
-        Self { source, destination, peer, pair: PairKey { source, peer } }
-    }
-}
-
 /// The port that a tuple goes to, where its protocol has ports.
 #[inline]
-pub(super) fn destination_port(tuple: &Tuple) -> Option<u16> {
+fn destination_port(tuple: &Tuple) -> Option<u16> {
     match tuple.l4 {
         L4Part::Ports { destination, .. } => Some(destination),
         _ => None,
@@ -89,11 +78,23 @@ impl From<IpAddr> for AddressKey {
 }
 
 impl PeerKey {
+    /// Its address.
+    #[inline]
+    pub(super) fn address(self) -> AddressKey {
+        self.address
+    }
+
+    /// Its port.
+    #[inline]
+    pub(super) fn port(self) -> Option<u16> {
+        let [high, low, has_port, _] = self.service.to_be_bytes();
+        (has_port != 0).then_some(u16::from_be_bytes([high, low]))
+    }
+
     /// The peer.
     pub(super) fn peer(self) -> Peer {
-        let [high, low, has_port, l4] = self.service.to_be_bytes();
-        let port = (has_port != 0).then_some(u16::from_be_bytes([high, low]));
-        Peer { address: self.address.address(), port, l4: L4(l4) }
+        let [.., l4] = self.service.to_be_bytes();
+        Peer { address: self.address.address(), port: self.port(), l4: L4(l4) }
     }
 }
 
@@ -104,6 +105,26 @@ impl From<Peer> for PeerKey {
 }
 
 impl PairKey {
+    /// Of the original direction.
+    #[inline]
+    pub(super) fn of(original: &Tuple, l4: L4) -> Self {
+        let address = AddressKey::from(original.destination);
+        let peer = PeerKey { address, service: service(destination_port(original), l4) };
+        Self { source: original.source.into(), peer }
+    }
+
+    /// Its source.
+    #[inline]
+    pub(super) fn source(self) -> AddressKey {
+        self.source
+    }
+
+    /// Its peer.
+    #[inline]
+    pub(super) fn to(self) -> PeerKey {
+        self.peer
+    }
+
     /// The pair.
     pub(super) fn pair(self) -> Pair {
         Pair { source: self.source.address(), peer: self.peer.peer() }

@@ -1,7 +1,7 @@
 //! Flows → census, in two looks: who holds the table, and how the leaders hold it.
 //!
-//! The looks are two because memory is bounded: the first one learns who the leaders are without keeping an entry, the
-//! second one describes them exactly. Both are folds: parts of a table may be read by several workers and joined in
+//! The looks are two because memory is bounded: the first one learns who the leaders are and keeps entries only while
+//! they are few ([`noted`] then is the second look), the second one describes the leaders exactly. Both are folds: parts of a table may be read by several workers and joined in
 //! any bracketing; while no tally overflowed, any cut gives the same census, and where one did, a count is never above
 //! the truth. A caller that reads the second look from another reading of the file must know that the bytes are the
 //! same (by length and hash) and say so in [`Census::changed_between_looks`] if not.
@@ -11,11 +11,15 @@
 
 mod class;
 mod distinct;
+mod entry;
 mod histogram;
 mod how;
 mod key;
 mod nat;
+mod notes;
+mod rows;
 mod seen;
+mod tallies;
 mod tally;
 mod who;
 
@@ -44,6 +48,11 @@ pub fn leaders(who: &WhoPart, local: &[IpAddr]) -> Vec<LeaderKey> {
         .chain(who.pairs.rows.iter().map(|row| LeaderKey::Pair(row.key)))
         .collect();
     keys.into_iter().collect()
+}
+
+/// The second look, where the first one noted every entry and the table need not be read again; none where it did not.
+pub fn noted(who: &WhoPart, leaders: &[LeaderKey]) -> Option<HowPart> {
+    HowSink::new(leaders).described_by_notes(who)
 }
 
 /// Both looks together. Rows of the rankings that the second look described get their exact counts.

@@ -1,12 +1,12 @@
 //! Address translation of an entry, summed up.
 
+use super::entry::Entry;
 use crate::model::census::Nat;
-use crate::model::flow::Flow;
 
 /// Counts one entry.
 #[inline]
-pub(super) fn add(nat: &mut Nat, flow: &Flow) {
-    match (flow.source_nat(), flow.destination_nat()) {
+pub(super) fn add(nat: &mut Nat, entry: Entry) {
+    match entry.nat() {
         (false, false) => {}
         (true, false) => nat.source += 1,
         (false, true) => nat.destination += 1,

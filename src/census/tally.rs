@@ -5,18 +5,15 @@
 //! without count is dropped. Each such cut takes at least `k+1` times its height from the total, so all cuts together
 //! are not higher than `N / (k+1)`: no count is ever above the truth, and none is further below it.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
-use foldhash::fast::RandomState;
-
+use super::rows::Rows;
 use crate::model::census::TALLY_KEYS;
 
-/// Key → count. Hashed with a seed of this process, because addresses are chosen by strangers; nothing that leaves
-/// depends on the order of the hash.
+/// Key → count.
 #[derive(Debug)]
 pub(super) struct Tally<K> {
-    counts: HashMap<K, u64, RandomState>,
+    counts: Rows<K>,
     /// Height of all cuts.
     error: u64,
     /// Candidates that a cut leaves at most.
@@ -25,7 +22,7 @@ pub(super) struct Tally<K> {
 
 impl<K> Default for Tally<K> {
     fn default() -> Self {
-        Self { counts: HashMap::default(), error: 0, keys: TALLY_KEYS }
+        Self { counts: Rows::default(), error: 0, keys: TALLY_KEYS }
     }
 }
 
@@ -36,54 +33,66 @@ impl<K: Copy + Eq + Hash> Tally<K> {
         Self { keys, ..Self::default() }
     }
 
-    /// One more of this key.
+    /// So many more of this key.
     #[inline]
-    pub(super) fn add(&mut self, key: K) {
-        *self.counts.entry(key).or_default() += 1;
-        if self.counts.len() > 2 * self.keys {
-            self.cut();
+    pub(super) fn add(&mut self, key: K, count: u64) {
+        self.add_uncut(key, count);
+        if self.is_over() {
+            self.cut(|_, _| {});
         }
+    }
+
+    /// So many more of this key, whose place among the rows it gives. The caller sees to it that the tally is cut.
+    #[inline]
+    pub(super) fn add_uncut(&mut self, key: K, count: u64) -> u32 {
+        self.counts.add(key, count)
+    }
+
+    /// There are more keys than it may hold.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.counts.len() > 2 * self.keys
     }
 
     /// This tally and another one.
-    pub(super) fn join(mut self, right: Self) -> Self {
-        if self.counts.len() < right.counts.len() {
-            return right.join(self);
+    pub(super) fn join(&mut self, right: &Self) {
+        self.join_error(right);
+        for (key, count) in right.rows() {
+            self.add_uncut(key, count);
         }
-        for (key, count) in right.counts {
-            let sum = self.counts.entry(key).or_default();
-            *sum = sum.saturating_add(count);
+        if self.is_over() {
+            self.cut(|_, _| {});
         }
-        self.error = self.error.saturating_add(right.error);
-        if self.counts.len() > 2 * self.keys {
-            self.cut();
-            self.counts.shrink_to(2 * self.keys);
-        }
-        self
     }
 
-    /// Takes the (k+1)-th largest count from all.
+    /// The error of another tally whose rows are added one by one.
+    pub(super) fn join_error(&mut self, right: &Self) {
+        self.error = self.error.saturating_add(right.error);
+    }
+
+    /// Takes the (k+1)-th largest count from all. What is taken from each key is given to `taken`.
     #[cold]
-    fn cut(&mut self) {
-        let mut counts: Vec<u64> = self.counts.values().copied().collect();
+    pub(super) fn cut(&mut self, mut taken: impl FnMut(K, u64)) {
+        let mut counts: Vec<u64> = self.counts.iter().map(|(_, count)| count).collect();
         if counts.len() <= self.keys {
             return;
         }
         let (_, height, _) = counts.select_nth_unstable_by(self.keys, |a, b| b.cmp(a));
         let height = *height;
         self.error = self.error.saturating_add(height);
-        self.counts.retain(|_, count| {
-            *count = count.saturating_sub(height);
-            *count > 0
-        });
+        for (key, count) in self.counts.iter() {
+            taken(key, count.min(height));
+        }
+        self.counts.take(height);
     }
 
-    /// Keys with their counts, in no order.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (K, u64)> {
-        self.counts.iter().map(|(key, count)| (*key, *count))
+    /// Keys with their counts, in the order in which they came.
+    pub(super) fn rows(&self) -> impl ExactSizeIterator<Item = (K, u64)> {
+        self.counts.iter()
     }
 
     /// How far a count may be below the truth.
+    #[inline]
     pub(super) fn error(&self) -> u64 {
         self.error
     }
@@ -96,6 +105,8 @@ impl<K: Copy + Eq + Hash> Tally<K> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -103,9 +114,14 @@ mod tests {
     fn tally(keys: usize, words: &[u16]) -> Tally<u16> {
         let mut tally = Tally::with_keys(keys);
         for word in words {
-            tally.add(*word);
+            tally.add(*word, 1);
         }
         tally
+    }
+
+    fn joined(mut left: Tally<u16>, right: &Tally<u16>) -> Tally<u16> {
+        left.join(right);
+        left
     }
 
     fn truth(words: &[u16]) -> HashMap<u16, u64> {
@@ -128,11 +144,12 @@ mod tests {
             let (left, right) = words.split_at(cut.min(words.len()));
             let truth = truth(&words);
             let bound = (words.len() / KEYS) as u64;
-            for tally in [tally(KEYS, &words), tally(KEYS, left).join(tally(KEYS, right))] {
+            for tally in [tally(KEYS, &words), joined(tally(KEYS, left), &tally(KEYS, right))] {
                 prop_assert!(tally.counts.len() <= 2 * KEYS);
                 prop_assert!(tally.error() <= bound);
+                let counts: HashMap<u16, u64> = tally.rows().collect();
                 for (key, true_count) in &truth {
-                    let count = tally.counts.get(key).copied().unwrap_or(0);
+                    let count = counts.get(key).copied().unwrap_or(0);
                     prop_assert!(count <= *true_count && *true_count <= count + tally.error());
                     prop_assert!(*true_count <= 2 * bound || count > 0);
                 }
@@ -142,7 +159,7 @@ mod tests {
         #[test]
         fn with_few_keys_any_cut_gives_the_naive_counts(words in words(), cut in 0usize..1500) {
             let (left, right) = words.split_at(cut.min(words.len()));
-            let joined = tally(200, left).join(tally(200, right));
+            let joined = joined(tally(200, left), &tally(200, right));
             let truth = truth(&words);
             prop_assert_eq!(joined.distinct(), Some(truth.len() as u64));
             prop_assert_eq!(joined.rows().collect::<HashMap<_, _>>(), truth);
@@ -150,10 +167,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_cut_takes_is_told_to_the_last_entry() {
+        let mut tally = Tally::with_keys(2);
+        for (key, count) in [(1u16, 9), (2, 7), (3, 2), (4, 5), (5, 1)] {
+            tally.add_uncut(key, count);
+        }
+        assert!(tally.is_over());
+        let mut taken = Vec::new();
+        tally.cut(|key, count| taken.push((key, count)));
+        assert_eq!(taken, [(1, 5), (2, 5), (3, 2), (4, 5), (5, 1)]);
+        assert_eq!(tally.rows().collect::<Vec<_>>(), [(1, 4), (2, 2)]);
+        assert_eq!(tally.error(), 5);
+    }
+
+    #[test]
     fn all_distinct_keys_stay_within_the_bound() {
         let mut tally = Tally::with_keys(100);
         for key in 0u32..100_000 {
-            tally.add(key);
+            tally.add(key, 1);
             assert!(tally.counts.len() <= 200);
         }
         assert!(tally.error() <= 1000);

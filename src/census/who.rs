@@ -5,22 +5,25 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::RandomState;
 
 use super::class::{ClassCode, Words};
+use super::entry::Entry;
 use super::histogram::Histograms;
-use super::key::{AddressKey, Keys, PairKey, PeerKey};
+use super::key::{AddressKey, PairKey, PeerKey};
 use super::nat;
+use super::notes::{Note, Notes};
+use super::rows::Rows;
 use super::seen::Seen;
+use super::tallies::{Counted, Tallies};
 use super::tally::Tally;
 use crate::model::address_kind::AddressKind;
 use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::census::{LEADERS_MAX, Nat, Ranking, Row, Who};
-use crate::model::flow::{Flow, L4, L4Part};
+use crate::model::flow::Flow;
 use crate::model::fold::{FlowSink, Part, TableItem};
-use crate::model::services;
 
 /// Pages of remaining times: 9 MiB. Every protocol and state of the kernel together take below 20,000.
 const PAGES_MAX: usize = 65_536;
-/// Entries whose keys are gathered before they are counted. A tally is larger than the caches of a processor; counting
-/// many keys in one of them after another lets it fetch several places at once.
+/// Entries that are gathered before they are counted. A tally is larger than the caches of a processor; counting many
+/// keys one after another lets it fetch several places at once.
 const BATCH: usize = 256;
 /// Kinds of addresses, in the order of [`AddressKind`].
 const KINDS: [AddressKind; 9] = [
@@ -34,19 +37,17 @@ const KINDS: [AddressKind; 9] = [
     AddressKind::Broadcast,
     AddressKind::Public,
 ];
-/// Ports below this are given out by the system: what uses one is a service.
-const SYSTEM_PORTS_END: u16 = 1024;
-
 /// First look, one worker.
 #[derive(Debug, Default)]
 pub struct WhoSink {
     part: WhoPart,
     seen: Seen,
-    gathered: Vec<Keys>,
+    gathered: Vec<(PairKey, Entry)>,
 }
 
 /// First look, a part of a table. Holds four tallies of at most 2 × [`TALLY_KEYS`](crate::model::census::TALLY_KEYS)
-/// keys, 17 MiB when full: a worker folds all it reads into one sink, and few parts are joined, not one per block.
+/// keys, 11 MiB when full, or one of them and the notes of a million entries, 20 MiB: a worker folds all it reads into
+/// one sink, and few parts are joined, not one per block.
 #[derive(Debug)]
 pub struct WhoPart {
     entries: u64,
@@ -55,17 +56,15 @@ pub struct WhoPart {
     reversed: u64,
     nat: Nat,
     words: Words,
-    classes: HashMap<ClassCode, u64, RandomState>,
+    classes: Rows<ClassCode>,
     remaining: Histograms,
     default_zone: u64,
     other_zones: HashMap<u16, u64, RandomState>,
     source_kinds: [u64; KINDS.len()],
     destination_kinds: [u64; KINDS.len()],
     damaged: BTreeMap<BlemishKind, Blemish>,
-    sources: Tally<AddressKey>,
-    destinations: Tally<AddressKey>,
-    peers: Tally<PeerKey>,
-    pairs: Tally<PairKey>,
+    tallies: Tallies,
+    notes: Notes,
 }
 
 impl Default for WhoPart {
@@ -77,17 +76,15 @@ impl Default for WhoPart {
             reversed: 0,
             nat: Nat::default(),
             words: Words::default(),
-            classes: HashMap::default(),
+            classes: Rows::default(),
             remaining: Histograms::new(PAGES_MAX),
             default_zone: 0,
             other_zones: HashMap::default(),
             source_kinds: [0; KINDS.len()],
             destination_kinds: [0; KINDS.len()],
             damaged: BTreeMap::new(),
-            sources: Tally::default(),
-            destinations: Tally::default(),
-            peers: Tally::default(),
-            pairs: Tally::default(),
+            tallies: Tallies::default(),
+            notes: Notes::default(),
         }
     }
 }
@@ -100,10 +97,10 @@ impl FlowSink for WhoSink {
         match item {
             TableItem::Flow(flow) if self.seen.again(flow) => self.part.duplicates += 1,
             TableItem::Flow(flow) => {
-                self.part.add(flow);
-                self.gathered.push(Keys::of(&flow.original, flow.l4));
+                let entry = self.part.add(flow);
+                self.gathered.push((PairKey::of(&flow.original, flow.l4), entry));
                 if self.gathered.len() >= BATCH {
-                    self.part.add_keys(&self.gathered);
+                    self.part.add_all(&self.gathered);
                     self.gathered.clear();
                 }
             }
@@ -115,7 +112,7 @@ impl FlowSink for WhoSink {
     }
 
     fn finish(mut self) -> WhoPart {
-        self.part.add_keys(&self.gathered);
+        self.part.add_all(&self.gathered);
         self.part
     }
 }
@@ -129,64 +126,75 @@ impl Part for WhoPart {
         self.default_zone = self.default_zone.saturating_add(right.default_zone);
         nat::join(&mut self.nat, right.nat);
         self.words.join(&right.words);
-        for (code, count) in &right.classes {
-            *self.classes.entry(self.words.moved(*code, &right.words)).or_default() += count;
+        for (code, count) in right.classes.iter() {
+            self.classes.add(self.words.moved(code, &right.words), count);
         }
         self.remaining.join(&right.remaining, |code| self.words.moved_track(code, &right.words));
         for (zone, count) in right.other_zones {
             *self.other_zones.entry(zone).or_default() += count;
         }
-        add_all(&mut self.source_kinds, &right.source_kinds);
-        add_all(&mut self.destination_kinds, &right.destination_kinds);
+        add_kinds(&mut self.source_kinds, &right.source_kinds);
+        add_kinds(&mut self.destination_kinds, &right.destination_kinds);
         for (kind, blemish) in right.damaged {
             let Blemish { count, first_offset, first_raw } = blemish;
             add_blemish(&mut self.damaged, kind, count, first_offset, &first_raw);
         }
-        self.sources = self.sources.join(right.sources);
-        self.destinations = self.destinations.join(right.destinations);
-        self.peers = self.peers.join(right.peers);
-        self.pairs = self.pairs.join(right.pairs);
+        let places = self.tallies.join(&right.tallies);
+        self.notes.join(right.notes, &places);
+        self.check_notes();
         self
     }
 }
 
 impl WhoPart {
-    /// Counts one entry, but for its keys.
+    /// Counts of one entry what is not counted in batches.
     #[inline]
-    fn add(&mut self, flow: &Flow) {
-        self.entries += 1;
-        let code = self.words.code(flow.l3, flow.l4, flow.state, flow.replied);
-        *self.classes.entry(code).or_default() += 1;
-        self.remaining.add(code.track(), flow.remaining);
-        nat::add(&mut self.nat, flow);
-        self.reversed += u64::from(reversed(flow));
-        match flow.zones.original {
+    fn add(&mut self, flow: &Flow) -> Entry {
+        let entry = Entry::of(flow, &mut self.words);
+        match entry.zone {
             0 => self.default_zone += 1,
             zone => *self.other_zones.entry(zone).or_default() += 1,
         }
         add_kind(&mut self.source_kinds, AddressKind::of(flow.original.source));
         add_kind(&mut self.destination_kinds, AddressKind::of(flow.original.destination));
+        if !entry.code.is_fixed() || flow.original_volume.is_some() || flow.reply_volume.is_some() {
+            self.notes.give_up();
+        }
+        entry
     }
 
-    /// Counts the keys of entries.
-    fn add_keys(&mut self, all: &[Keys]) {
-        for keys in all {
-            self.sources.add(keys.source);
+    /// Counts entries.
+    fn add_all(&mut self, all: &[(PairKey, Entry)]) {
+        self.entries += all.len() as u64;
+        for (_, entry) in all {
+            self.classes.add(entry.code, 1);
+            self.remaining.add(entry.code.track(), entry.bin);
+            nat::add(&mut self.nat, *entry);
+            self.reversed += u64::from(entry.reversed());
         }
-        for keys in all {
-            self.destinations.add(keys.destination);
+        for (pair, entry) in all {
+            let place = self.tallies.add(*pair);
+            self.notes.add(place, *entry);
         }
-        for keys in all {
-            self.peers.add(keys.peer);
+        self.check_notes();
+    }
+
+    /// Where pairs were cut, places of pairs mean nothing.
+    fn check_notes(&mut self) {
+        if !self.tallies.is_exact() {
+            self.notes.give_up();
         }
-        for keys in all {
-            self.pairs.add(keys.pair);
-        }
+    }
+
+    /// The pairs with their counts, and every entry by the place of its pair; none where not all was noted.
+    pub(super) fn noted(&self) -> Option<(impl ExactSizeIterator<Item = (PairKey, u64)>, &[Note])> {
+        Some((self.tallies.pairs(), self.notes.all()?))
     }
 
     /// What it amounts to. The counts of the rankings are bounded, not exact, where a tally overflowed.
     pub(super) fn ended(&self) -> Who {
-        let classes = self.classes.iter().map(|(code, count)| (self.words.class(*code), *count));
+        let Counted { sources, destinations, peers, pairs } = self.tallies.counted();
+        let classes = self.classes.iter().map(|(code, count)| (self.words.class(code), count));
         let zones = self.other_zones.iter().map(|(zone, count)| (*zone, *count));
         Who {
             entries: self.entries,
@@ -200,30 +208,12 @@ impl WhoPart {
             source_kinds: kinds(&self.source_kinds),
             destination_kinds: kinds(&self.destination_kinds),
             duplicates: self.duplicates,
-            sources: ranking(&self.sources, AddressKey::address),
-            destinations: ranking(&self.destinations, AddressKey::address),
-            peers: ranking(&self.peers, PeerKey::peer),
-            pairs: ranking(&self.pairs, PairKey::pair),
+            sources: ranking(&sources, AddressKey::address),
+            destinations: ranking(&destinations, AddressKey::address),
+            peers: ranking(&peers, PeerKey::peer),
+            pairs: ranking(pairs, PairKey::pair),
         }
     }
-}
-
-/// The entry was picked up in the middle: its first packet came from the side of the service.
-#[inline]
-pub(super) fn reversed(flow: &Flow) -> bool {
-    match flow.original.l4 {
-        L4Part::Ports { source, destination } => {
-            destination >= SYSTEM_PORTS_END
-                && is_service(source, flow.l4)
-                && !is_service(destination, flow.l4)
-        }
-        _ => false,
-    }
-}
-
-#[inline]
-fn is_service(port: u16, l4: L4) -> bool {
-    port < SYSTEM_PORTS_END || services::service(port, l4).is_some()
 }
 
 /// Sums by key; unknown state words may have become one class.
@@ -274,7 +264,7 @@ fn add_kind(kinds: &mut [u64; KINDS.len()], kind: AddressKind) {
     }
 }
 
-fn add_all(to: &mut [u64; KINDS.len()], from: &[u64; KINDS.len()]) {
+fn add_kinds(to: &mut [u64; KINDS.len()], from: &[u64; KINDS.len()]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to = to.saturating_add(*from);
     }

@@ -104,7 +104,7 @@ impl PartBlock {
         let end = (start + PART_BYTES).min(length);
         let first_byte = start.saturating_sub(LOOK_BACK_BYTES as u64);
         let last_byte = (end + LINE_BYTES_MAX as u64 + 1).min(length);
-        bytes.clear();
+        // What is left of the part before is overwritten, not cleared first.
         bytes.resize(usize::try_from(last_byte - first_byte).unwrap_or(0), 0);
         read_exactly_at(file, &mut bytes, first_byte)?;
         let at = |offset: u64| usize::try_from(offset - first_byte).unwrap_or(usize::MAX).min(bytes.len());

@@ -10,16 +10,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::cursor::Cursor;
 use crate::model::flow::{Flow, L3, L4, L4Part, Reply, State, Tuple, Zones};
 
-/// The state words that a full table is made of, with the blank behind them.
-const STATES: [(&[u8], State); 6] = [
-    (b"TIME_WAIT ", State::TimeWait),
-    (b"ESTABLISHED ", State::Established),
-    (b"SYN_SENT ", State::SynSent),
-    (b"CLOSE_WAIT ", State::CloseWait),
-    (b"SYN_RECV ", State::SynRecv),
-    (b"CLOSE ", State::Close),
-];
-
 /// A value with the bytes that it was read from.
 type Read<'a, T> = (T, &'a [u8]);
 
@@ -33,7 +23,7 @@ pub(super) fn read(mut cursor: Cursor<'_>, l4: L4) -> Option<Flow> {
     step(&mut cursor, b" ")?;
     let state = match cursor.0.first()? {
         b's' => None,
-        _ => Some(STATES.iter().find_map(|(word, state)| cursor.strip(word).then_some(*state))?),
+        _ => Some(state(&mut cursor)?),
     };
     step(&mut cursor, b"src=")?;
     let source = address(&mut cursor)?;
@@ -74,6 +64,20 @@ pub(super) fn read(mut cursor: Cursor<'_>, l4: L4) -> Option<Flow> {
     })
 }
 
+/// The state words that a full table is made of, with the blank behind them.
+#[inline]
+fn state(cursor: &mut Cursor<'_>) -> Option<State> {
+    Some(match cursor.0.first_chunk::<4>()? {
+        b"TIME" if cursor.strip(b"TIME_WAIT ") => State::TimeWait,
+        b"ESTA" if cursor.strip(b"ESTABLISHED ") => State::Established,
+        b"SYN_" if cursor.strip(b"SYN_SENT ") => State::SynSent,
+        b"SYN_" if cursor.strip(b"SYN_RECV ") => State::SynRecv,
+        b"CLOS" if cursor.strip(b"CLOSE_WAIT ") => State::CloseWait,
+        b"CLOS" if cursor.strip(b"CLOSE ") => State::Close,
+        _ => return None,
+    })
+}
+
 /// What stands behind both tuples.
 struct End {
     assured: bool,
@@ -97,7 +101,7 @@ fn end(mut cursor: Cursor<'_>) -> Option<End> {
 
 /// Steps over these bytes; none if others stand here.
 #[inline]
-fn step(cursor: &mut Cursor<'_>, bytes: &[u8]) -> Option<()> {
+fn step<const N: usize>(cursor: &mut Cursor<'_>, bytes: &[u8; N]) -> Option<()> {
     cursor.strip(bytes).then_some(())
 }
 

@@ -21,8 +21,15 @@ impl<'a> Cursor<'a> {
 
     /// Steps over `prefix` if it stands here.
     #[inline]
-    pub(super) fn strip(&mut self, prefix: &[u8]) -> bool {
-        self.0.strip_prefix(prefix).map(|rest| self.0 = rest).is_some()
+    pub(super) fn strip<const N: usize>(&mut self, prefix: &[u8; N]) -> bool {
+        // Of a known length, so that few instructions compare it.
+        match self.0.split_first_chunk::<N>() {
+            Some((found, rest)) if found == prefix => {
+                self.0 = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// A word: everything up to the next blank. Empty at a blank and at the end.

@@ -9,17 +9,16 @@ use crate::model::blemish::BlemishKind;
 use crate::model::flow::L4;
 use crate::model::fold::TableItem;
 
-/// How nearly every line begins. Only a shorter way to what the reading by words finds too.
-const COMMON: [(&[u8], L4); 2] = [(b"tcp      6 ", L4::TCP), (b"udp      17 ", L4::UDP)];
-
 /// Reads one line.
 #[inline]
 pub(super) fn line(line: &[u8], end: LineEnd) -> Result<TableItem, BlemishKind> {
     let mut cursor = Cursor(line);
-    for (begin, l4) in COMMON {
-        if cursor.strip(begin) {
-            return rest(cursor, end, None, l4);
-        }
+    // How nearly every line begins. Only a shorter way to what the reading by words finds too.
+    if cursor.strip(b"tcp      6 ") {
+        return rest(cursor, end, None, L4::TCP);
+    }
+    if cursor.strip(b"udp      17 ") {
+        return rest(cursor, end, None, L4::UDP);
     }
     if let Some(l4) = protocol(&mut cursor) {
         return rest(cursor, end, None, l4);

@@ -10,21 +10,12 @@ use crate::model::fold::TableItem;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
-/// How nearly every line begins. Only a shorter way to what the reading by words finds too.
-const COMMON: [(&[u8], L3, L4); 3] = [
-    (b"ipv4     2 tcp      6 ", L3::V4, L4::TCP),
-    (b"ipv4     2 udp      17 ", L3::V4, L4::UDP),
-    (b"ipv6     10 tcp      6 ", L3::V6, L4::TCP),
-];
-
 /// Reads one line.
 #[inline]
 pub(super) fn line(line: &[u8], end: LineEnd) -> Result<TableItem, BlemishKind> {
     let mut cursor = Cursor(line);
-    for (begin, l3, l4) in COMMON {
-        if cursor.strip(begin) {
-            return rest(cursor, end, Some(l3), l4);
-        }
+    if let Some((l3, l4)) = common(&mut cursor) {
+        return rest(cursor, end, Some(l3), l4);
     }
     let l3 = match protocol(&mut cursor).ok_or(BlemishKind::Unrecognised)?.0 {
         AF_INET => L3::V4,
@@ -39,4 +30,18 @@ pub(super) fn line(line: &[u8], end: LineEnd) -> Result<TableItem, BlemishKind> 
     }
     let l4 = protocol(&mut cursor).ok_or(BlemishKind::Truncated)?;
     rest(cursor, end, Some(l3), l4)
+}
+
+/// How nearly every line begins. Only a shorter way to what the reading by words finds too.
+#[inline]
+fn common(cursor: &mut Cursor<'_>) -> Option<(L3, L4)> {
+    if cursor.strip(b"ipv4     2 tcp      6 ") {
+        Some((L3::V4, L4::TCP))
+    } else if cursor.strip(b"ipv4     2 udp      17 ") {
+        Some((L3::V4, L4::UDP))
+    } else if cursor.strip(b"ipv6     10 tcp      6 ") {
+        Some((L3::V6, L4::TCP))
+    } else {
+        None
+    }
 }
