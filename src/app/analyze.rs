@@ -8,7 +8,8 @@ use crate::cli::exit::Exit;
 use crate::cli::plan::AnalyzePlan;
 use crate::detect::conclude::conclude;
 use crate::detect::scan::Scan;
-use crate::diagnose::{self, gather::gather};
+use crate::diagnose;
+use crate::diagnose::gather::{Surroundings, gather};
 use crate::edge::output;
 use crate::edge::progress::Wanted;
 use crate::edge::read::{self, FirstLook, looks::Reading};
@@ -40,7 +41,7 @@ pub fn report(plan: &AnalyzePlan, local_zone: Option<String>) -> Report {
     let reading = Reading { paths: plan.paths.clone(), reader_zone: local_zone, progress };
     let mut first = read::first_look::<Scan, WhoSink>(&reading);
     let tables = second_looks(&mut first, &plan.settings.local);
-    let FirstLook { mut inputs, logs, counters, .. } = first;
+    let FirstLook { mut inputs, logs, counters, bundles, .. } = first;
     let places: Vec<_> = logs.iter().map(|log| (log.id.clone(), log.hints.clone())).collect();
     let conclusion = conclude(logs, &plan.settings);
     for input in &mut inputs {
@@ -48,7 +49,8 @@ pub fn report(plan: &AnalyzePlan, local_zone: Option<String>) -> Report {
             (input.first, input.last) = (*first, *last);
         }
     }
-    let snapshots = gather(tables, counters, &places, &conclusion);
+    let around = Surroundings { logs: &places, bundles: &bundles, conclusion: &conclusion };
+    let snapshots = gather(tables, counters, around);
     let said = diagnose::diagnose(conclusion, snapshots, &plan.settings);
     let complete = complaining(&inputs).next().is_none();
     Report {

@@ -1,9 +1,16 @@
-//! Tables and the counters that stand beside them → snapshots. What stands in one directory was taken together.
+//! Tables and the counters that stand beside them → snapshots. What stands in one directory, one capture of a bundle, or
+//! a bundle without captures was read together.
 
-use std::collections::BTreeMap;
+mod beside;
+mod places;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use places::Place;
+
+use crate::model::bundle::Bundle;
 use crate::model::counters::Counters;
-use crate::model::incident::{Conclusion, Namespace};
+use crate::model::incident::Conclusion;
 use crate::model::input::{CounterStream, Hints, TableStream};
 use crate::model::report::{Snapshot, TakenFrom};
 use crate::model::time::{SECOND_US, WallTime};
@@ -14,140 +21,128 @@ const FILE_TIMES_BELIEVED_WITHIN_US: i64 = 10 * 60 * SECOND_US;
 /// Where a log stood: its id and what surrounded it.
 pub type LogPlace = (Box<str>, Hints);
 
-/// Groups tables and counters by directory. Each table is a snapshot, with all counters of its directory; counters
-/// without a table are one too. Counters named `…before…` and `…after…` are kept apart as a pair.
+/// What is known beside tables and counters.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Where each log stood.
+    pub logs: &'a [LogPlace],
+    /// What was saved together.
+    pub bundles: &'a [Bundle],
+    /// What the logs amount to.
+    pub conclusion: &'a Conclusion,
+}
+
+/// Each table is a snapshot, with all counters that were read together with it; counters without a table are one too.
+/// Counters named `…before…` and `…after…` are kept apart as a pair.
 pub fn gather(
     tables: Vec<TableStream>,
     counters: Vec<CounterStream>,
-    logs: &[LogPlace],
-    conclusion: &Conclusion,
+    around: Surroundings<'_>,
 ) -> Vec<Snapshot> {
-    let mut beside: BTreeMap<Option<Box<str>>, Vec<CounterStream>> = BTreeMap::new();
-    let mut counters = counters;
+    let mut counters: Vec<(Place, CounterStream)> =
+        counters.into_iter().map(|stream| (Place::of(&stream.hints, around.bundles), stream)).collect();
     // By content, not by the order or the names they were given in.
-    counters.sort_by(|a, b| a.id.cmp(&b.id));
-    counters.dedup_by(|a, b| a.id == b.id && a.hints.directory == b.hints.directory);
-    for stream in counters {
-        beside.entry(stream.hints.directory.clone()).or_default().push(stream);
-    }
-    let believed = |directory: &Option<Box<str>>| {
-        logs.iter().any(|log| log.1.directory == *directory && ends_with_its_file(log, conclusion))
-    };
+    counters.sort_by(|a, b| a.1.id.cmp(&b.1.id));
+    counters.dedup_by(|a, b| a.1.id == b.1.id && a.1.hints.directory == b.1.hints.directory);
     let mut snapshots = Vec::new();
+    let mut used: BTreeSet<usize> = BTreeSet::new();
     for table in tables {
-        let streams = beside.get(&table.hints.directory).map_or(&[][..], Vec::as_slice);
-        let taken_at = table.hints.modified.filter(|_| believed(&table.hints.directory));
-        let mut snapshot = Snapshot {
-            id: table.id.clone(),
-            path: table.hints.path.clone(),
-            host: host_of(table.hints.directory.as_deref(), logs, conclusion),
-            namespace: Namespace::Unknown,
-            taken_at,
-            taken_from: TakenFrom::FileTime,
-            census: Some(table.census),
-            counters: Counters::default(),
-            before_after: None,
-            inputs: vec![table.id],
+        let place = Place::of(&table.hints, around.bundles);
+        let mut snapshot = around.blank(&table.id, &table.hints.path, &place, table.hints.modified);
+        (snapshot.census, snapshot.inputs) = (Some(table.census), vec![table.id]);
+        let beside = |near: bool| {
+            let near_enough = move |of: &Place, place: &Place| (of.directory == place.directory) == near;
+            let place = &place;
+            let all = counters.iter().enumerate();
+            all.filter(move |(_, (of, _))| place.is_beside(of) && near_enough(of, place))
         };
-        add_counters(&mut snapshot, streams);
+        // What stands in the table's own directory speaks first.
+        for near in [true, false] {
+            used.extend(beside(near).map(|(at, _)| at));
+            let streams: Vec<CounterStream> =
+                beside(near).map(|(_, (of, stream))| within(stream, of, &place)).collect();
+            beside::add(&mut snapshot, &streams);
+        }
         snapshots.push(snapshot);
     }
-    let with_table: Vec<Box<str>> = snapshots.iter().flat_map(|snapshot| snapshot.inputs.clone()).collect();
-    for (directory, streams) in beside {
-        let Some(first) = streams.first() else { continue };
-        if streams.iter().any(|stream| with_table.contains(&stream.id)) {
-            continue;
+    let mut alone: BTreeMap<Place, Vec<CounterStream>> = BTreeMap::new();
+    for (at, (place, stream)) in counters.into_iter().enumerate() {
+        if !used.contains(&at) {
+            alone.entry(place.without_directory()).or_default().push(stream);
         }
+    }
+    for (place, streams) in alone {
+        let Some(first) = streams.first() else { continue };
         let newest = streams.iter().filter_map(|stream| stream.hints.modified).max();
-        let mut snapshot = Snapshot {
-            id: first.id.clone(),
-            path: directory.clone().unwrap_or_else(|| first.hints.path.clone()),
-            host: host_of(directory.as_deref(), logs, conclusion),
-            namespace: Namespace::Unknown,
-            taken_at: newest.filter(|_| believed(&directory)),
-            taken_from: TakenFrom::FileTime,
-            census: None,
-            counters: Counters::default(),
-            before_after: None,
-            inputs: Vec::new(),
-        };
-        add_counters(&mut snapshot, &streams);
+        let name = place.name().unwrap_or(&first.hints.path);
+        let mut snapshot = around.blank(&first.id, name, &place, newest);
+        beside::add(&mut snapshot, &streams);
         snapshots.push(snapshot);
     }
     snapshots.sort_by(|a, b| a.path.cmp(&b.path).then_with(|| a.id.cmp(&b.id)));
     snapshots
 }
 
-fn file_name(stream: &CounterStream) -> String {
-    stream.hints.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase()
-}
-
-/// What the input says of itself, and, where its lines do not tell, what its name says: `key = value` in a file called
-/// `….conf` is what is meant to run.
-fn as_meant(stream: &CounterStream) -> Counters {
-    let mut counters = stream.counters.clone();
-    let running = ["kernel.osrelease", "kernel.random.boot_id"];
-    let answered = counters.count.is_some() || running.iter().any(|key| counters.sysctl.contains_key(*key));
-    let is_conf = file_name(stream).rsplit_once('.').is_some_and(|(_, ending)| ending == "conf");
-    if counters.configured.is_empty() && !answered && is_conf {
-        counters.configured = std::mem::take(&mut counters.sysctl);
+/// Counters as they hold for a table: how many entries there are is of one namespace only.
+fn within(stream: &CounterStream, of: &Place, table: &Place) -> CounterStream {
+    let mut stream = stream.clone();
+    if of.netns != table.netns {
+        let Counters { sysctl, stat, count, .. } = &mut stream.counters;
+        sysctl.retain(|key, _| !key.ends_with("_conntrack_count"));
+        (*stat, *count) = (None, None);
     }
-    counters
+    stream
 }
 
-/// What the settings files of one directory come to: they are read in the order of their names, and the last word
-/// holds; `/etc/sysctl.conf` stands among them as 99 (sysctl.d(5)).
-fn configured(streams: &[CounterStream]) -> BTreeMap<Box<str>, Box<str>> {
-    let rank = |stream: &CounterStream| match file_name(stream).as_str() {
-        "sysctl.conf" => "99-sysctl.conf".to_owned(),
-        name => name.to_owned(),
-    };
-    let mut files: Vec<_> =
-        streams.iter().map(|stream| (rank(stream), as_meant(stream).configured)).collect();
-    files.sort();
-    files.into_iter().flat_map(|(_, settings)| settings).collect()
-}
-
-fn add_counters(snapshot: &mut Snapshot, streams: &[CounterStream]) {
-    let (mut before, mut after) = (Counters::default(), Counters::default());
-    for stream in streams {
-        let name = file_name(stream);
-        let side = match (name.contains("before"), name.contains("after")) {
-            (true, false) => &mut before,
-            (false, true) => &mut after,
-            _ => &mut snapshot.counters,
-        };
-        side.fill_from(&as_meant(stream));
-        snapshot.inputs.push(stream.id.clone());
+impl Surroundings<'_> {
+    /// A snapshot of which only its place is known.
+    fn blank(&self, id: &str, path: &str, place: &Place, modified: Option<WallTime>) -> Snapshot {
+        let recorded = place.capture(self.bundles).and_then(|capture| capture.taken_at);
+        let modified = modified.filter(|_| self.file_times_are_believed(place));
+        let host = place.host(self.bundles).map(Into::into);
+        Snapshot {
+            id: id.into(),
+            path: path.into(),
+            host: host.or_else(|| self.host_beside(place)),
+            namespace: place.namespace(self.bundles),
+            taken_at: recorded.or(modified),
+            taken_from: if recorded.is_some() { TakenFrom::Recorded } else { TakenFrom::FileTime },
+            census: None,
+            counters: Counters::default(),
+            before_after: None,
+            inputs: Vec::new(),
+        }
     }
-    snapshot.counters.configured = configured(streams);
-    if before != Counters::default() && after != Counters::default() {
-        snapshot.before_after = Some((before.clone(), after.clone()));
+
+    /// The logs that were saved with what stands at a place.
+    fn logs_beside<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = &'a LogPlace> {
+        self.logs.iter().filter(|(_, hints)| {
+            let same_bundle = place.bundle.is_some() && hints.bundle == place.bundle;
+            same_bundle || hints.directory == place.directory
+        })
     }
-    // Settings found only beside one of the two moments are better than none; statistics keep their own moment.
-    let statistics = snapshot.counters.stat;
-    snapshot.counters.fill_from(&after);
-    snapshot.counters.fill_from(&before);
-    snapshot.counters.stat = statistics;
-    if let Some(uname) = &snapshot.counters.uname {
-        snapshot.host = Some(uname.host.clone());
+
+    /// The only host that the logs beside it speak of, where there are logs elsewhere too: else there is nothing to tell
+    /// apart.
+    fn host_beside(&self, place: &Place) -> Option<Box<str>> {
+        if self.logs_beside(place).count() == self.logs.len() {
+            return None;
+        }
+        let mut hosts = self.logs_beside(place).map(|(id, _)| {
+            let of = self.conclusion.stream_hosts.iter().find(|(stream, _)| stream == id);
+            of.and_then(|(_, host)| self.conclusion.hosts.get(*host)).map(|host| host.name.clone())
+        });
+        let first = hosts.next()??;
+        hosts.all(|other| other.as_ref() == Some(&first)).then_some(first)
+    }
+
+    /// A log beside it has the time of its last line, so the files beside it were not merely copied at their times either.
+    fn file_times_are_believed(&self, place: &Place) -> bool {
+        self.logs_beside(place).any(|log| ends_with_its_file(log, self.conclusion))
     }
 }
 
-/// The only host that the logs of a directory speak of, where other directories have logs too: else there is nothing to
-/// tell apart.
-fn host_of(directory: Option<&str>, logs: &[LogPlace], conclusion: &Conclusion) -> Option<Box<str>> {
-    let elsewhere = logs.iter().any(|(_, hints)| hints.directory.as_deref() != directory);
-    let beside = logs.iter().filter(|(_, hints)| elsewhere && hints.directory.as_deref() == directory);
-    let mut hosts = beside.map(|(id, _)| {
-        let of = conclusion.stream_hosts.iter().find(|(stream, _)| stream == id);
-        of.and_then(|(_, host)| conclusion.hosts.get(*host)).map(|host| host.name.clone())
-    });
-    let first = hosts.next()??;
-    hosts.all(|other| other.as_ref() == Some(&first)).then_some(first)
-}
-
-/// The file's time is that of its last line, so files beside it were not merely copied at their times either.
+/// The file's time is that of its last line.
 fn ends_with_its_file((id, hints): &LogPlace, conclusion: &Conclusion) -> bool {
     let last = conclusion.coverage.iter().find(|(stream, _, _)| stream == id).and_then(|(_, _, last)| *last);
     match (hints.modified, last) {
