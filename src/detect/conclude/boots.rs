@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::hosts::Hosts;
 use super::notes::{Notes, quoted};
 use super::successors::Track;
+use crate::model::bundle::BootTie;
 use crate::model::run::{Run, RunKey, Ticks};
 use crate::model::time::{BootId, DAY_US, Moment, SECOND_US};
 use crate::sentence;
@@ -111,9 +112,13 @@ pub(super) fn tie(tracks: &[Track], hosts: &Hosts, notes: &mut Notes) -> Boots {
     for (slot, got) in slots.iter().filter(|(slot, got)| slot.named.is_none() && got.samples.is_empty()) {
         let borrowed = finder.borrow(slot, got, tracks);
         let saved = borrowed.is_none().then(|| saved_tie(slot, tracks)).flatten();
-        let at = borrowed.unwrap_or_else(|| finder.begin(slot, saved));
+        let tie = saved.map(|saved| Tie { offset_us: saved.offset_us, spread_us: 0 });
+        let at = borrowed.unwrap_or_else(|| finder.begin(slot, tie));
         match saved {
-            Some(_) => say_saved(slot, tracks, notes),
+            Some(saved) => {
+                finder.boots.list.iter_mut().skip(at).take(1).for_each(|boot| boot.id = saved.boot);
+                say_saved(slot, tracks, notes);
+            }
             None => say_borrowed(slot, finder.boots.list.get(at), tracks, notes),
         }
         finder.settle(slot, got, at);
@@ -263,11 +268,11 @@ fn ends_before_written(slot: &Slot, got: &Gathered, tie: Tie, tracks: &[Track]) 
 }
 
 /// The tie that was saved beside a log, which holds for the last boot that the log counts.
-fn saved_tie(slot: &Slot, tracks: &[Track]) -> Option<Tie> {
+fn saved_tie(slot: &Slot, tracks: &[Track]) -> Option<BootTie> {
     let (_, boot_index) = slot.counted?;
     let track = slot.track(tracks)?;
     let saved = track.members.last()?.hints.tie?;
-    (boot_index == track.piece.boots).then_some(Tie { offset_us: saved.offset_us, spread_us: 0 })
+    (boot_index == track.piece.boots).then_some(saved)
 }
 
 fn say_saved(slot: &Slot, tracks: &[Track], notes: &mut Notes) {

@@ -25,7 +25,8 @@ pub(crate) fn reuse_connections(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Optio
         commands: commands(case, first),
         effect: Effect {
             entries_freed_now: Some(0),
-            steady_state_entries: Some(case.entries().saturating_sub(over)),
+            // Where all of them are over, how many will be kept open is all that remains, and nobody knows that yet.
+            steady_state_entries: Some(case.entries().saturating_sub(over)).filter(|rest| *rest > 0),
             note: "one entry for each connection kept open takes the place of one for each request; what is there now runs out by itself".into(),
         },
         side_effects: vec![

@@ -22,6 +22,8 @@ const HEADER_BYTES: usize = 512;
 pub enum Member<'a> {
     /// A file: its bytes.
     File(Box<dyn Read + 'a>),
+    /// A directory, which holds nothing itself.
+    Directory,
     /// Something else: in a word.
     Other(&'static str),
 }
@@ -76,6 +78,10 @@ pub fn each_member(reader: Box<dyn Read + '_>, mut take: impl FnMut(Named<'_>)) 
         let modified =
             seconds.filter(|seconds| *seconds > 0).and_then(|s| s.checked_mul(1_000_000)).map(WallTime);
         let kind = entry.header().entry_type();
+        if kind.is_dir() {
+            take(Named { path, modified, member: Member::Directory });
+            continue;
+        }
         if let Some(what) = what_else(kind) {
             take(Named { path, modified, member: Member::Other(what) });
             continue;
@@ -99,13 +105,12 @@ fn fault(error: &io::Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// In a word, what is no file; directories are no news.
+/// In a word, what is no file.
 fn what_else(kind: tar::EntryType) -> Option<&'static str> {
     if kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() {
         return None;
     }
     Some(match kind {
-        tar::EntryType::Directory => "directory",
         tar::EntryType::Symlink | tar::EntryType::Link => "link",
         tar::EntryType::Block | tar::EntryType::Char => "device",
         tar::EntryType::Fifo => "FIFO",

@@ -158,6 +158,7 @@ where
         let path: Box<str> = within(&named.path);
         let first = all.len();
         match named.member {
+            Member::Directory => {}
             Member::Other(what) => all.push(StreamRead {
                 id: path_id(&path),
                 member: Some(path),

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, SeekFrom};
+use rustix::io::Errno;
 
 use crate::model::time::WallTime;
 
@@ -33,10 +34,14 @@ impl Opened {
         if self.length.is_none() {
             return 0;
         }
-        let to_data = rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(0));
-        let to_start = || rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Start(0)).unwrap_or(0);
-        // A file system without holes says that data begin at 0; a file that is all hole has no data at all.
-        to_data.unwrap_or_else(|_| to_start())
+        let seek = |to| rustix::fs::seek(&self.file, to);
+        match seek(SeekFrom::Data(0)) {
+            Ok(at) => at,
+            // It is all hole.
+            Err(Errno::NXIO) => seek(SeekFrom::End(0)).unwrap_or(0),
+            // The file system knows no holes.
+            Err(_) => seek(SeekFrom::Start(0)).unwrap_or(0),
+        }
     }
 }
 

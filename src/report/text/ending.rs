@@ -73,7 +73,7 @@ fn set_inputs(scene: &Scene<'_>, page: &mut Page) {
     let strangers = scene.report.inputs.iter().filter(is_stranger).count();
     let hides_strangers = strangers > STRANGERS_SHOWN;
     let mut table = Table::new(&[
-        ("input", Fit::Cut(32)),
+        ("input", Fit::Path(32)),
         ("kind", Fit::Cut(12)),
         ("records", Fit::Number),
         ("signals", Fit::Number),

@@ -3,7 +3,7 @@
 //! never cut.
 
 use super::page::{Page, Style};
-use super::wrap::{Indent, cut, width};
+use super::wrap::{Indent, cut, cut_front, width};
 
 /// What may happen to a column that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(super) enum Fit {
     Number,
     /// Its cells may be cut to so many columns.
     Cut(usize),
+    /// As `Cut`, in front: the end of a path says most.
+    Path(usize),
     /// It is left out.
     Optional,
 }
@@ -105,7 +107,7 @@ impl Table {
     /// What the columns take when all that may be cut are.
     fn least(&self, widths: &[usize]) -> Vec<usize> {
         let least = |(wide, (_, fit)): (&usize, &(&str, Fit))| match fit {
-            Fit::Cut(least) => (*wide).min(*least),
+            Fit::Cut(least) | Fit::Path(least) => (*wide).min(*least),
             _ => *wide,
         };
         widths.iter().zip(&self.columns).map(least).collect()
@@ -119,7 +121,7 @@ impl Table {
                 .zip(&self.columns)
                 .enumerate()
                 .filter_map(|(at, (wide, (_, fit)))| match fit {
-                    Fit::Cut(least) if wide > least => Some((*wide, at)),
+                    Fit::Cut(least) | Fit::Path(least) if wide > least => Some((*wide, at)),
                     _ => None,
                 })
                 .max();
@@ -137,7 +139,10 @@ impl Table {
             if !out.is_empty() {
                 out.push_str(&" ".repeat(BETWEEN));
             }
-            let cell = cut(cell, *wide);
+            let cell = match fit {
+                Fit::Path(_) => cut_front(cell, *wide),
+                _ => cut(cell, *wide),
+            };
             let pad = " ".repeat(wide.saturating_sub(width(&cell)));
             if *fit == Fit::Number {
                 out.push_str(&pad);

@@ -46,7 +46,7 @@ pub(super) fn basis(basis: TimeBasis) -> Option<&'static str> {
         TimeBasis::Stamped => None,
         TimeBasis::AssumedZone => Some("zone assumed"),
         TimeBasis::InferredYear => Some("year and zone inferred"),
-        TimeBasis::BootTied => Some("kernel clock tied to another log of this boot"),
+        TimeBasis::BootTied => Some("kernel clock tied to wall time"),
         TimeBasis::Relative => Some("only relative to boot"),
     }
 }

@@ -42,6 +42,15 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     format!("{}…", head.trim_end_matches([' ', FIRM]))
 }
 
+/// At most so many columns of the end; what is cut in front of it is shown by `…`.
+pub(super) fn cut_front(text: &str, columns: usize) -> String {
+    let ends = text.char_indices().map(|(at, _)| text.get(at..).unwrap_or_default());
+    match ends.into_iter().find(|end| width(end) < columns) {
+        Some(end) if width(text) > columns => format!("…{end}"),
+        _ => text.to_owned(),
+    }
+}
+
 /// Blanks before the first and before the other lines of a paragraph.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Indent {
