@@ -6,7 +6,7 @@ mod owned;
 use conntriage::detect::join::{Bounds, join_within};
 use conntriage::model::blemish::BlemishKind;
 use conntriage::model::fold::Part;
-use conntriage::model::piece::{LOSSES_MAX, LossKind, MARKS_MAX, Piece, RUNS_PER_KEY_MAX};
+use conntriage::model::piece::{DOUBLINGS_MAX, LOSSES_MAX, LossKind, MARKS_MAX, Piece, RUNS_PER_KEY_MAX};
 use conntriage::model::record::{Content, Trust};
 use conntriage::model::run::{BINS_MAX, Flush, LINE_BYTES_MAX, LINES_KEPT, SUBJECTS_MAX, TOKENS_KEPT};
 use conntriage::model::signal::{NamespaceWord, RelatedKind, Signal};
@@ -44,6 +44,7 @@ fn content() -> impl Strategy<Value = Content> {
         4 => (-3_i64..5000).prop_map(suppressed),
         2 => (signal, 1_u64..40).prop_map(|(signal, times)| Content::Repeated { signal, times }),
         4 => (1_u64..40).prop_map(|times| Content::RepeatedUnknown { times }),
+        1 => Just(Content::RepeatedPassing),
         1 => Just(Content::BootSeparator),
         1 => Just(Content::Malformed(BlemishKind::ImpossibleTime)),
     ]
@@ -61,7 +62,7 @@ fn step() -> impl Strategy<Value = i64> {
 
 fn drafts(most: usize) -> impl Strategy<Value = Vec<Draft>> {
     let host = prop_oneof![8 => Just(0_u8), 3 => 1_u8..5];
-    let clock = prop_oneof![10 => Just(0_u8), 10 => Just(1_u8), 1 => 0_u8..6];
+    let clock = prop_oneof![10 => Just(0_u8), 10 => Just(1_u8), 10 => Just(6_u8), 1 => 0_u8..7];
     let draft = (step(), host, clock, content()).prop_map(|(step_us, host, clock, content)| Draft {
         step_us,
         host,
@@ -82,20 +83,28 @@ fn drafts(most: usize) -> impl Strategy<Value = Vec<Draft>> {
 fn written(drafts: &[Draft], shift_us: i64) -> Vec<Owned> {
     let mut now = 200 * DAY_US;
     let mut offset = 0;
+    let mut number = 0_u64;
     let line = |draft: &Draft| {
         now = now.saturating_add(draft.step_us);
         offset += 60;
+        // Where the clock steps, the kernel's record numbers leave a gap or begin again, now and then.
+        number = match draft.step_us % 7 {
+            5 => number + 1 + draft.step_us.unsigned_abs() % 50,
+            -6..=-1 | 6 => 0,
+            _ => number + 1,
+        };
         let local = now.saturating_add(shift_us);
         let (stamp, since_boot_us) = match draft.clock {
             0 => (Some(Stamp::Absolute(local)), Some(now)),
             1 => (Some(Stamp::Yearless(local.rem_euclid(366 * DAY_US))), None),
             2 => (Some(Stamp::Local(local)), None),
-            3 => (None, Some(now)),
+            3 | 6 => (None, Some(now)),
             4 => (Some(Stamp::Absolute(local)), None),
             _ => (None, None),
         };
         let precision_us = if stamp.is_some() { 1_000_000 } else { 0 };
-        let moment = Moment { offset, stamp, precision_us, since_boot_us, seq: None };
+        let seq = (draft.clock == 6).then_some(number);
+        let moment = Moment { offset, stamp, precision_us, since_boot_us, seq };
         let host = (draft.host > 0 || draft.clock > 0).then(|| format!("gw{}", draft.host).into_bytes());
         let boot = (draft.clock == 4).then_some(BootId([draft.host; 16]));
         let raw = format!("raw {offset}").into_bytes();
@@ -112,14 +121,16 @@ fn bounds() -> impl Strategy<Value = Bounds> {
                 keys,
                 runs_per_key,
                 runs_per_stream,
+                run_bytes: usize::MAX,
                 marks
             }
         ),
+        (2_000_usize..60_000).prop_map(|run_bytes| Bounds { run_bytes, ..Bounds::REAL }),
     ]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 800, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: owned::cases(800), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A1, A2.
     #[test]
@@ -224,6 +235,8 @@ proptest! {
         prop_assert!(piece.runs.len() <= bounds.keys);
         prop_assert!(piece.runs.values().all(|list| list.len() <= bounds.runs_per_key));
         prop_assert!(total <= bounds.runs_per_stream.max(bounds.keys));
+        let bytes: usize = runs(&piece).map(conntriage::model::run::Run::bytes).sum();
+        prop_assert!(bytes <= bounds.run_bytes || piece.link_doublings == DOUBLINGS_MAX);
         prop_assert!(piece.marks.values().map(Vec::len).sum::<usize>() <= bounds.marks);
         for run in runs(&piece) {
             for stretch in [Some(&run.lead), run.trail.as_ref()].into_iter().flatten() {
@@ -424,4 +437,56 @@ fn names_of_containers_beyond_the_bound_are_summed_up() {
     let piece = scan(&records);
     let run = runs(&piece).next().unwrap();
     assert_eq!((run.visible.len(), run.other_subjects.lines), (SUBJECTS_MAX, 1000 - SUBJECTS_MAX as u64));
+}
+
+/// Records as /dev/kmsg gives them: number and printk clock.
+fn numbered(offset: u64, seq: u64, at: i64, content: Content) -> Owned {
+    let moment = Moment { seq: Some(seq), ..since_boot(offset, at) };
+    Owned { host: None, ..Owned::at(moment, content) }
+}
+
+#[test]
+fn a_gap_in_the_numbers_of_records_is_a_loss_wherever_a_cut_falls() {
+    let records = [
+        numbered(0, 700, 0, full(None)),
+        numbered(60, 708, SECOND_US, full(None)),
+        numbered(120, 709, 2 * SECOND_US, full(None)),
+    ];
+    for cut in 0..=records.len() {
+        let piece = scan(&records[..cut]).join(scan(&records[cut..]));
+        let losses: Vec<_> = piece.losses.iter().map(|l| (l.moment.offset, l.kind, l.count)).collect();
+        assert_eq!(losses, [(60, LossKind::KernelRecords, Some(7))], "cut before record {cut}");
+        assert_eq!((piece.records, piece.boots, runs(&piece).count()), (3, 0, 1));
+    }
+}
+
+#[test]
+fn numbers_that_begin_again_part_boots_wherever_a_cut_falls() {
+    let records = [
+        numbered(0, 700, 50 * SECOND_US, full(None)),
+        numbered(60, 0, 51 * SECOND_US, full(None)),
+        // A line that is not the kernel's own record has a boot of its own to ask after.
+        Owned::at(since_boot(120, 52 * SECOND_US), full(None)),
+        numbered(180, 1, 53 * SECOND_US, full(None)),
+    ];
+    for cut in 0..=records.len() {
+        let piece = scan(&records[..cut]).join(scan(&records[cut..]));
+        assert!(piece.losses.is_empty(), "cut before record {cut}: {:?}", piece.losses);
+        let mut places: Vec<_> = runs(&piece).map(|run| (run.head.offset, run.boot_index)).collect();
+        places.sort_unstable();
+        assert_eq!(places, [(0, 0), (60, 1), (120, 0)], "cut before record {cut}");
+    }
+}
+
+#[test]
+fn losses_at_the_head_of_a_file_stand_in_the_order_of_its_bytes() {
+    // Two repetitions of another host's line, and a gap in front of the second.
+    let unknown = || Content::RepeatedUnknown { times: 2 };
+    let first = Owned { host: Some(b"gw".to_vec()), ..numbered(0, 1, 0, full(None)) };
+    let records = [first, numbered(60, 2, 0, unknown()), numbered(120, 9, 0, unknown())];
+    let piece = scan(&records[..1]).join(scan(&records[1..]));
+    assert_eq!(piece, scan(&records));
+    let kinds: Vec<_> = piece.losses.iter().map(|loss| (loss.moment.offset, loss.kind)).collect();
+    let (gap, unknown) = (LossKind::KernelRecords, LossKind::UnknownRepetition);
+    assert_eq!(kinds, [(60, unknown), (120, gap), (120, unknown)]);
 }

@@ -48,6 +48,8 @@ pub fn report(plan: &AnalyzePlan, local_zone: Option<String>) -> Report {
         if let Some((_, first, last)) = conclusion.coverage.iter().find(|(id, _, _)| *id == input.id) {
             (input.first, input.last) = (*first, *last);
         }
+        let before = conclusion.goes_on_from.iter().find(|(id, _)| *id == input.id);
+        input.goes_on_from = before.map(|(_, path)| path.clone());
     }
     let around = Surroundings { logs: &places, bundles: &bundles, conclusion: &conclusion };
     let snapshots = gather(tables, counters, around);

@@ -2,12 +2,14 @@
 //!
 //! A piece is **defined** as the join of the pieces of its single records. So however a stream is cut, and in whatever
 //! order the parts are joined, the result is the same. `chain` joins lists of runs and of marks, `run` and `stretch`
-//! the runs themselves, `bins` their timeline; `repetition` understands a repetition at the cut; `event` counts a line
+//! the runs themselves, `bins` their timeline; `repetition` understands a repetition at the cut, `numbers` a gap or a restart of the
+//! kernel's record numbers there; `event` counts a line
 //! at the end of a piece, which is the same as joining the piece of that line, only cheaper.
 
 pub(crate) mod bins;
 mod chain;
 pub(crate) mod event;
+pub(crate) mod numbers;
 pub(crate) mod repetition;
 pub(crate) mod run;
 pub(crate) mod stretch;
@@ -19,7 +21,7 @@ use chain::{Chains, Room};
 use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::fold::Part;
 use crate::model::piece::{
-    Anchors, KEYS_MAX, LOSSES_MAX, MARKS_MAX, MarkKey, Piece, ROLLOVER_US, RUNS_PER_KEY_MAX,
+    Anchors, KEYS_MAX, MARKS_MAX, MarkKey, Piece, ROLLOVER_US, RUN_BYTES_MAX, RUNS_PER_KEY_MAX,
     RUNS_PER_STREAM_MAX,
 };
 use crate::model::run::RunKey;
@@ -34,6 +36,8 @@ pub struct Bounds {
     pub runs_per_key: usize,
     /// Runs of all keys; never less than `keys`.
     pub runs_per_stream: usize,
+    /// Bytes of all runs, by [`crate::model::run::Run::bytes`].
+    pub run_bytes: usize,
     /// Marks, and keys of marks.
     pub marks: usize,
 }
@@ -44,6 +48,7 @@ impl Bounds {
         keys: KEYS_MAX,
         runs_per_key: RUNS_PER_KEY_MAX,
         runs_per_stream: RUNS_PER_STREAM_MAX,
+        run_bytes: RUN_BYTES_MAX,
         marks: MARKS_MAX,
     };
 }
@@ -70,11 +75,17 @@ pub fn join_within(mut left: Piece, mut right: Piece, bounds: &Bounds) -> Piece 
         pass(&mut left, kind, anchors);
     }
     left.clock_steps = left.clock_steps.saturating_add(right.clock_steps);
+    let numbers = right.numbers.take();
+    let torn = numbers.and_then(|numbers| numbers::pass(&mut left, numbers));
     move_up(&left, &mut right);
     left.rollovers = left.rollovers.saturating_add(right.rollovers);
     join_malformed(&mut left.malformed, std::mem::take(&mut right.malformed));
     join_repetitions(&mut left, &mut right, bounds);
     join_losses(&mut left, &mut right);
+    left.restarts = left.restarts.saturating_add(right.restarts);
+    if let Some(loss) = torn {
+        event::lose(&mut left, loss);
+    }
     runs_of(&mut left).append(runs_of(&mut right), Room::for_runs(bounds));
     marks_of(&mut left).append(marks_of(&mut right), Room::for_marks(bounds));
     join_boots(&mut left, &right);
@@ -90,12 +101,25 @@ fn joined_range(left: (u64, u64), right: (u64, u64)) -> (u64, u64) {
 
 /// Goes on from the last moment of this kind of stamp to further ones.
 fn pass(piece: &mut Piece, kind: StampKind, further: Anchors) {
+    let turns = |piece: &Piece| if kind == StampKind::Yearless { piece.rollovers } else { 0 };
+    let rollovers = turns(piece);
     let Some(known) = piece.anchors.get_mut(&kind) else {
         piece.anchors.insert(kind, further);
         return;
     };
     let before = std::mem::replace(&mut known.last, further.last);
+    let mut first_told = known.first_told;
+    let mut last_told = known.last_told.or(first_told.map(|_| (before, rollovers)));
     note_step(piece, kind, &before, &further.first);
+    let rollovers = turns(piece);
+    let moved = |(moment, rollover): (Moment, u32)| (moment, rollover.saturating_add(rollovers));
+    if further.first_told.is_some() {
+        first_told = first_told.or(further.first_told.map(moved));
+        last_told = further.last_told.map(moved);
+    }
+    if let Some(known) = piece.anchors.get_mut(&kind) {
+        (known.first_told, known.last_told) = (first_told, last_told);
+    }
 }
 
 /// Notes a step back from one moment to the next of the same kind of stamp, or a turn of the year.
@@ -135,25 +159,28 @@ fn move_up(left: &Piece, right: &mut Piece) {
     }
     let turns = |kind: StampKind| if kind == StampKind::Yearless { left.rollovers } else { 0 };
     for (key, list) in &mut right.runs {
-        let boots = left.boots_of(key.host.as_deref());
+        let boots = left.boots_of_key(key);
         for run in list {
             more(&mut run.boot_index, boots);
             more(&mut run.rollover, turns(key.stamp));
         }
     }
     for (MarkKey { key, .. }, list) in &mut right.marks {
-        let boots = left.boots_of(key.host.as_deref());
+        let boots = left.boots_of_key(key);
         for mark in list {
             more(&mut mark.boot_index, boots);
             more(&mut mark.rollover, turns(key.stamp));
         }
     }
     for loss in &mut right.losses {
-        more(&mut loss.boot_index, left.boots_of(loss.host.as_deref()));
+        more(&mut loss.boot_index, left.boots_of(loss.host.as_deref(), loss.moment.seq.is_some()));
         more(&mut loss.rollover, turns(stamp_kind(&loss.moment)));
     }
     for repetition in &mut right.head_repetitions {
         more(&mut repetition.rollover, turns(repetition.key.stamp));
+        if repetition.key.numbered {
+            more(&mut repetition.restarts, left.restarts);
+        }
     }
 }
 
@@ -176,8 +203,8 @@ fn join_malformed(left: &mut BTreeMap<BlemishKind, Blemish>, right: BTreeMap<Ble
 fn join_repetitions(left: &mut Piece, right: &mut Piece, bounds: &Bounds) {
     let before = left.repetitions_behind;
     for repetition in std::mem::take(&mut right.head_repetitions) {
-        let mut begun = 0;
-        repetition::settle(&mut Counting { piece: left, bounds, begun: &mut begun }, repetition);
+        let mut grown = Grown::default();
+        repetition::settle(&mut Counting { piece: left, bounds, grown: &mut grown }, repetition);
     }
     match right.last_record.take() {
         Some(last) => {
@@ -189,11 +216,10 @@ fn join_repetitions(left: &mut Piece, right: &mut Piece, bounds: &Bounds) {
 }
 
 fn join_losses(left: &mut Piece, right: &mut Piece) {
-    let room = LOSSES_MAX.saturating_sub(left.losses.len());
-    let surplus = right.losses.split_off(room.min(right.losses.len()));
-    left.losses.append(&mut right.losses);
-    let left_out = right.losses_left_out.saturating_add(u64::try_from(surplus.len()).unwrap_or(u64::MAX));
-    left.losses_left_out = left.losses_left_out.saturating_add(left_out);
+    for loss in right.losses.drain(..) {
+        event::lose(left, loss);
+    }
+    left.losses_left_out = left.losses_left_out.saturating_add(right.losses_left_out);
 }
 
 fn join_boots(left: &mut Piece, right: &Piece) {
@@ -209,14 +235,23 @@ fn join_boots(left: &mut Piece, right: &Piece) {
 pub(crate) struct Counting<'a> {
     pub(crate) piece: &'a mut Piece,
     pub(crate) bounds: &'a Bounds,
-    /// Runs begun since their total was last looked at. Looking late changes nothing but memory, since in the end the
-    /// least LINK that fits is taken all the same.
-    pub(crate) begun: &'a mut usize,
+    /// What came since the sums were last looked at. Looking late changes nothing but memory, since in the end the least
+    /// LINK that fits is taken all the same.
+    pub(crate) grown: &'a mut Grown,
+}
+
+/// By how much runs grew.
+#[derive(Debug, Default)]
+pub(crate) struct Grown {
+    /// Runs begun.
+    pub(crate) runs: usize,
+    /// Bytes more.
+    pub(crate) bytes: usize,
 }
 
 impl Counting<'_> {
     pub(crate) fn fit(&mut self) {
-        *self.begun = 0;
+        *self.grown = Grown::default();
         runs_of(self.piece).fit(Room::for_runs(self.bounds));
     }
 }

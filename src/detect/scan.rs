@@ -11,10 +11,10 @@ use crate::model::piece::{
 use crate::model::record::{Content, Record};
 use crate::model::run::{LINE_BYTES_MAX, RunKey, Ticks};
 use crate::model::signal::{RelatedKind, Signal};
-use crate::model::time::{Moment, StampKind};
+use crate::model::time::StampKind;
 
 use super::join::event::{self, Said};
-use super::join::{Bounds, Counting, note_step, repetition, stamp_kind};
+use super::join::{Bounds, Counting, Grown, note_step, numbers, repetition, stamp_kind};
 
 /// Host words that a machine writes before it knows its name: a boot under one of them holds for every host of the log.
 const NAMELESS_HOSTS: [&str; 4] = ["localhost", "localhost.localdomain", "(none)", "linux"];
@@ -24,7 +24,7 @@ const NAMELESS_HOSTS: [&str; 4] = ["localhost", "localhost.localdomain", "(none)
 pub struct Scan {
     piece: Piece,
     bounds: Bounds,
-    begun: usize,
+    grown: Grown,
     /// Anchors of the kind of stamp that the last lines had; those of other kinds are in the piece.
     anchors: Option<(StampKind, Anchors)>,
     last: Last,
@@ -76,23 +76,31 @@ impl Scan {
         }
         piece.range.1 = offset.saturating_add(1);
         piece.records = piece.records.saturating_add(1);
+        if let Some(loss) = numbers::of(&record.moment).and_then(|numbers| numbers::pass(piece, numbers)) {
+            event::lose(piece, loss);
+        }
         if let Some(kind) = record.moment.anchor_kind() {
-            self.pass_anchor(kind, &record.moment);
+            self.pass_anchor(kind, record);
         }
     }
 
-    fn pass_anchor(&mut self, kind: StampKind, moment: &Moment) {
+    fn pass_anchor(&mut self, kind: StampKind, record: &Record<'_>) {
+        let moment = &record.moment;
         match &mut self.anchors {
             Some((known, anchors)) if *known == kind => {
-                note_step(&mut self.piece, kind, &anchors.last, moment);
-                anchors.last = *moment;
+                go_on(anchors, &mut self.piece, kind, record);
             }
             _ => {
                 self.put_anchors_away();
                 let known = self.piece.anchors.remove(&kind);
-                let known = known.unwrap_or(Anchors { first: *moment, last: *moment });
-                note_step(&mut self.piece, kind, &known.last, moment);
-                self.anchors = Some((kind, Anchors { first: known.first, last: *moment }));
+                let mut known = known.unwrap_or(Anchors {
+                    first: *moment,
+                    first_told: None,
+                    last: *moment,
+                    last_told: None,
+                });
+                go_on(&mut known, &mut self.piece, kind, record);
+                self.anchors = Some((kind, known));
             }
         }
     }
@@ -117,7 +125,7 @@ impl Scan {
     }
 
     fn count(&mut self, record: &Record<'_>, count: impl FnOnce(&mut Counting<'_>, &Said<'_>)) {
-        let Self { piece, bounds, begun, key, .. } = self;
+        let Self { piece, bounds, grown, key, .. } = self;
         let key = match key {
             Some((host, known)) if is_key(known, host.as_deref(), record) => known,
             slot => {
@@ -126,18 +134,20 @@ impl Scan {
             }
         };
         let rollover = if key.stamp == StampKind::Yearless { piece.rollovers } else { 0 };
-        let said = Said { key, moment: record.moment, rollover, raw: record.raw };
-        count(&mut Counting { piece, bounds, begun }, &said);
+        let boot_index = piece.boots_of_key(key);
+        let said = Said { key, moment: record.moment, rollover, boot_index, raw: record.raw };
+        count(&mut Counting { piece, bounds, grown }, &said);
     }
 
     fn unknown_repetition(&mut self, record: &Record<'_>, times: u64) {
         let key = run_key(record);
         let rollover = if key.stamp == StampKind::Yearless { self.piece.rollovers } else { 0 };
+        let restarts = if key.numbered { self.piece.restarts } else { 0 };
         let raw = record.raw.get(..LINE_BYTES_MAX).unwrap_or(record.raw).into();
-        let repetition = HeadRepetition { key, moment: record.moment, rollover, times, raw };
+        let repetition = HeadRepetition { key, moment: record.moment, rollover, restarts, times, raw };
         self.piece.last_record = self.last.record();
-        let Self { piece, bounds, begun, .. } = self;
-        repetition::settle(&mut Counting { piece, bounds, begun }, repetition);
+        let Self { piece, bounds, grown, .. } = self;
+        repetition::settle(&mut Counting { piece, bounds, grown }, repetition);
     }
 
     fn separate_boots(&mut self, host: Option<&[u8]>) {
@@ -168,7 +178,7 @@ impl RecordSink for Scan {
     fn take(&mut self, record: &Record<'_>) {
         self.pass_moment(record);
         match &record.content {
-            Content::Passing => self.remember(record, None),
+            Content::Passing | Content::RepeatedPassing => self.remember(record, None),
             Content::Signal(signal) => self.signal(record, signal),
             Content::Repeated { signal, times } => {
                 self.count(record, |into, said| event::again(into, said, signal, *times));
@@ -189,9 +199,29 @@ impl RecordSink for Scan {
     fn finish(mut self) -> Piece {
         self.put_anchors_away();
         self.piece.last_record = self.last.record();
-        Counting { piece: &mut self.piece, bounds: &self.bounds, begun: &mut self.begun }.fit();
+        Counting { piece: &mut self.piece, bounds: &self.bounds, grown: &mut self.grown }.fit();
         self.piece
     }
+}
+
+/// Anchors one record later. The time of a repetition is that of the last copy, so it is not told when it was written.
+fn go_on(anchors: &mut Anchors, piece: &mut Piece, kind: StampKind, record: &Record<'_>) {
+    let turns = |piece: &Piece| if kind == StampKind::Yearless { piece.rollovers } else { 0 };
+    let before = turns(piece);
+    note_step(piece, kind, &anchors.last, &record.moment);
+    match record.content {
+        Content::Repeated { .. } | Content::RepeatedPassing | Content::RepeatedUnknown { .. } => {
+            let last = anchors.first_told.map(|_| (anchors.last, before));
+            anchors.last_told = anchors.last_told.or(last);
+        }
+        _ => {
+            if anchors.first_told.is_none() {
+                anchors.first_told = Some((record.moment, turns(piece)));
+            }
+            anchors.last_told = None;
+        }
+    }
+    anchors.last = record.moment;
 }
 
 fn word(bytes: &[u8]) -> Box<str> {
@@ -213,6 +243,7 @@ fn run_key(record: &Record<'_>) -> RunKey {
         stamp: stamp_kind(&record.moment),
         ticks: ticks(record),
         boot: record.boot,
+        numbered: record.moment.seq.is_some(),
     }
 }
 
@@ -223,4 +254,5 @@ fn is_key(known: &RunKey, host: Option<&[u8]>, record: &Record<'_>) -> bool {
         && known.stamp == stamp_kind(&record.moment)
         && known.ticks == ticks(record)
         && known.boot == record.boot
+        && known.numbered == record.moment.seq.is_some()
 }

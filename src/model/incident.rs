@@ -240,7 +240,8 @@ pub struct Assumption {
     pub about: &'static str,
     /// In words.
     pub text: Sentence,
-    /// Whence (input id, or `--tz`).
+    /// Whence: an option (`--tz`), or the id of an input that is no log. A log is named in the text by its newest file,
+    /// because rotating it changes the ids of its files and nothing else.
     pub from: Option<Box<str>>,
 }
 
@@ -268,6 +269,8 @@ pub struct Conclusion {
     pub gaps: Vec<Gap>,
     /// Wall time of first and last record of each stream: id → (first, last).
     pub coverage: Vec<(Box<str>, Option<WallTime>, Option<WallTime>)>,
+    /// Streams that go on where another ends and are read as one log with it: id → path of the one before.
+    pub goes_on_from: Vec<(Box<str>, Box<str>)>,
     /// Host of each stream that speaks of exactly one host: id → index of host.
     pub stream_hosts: Vec<(Box<str>, usize)>,
 }

@@ -58,6 +58,18 @@ pub struct Input {
     pub named: bool,
     /// Why it is not complete, or what to know of it.
     pub note: Option<Box<str>>,
+    /// Path of the input that it goes on from: both are read as one log (rotation).
+    pub goes_on_from: Option<Box<str>>,
+}
+
+impl Input {
+    /// Everything there is to know of it, in words.
+    pub fn remarks(&self) -> Option<String> {
+        let goes_on = self.goes_on_from.as_ref();
+        let goes_on = goes_on.map(|path| format!("goes on where {path} ends; they are read as one log"));
+        let remarks: Vec<String> = self.note.iter().map(ToString::to_string).chain(goes_on).collect();
+        (!remarks.is_empty()).then(|| remarks.join("; "))
+    }
 }
 
 impl Input {

@@ -11,6 +11,9 @@ use super::time::Moment;
 pub const RUNS_PER_KEY_MAX: usize = 4_096;
 /// Runs kept for one stream.
 pub const RUNS_PER_STREAM_MAX: usize = 262_144;
+/// Bytes that the runs of one stream may take, as [`Run::bytes`] reckons them. Above it LINK doubles, too. A reader that
+/// joins two parts and writes what comes of it holds several times as much for a moment.
+pub const RUN_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Keys (host words times boots) kept for one stream: the first ones in the order of [`RunKey`], so that the choice does
 /// not depend on where a stream was cut. Signals of the others are counted in [`Piece::keys_left_out`].
 pub const KEYS_MAX: usize = 4_096;
@@ -69,7 +72,37 @@ pub enum LossKind {
 pub struct Anchors {
     /// First record with a time, in byte order.
     pub first: Moment,
+    /// The same, passing over repetition records, and the rollovers up to it: those records carry the time of the last
+    /// copy and are written when another message comes, so that a file may begin with one that is older than the end of
+    /// the file before it.
+    pub first_told: Option<(Moment, u32)>,
     /// Last record with a time, in byte order.
+    pub last: Moment,
+    /// Where that is a repetition record: the last that is none, and the rollovers up to it.
+    pub last_told: Option<(Moment, u32)>,
+}
+
+impl Anchors {
+    /// When the file was begun, as far as its lines tell, and the rollovers up to there.
+    pub fn begin(&self) -> (Moment, u32) {
+        self.first_told.unwrap_or((self.first, 0))
+    }
+
+    /// When it ends, and the rollovers up to there, of `rollovers` in all.
+    pub fn end(&self, rollovers: u32) -> (Moment, u32) {
+        self.last_told.unwrap_or((self.last, rollovers))
+    }
+}
+
+/// The numbers that the kernel gave to records (/dev/kmsg). A gap is a loss, a restart is another boot, within a piece
+/// and where two are joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbers {
+    /// First numbered record.
+    pub first: Moment,
+    /// Boot separators for all hosts before it.
+    pub boots_before: u32,
+    /// Last numbered record.
     pub last: Moment,
 }
 
@@ -92,6 +125,8 @@ pub struct HeadRepetition {
     pub moment: Moment,
     /// Rollovers up to it, within the piece.
     pub rollover: u32,
+    /// Where it is numbered itself: restarts of the kernel's record numbers up to it, within the piece.
+    pub restarts: u32,
     /// How many copies.
     pub times: u64,
     /// The line, at most [`super::run::LINE_BYTES_MAX`] bytes.
@@ -146,6 +181,10 @@ pub struct Piece {
     /// Of them: those of one host each, by [`host_slot`], since in the log of many hosts the boot of one says nothing
     /// about the others.
     pub boots_by_host: BTreeMap<u16, u32>,
+    /// Of them: restarts of the kernel's record numbers, which hold for numbered records.
+    pub restarts: u32,
+    /// The kernel's record numbers, where there are any.
+    pub numbers: Option<Numbers>,
     /// Records whose time was earlier than that of the record before (same kind of stamp), by more than a second.
     pub clock_steps: u64,
     /// Damage by kind.
@@ -178,10 +217,16 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// Boot separators that hold for a host.
-    pub fn boots_of(&self, host: Option<&str>) -> u32 {
+    /// Boot separators that hold for a host, for its records that are numbered or for those that are not.
+    pub fn boots_of(&self, host: Option<&str>, numbered: bool) -> u32 {
         let own = host.and_then(|host| self.boots_by_host.get(&host_slot(host)));
-        self.boots_of_all.saturating_add(own.copied().unwrap_or(0))
+        let restarts = if numbered { self.restarts } else { 0 };
+        self.boots_of_all.saturating_add(own.copied().unwrap_or(0)).saturating_add(restarts)
+    }
+
+    /// Boot separators that hold for the runs of a key.
+    pub fn boots_of_key(&self, key: &RunKey) -> u32 {
+        self.boots_of(key.host.as_deref(), key.numbered)
     }
 }
 

@@ -30,12 +30,15 @@ pub enum Content {
         /// How many further copies.
         times: u64,
     },
+    /// The same of something that says nothing about connection tracking. It is no more than [`Content::Passing`], but
+    /// its time is that of the last copy: it may be older than the lines in front of it.
+    RepeatedPassing,
     /// `last message repeated N times`, and the line it refers to is not in this stream's look-back.
     RepeatedUnknown {
         /// How many further copies.
         times: u64,
     },
-    /// `-- Boot … --`, `-- Reboot --`, a restart of kernel record numbers: what follows is another boot.
+    /// `-- Boot … --`, `-- Reboot --`: what follows is another boot.
     BootSeparator,
     /// A record that is damaged; it is counted and the first of each kind is shown.
     Malformed(BlemishKind),

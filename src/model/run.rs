@@ -53,6 +53,8 @@ pub struct RunKey {
     pub ticks: Ticks,
     /// The boot its lines name themselves.
     pub boot: Option<BootId>,
+    /// Its lines carry the kernel's record numbers (/dev/kmsg), whose restarts part boots.
+    pub numbered: bool,
 }
 
 /// Lines and expanded repetitions of one subject.
@@ -281,4 +283,29 @@ pub struct Run {
     pub first_lines: Vec<KeptLine>,
     /// Last lines of the run (those not among the first).
     pub last_lines: Vec<KeptLine>,
+    /// Its lines, repetitions expanded.
+    pub lines: u64,
+    /// Bytes of the longest of them, as far as bytes are kept.
+    pub longest: u16,
+}
+
+/// Bytes of a run with one line and what every map, list and set in it takes however little it holds.
+const BARE_BYTES: usize = size_of::<Run>() + 1_280;
+/// Bytes of one subject, its counts and the room that a tree leaves around them.
+const SUBJECT_BYTES: usize = 2 * size_of::<(Subject, Visible)>();
+/// Bytes of one bin, likewise.
+const BIN_BYTES: usize = 2 * size_of::<(i64, (u64, u64))>();
+
+impl Run {
+    /// About how many bytes of memory it takes, never much less. It grows with every line and with nothing else, however
+    /// many of its lines are kept, so that the runs of a part never take more than those of the whole: the bound on
+    /// their sum then does not depend on where a stream was cut.
+    pub fn bytes(&self) -> usize {
+        let lines = |most: usize| usize::try_from(self.lines).map_or(most, |lines| lines.min(most));
+        BARE_BYTES
+            + self.visible.len() * SUBJECT_BYTES
+            + lines(BINS_MAX) * BIN_BYTES
+            + lines(TOKENS_KEPT) * 4 * size_of::<Token>()
+            + lines(2 * LINES_KEPT) * (size_of::<KeptLine>() + usize::from(self.longest))
+    }
 }

@@ -125,7 +125,7 @@ impl Door<'_> {
                 Word::Untrusted(blemish.first_raw.clone()),
             ]))
         });
-        let parts: Vec<String> = text(input.note.as_deref()).into_iter().chain(damage).collect();
+        let parts: Vec<String> = input.remarks().into_iter().chain(damage).collect();
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 

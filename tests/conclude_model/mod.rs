@@ -23,6 +23,10 @@ pub(crate) enum What {
     Full(u8),
     /// Further copies of the table-full line before.
     Repeated(u8, u64),
+    /// The same, with the text of the line in it: it is understood wherever it stands.
+    Quoted(u8, u64),
+    /// Copies of a line that says nothing.
+    PassingAgain,
     Suppressed(i64),
     Other,
     Related(RelatedKind),
@@ -44,6 +48,8 @@ pub(crate) struct Line {
     /// The printk clock.
     pub(crate) since_boot: i64,
     pub(crate) boot: Boot,
+    /// The kernel's record number.
+    pub(crate) seq: u64,
     pub(crate) what: What,
 }
 
@@ -60,6 +66,8 @@ pub(crate) enum Shape {
     Messages,
     /// The printk clock alone, no host.
     Dmesg,
+    /// The same with the kernel's record numbers, as recorded.
+    Kmsg,
 }
 
 /// Whole seconds of a point in time.
@@ -150,11 +158,14 @@ impl Machine {
         // A line of the same microsecond keeps its place: the count stands before its message.
         lines.sort_by_key(|(at, _)| *at);
         let mut boot = Boot { number: BOOT.0[0], at: self.start - UPTIME_US };
+        let mut seq = 700;
         let place = |(at, what): (i64, What)| {
             if what == What::Reboot {
                 boot = Boot { number: boot.number + 1, at };
+                seq = 0;
             }
-            Line { at, since_boot: at - boot.at, boot, what }
+            seq += 1;
+            Line { at, since_boot: at - boot.at, boot, seq, what }
         };
         lines.into_iter().map(place).collect()
     }
@@ -182,6 +193,43 @@ pub(crate) fn compressed(lines: &[Line]) -> Vec<Line> {
     kept
 }
 
+/// As rsyslog writes it: it holds a message back while copies of it arrive, lets lines of other programs pass, and
+/// writes how many there were, with the time of the last, when the kernel says something else.
+pub(crate) fn summed_up_late(lines: &[Line]) -> Vec<Line> {
+    let mut kept: Vec<Line> = Vec::new();
+    let mut said: Option<u8> = None;
+    let mut held: Option<Line> = None;
+    for line in lines {
+        let full = if let What::Full(namespace) = line.what { Some(namespace) } else { None };
+        if line.what == What::Passing {
+            kept.push(line.clone());
+            continue;
+        }
+        if let Some(namespace) = full.filter(|_| said == full) {
+            let times =
+                if let Some(Line { what: What::Quoted(_, times), .. }) = held { times + 1 } else { 1 };
+            held = Some(Line { what: What::Quoted(namespace, times), ..line.clone() });
+            continue;
+        }
+        kept.extend(held.take());
+        kept.push(line.clone());
+        said = full;
+    }
+    kept.extend(held);
+    kept
+}
+
+/// The same done to lines of some program that say nothing: now and then one of them repeats an older one.
+pub(crate) fn with_late_repetitions(lines: &[Line], late: &[i64]) -> Vec<Line> {
+    let again = |(line, late): (&Line, &i64)| {
+        let old = *late > 0 && line.what == What::Passing;
+        let back = if old { late * SECOND_US } else { 0 };
+        let what = if old { What::PassingAgain } else { line.what.clone() };
+        Line { at: line.at - back, since_boot: line.since_boot - back, what, ..line.clone() }
+    };
+    lines.iter().zip(late.iter().cycle()).map(again).collect()
+}
+
 /// Stamps as a clock in Berlin shows them around the end of summer time 2024.
 pub(crate) fn in_berlin(lines: &[Line]) -> Vec<Line> {
     let change = 1_729_990_800 * SECOND_US;
@@ -201,13 +249,24 @@ pub(crate) fn stream_of(
     for (number, line) in lines.iter().enumerate() {
         let offset = number as u64 * LINE_BYTES;
         let raw = format!("{} {:?}", line.at, line.what);
-        let passing = matches!(line.what, What::Passing | What::Reboot);
+        let passing = matches!(line.what, What::Passing | What::PassingAgain | What::Reboot);
         scan.take(&Record {
             moment: moment(line, offset, shape),
-            host: (shape != Shape::Dmesg).then_some(b"web8".as_slice()),
+            host: (!matches!(shape, Shape::Dmesg | Shape::Kmsg)).then_some(b"web8".as_slice()),
             boot: (shape == Shape::Export).then_some(BootId([line.boot.number; 16])),
-            trust: if shape == Shape::Export { Trust::AsRecorded } else { Trust::Unverified },
-            content: if number == 0 { first_content(&line.what) } else { content(&line.what) },
+            trust: match shape {
+                Shape::Export | Shape::Kmsg => Trust::AsRecorded,
+                _ => Trust::Unverified,
+            },
+            content: match content(&line.what) {
+                // What the first line of a file repeats is not there.
+                Content::Repeated { times, .. } if number == 0 && matches!(line.what, What::Repeated(..)) => {
+                    Content::RepeatedUnknown { times }
+                }
+                // Records that say of themselves that they begin again.
+                Content::BootSeparator if shape == Shape::Kmsg => Content::Passing,
+                content => content,
+            },
             raw: if passing { b"" } else { raw.as_bytes() },
         });
     }
@@ -227,10 +286,11 @@ fn moment(line: &Line, offset: u64, shape: Shape) -> Moment {
     let (stamp, precision_us) = match shape {
         Shape::Export | Shape::Bracketed | Shape::Plain => (Some(Stamp::Absolute(line.at)), 1),
         Shape::Messages => (Some(Stamp::Yearless(yearless(line.at))), 1_000_000),
-        Shape::Dmesg => (None, 0),
+        Shape::Dmesg | Shape::Kmsg => (None, 0),
     };
-    let clocked = matches!(shape, Shape::Export | Shape::Bracketed | Shape::Dmesg);
-    Moment { offset, stamp, precision_us, since_boot_us: clocked.then_some(line.since_boot), seq: None }
+    let clocked = matches!(shape, Shape::Export | Shape::Bracketed | Shape::Dmesg | Shape::Kmsg);
+    let since_boot_us = clocked.then_some(line.since_boot);
+    Moment { offset, stamp, precision_us, since_boot_us, seq: (shape == Shape::Kmsg).then_some(line.seq) }
 }
 
 /// What RFC 3164 leaves of a time.
@@ -240,14 +300,6 @@ fn yearless(at: i64) -> i64 {
         DateTime::from_timestamp_micros(at - at.rem_euclid(SECOND_US)).expect("tests stay in the calendar");
     let moved = shown.with_year(2000).expect("2000 has every day");
     moved.timestamp_micros() - YEARLESS_BASE_US
-}
-
-/// The first line of a file: what it repeats is not there.
-fn first_content(what: &What) -> Content {
-    match what {
-        What::Repeated(_, times) => Content::RepeatedUnknown { times: *times },
-        _ => content(what),
-    }
 }
 
 fn content(what: &What) -> Content {
@@ -260,8 +312,11 @@ fn content(what: &What) -> Content {
     };
     match what {
         What::Passing => Content::Passing,
+        What::PassingAgain => Content::RepeatedPassing,
         What::Full(namespace) => Content::Signal(full(*namespace)),
-        What::Repeated(namespace, times) => Content::Repeated { signal: full(*namespace), times: *times },
+        What::Repeated(namespace, times) | What::Quoted(namespace, times) => {
+            Content::Repeated { signal: full(*namespace), times: *times }
+        }
         What::Suppressed(count) => {
             Content::Signal(Signal::Suppressed { limiter: Limiter::NetRatelimit, count: *count })
         }

@@ -10,6 +10,11 @@ use conntriage::model::run::Run;
 use conntriage::model::signal::{Limiter, NamespaceWord, Signal, Subject, Table, Wording};
 use conntriage::model::time::{BootId, Moment};
 
+/// So many random cases, or as many as `CONNTRIAGE_CASES` says.
+pub(crate) fn cases(usual: u32) -> u32 {
+    std::env::var("CONNTRIAGE_CASES").ok().and_then(|given| given.parse().ok()).unwrap_or(usual)
+}
+
 /// A record that owns its text.
 #[derive(Debug, Clone)]
 pub(crate) struct Owned {

@@ -70,6 +70,7 @@ fn stamp(stamp: Stamp) -> String {
 fn content(content: &Content) -> String {
     match content {
         Content::Passing => "passing".into(),
+        Content::RepeatedPassing => "repeated-passing".into(),
         Content::Signal(said) => signal(said),
         Content::Repeated { signal: said, times } => format!("{times}x {}", signal(said)),
         Content::RepeatedUnknown { times } => format!("{times}x ?"),

@@ -34,6 +34,7 @@ pub(crate) fn input(id: &str, path: &str, kind: InputKind, dialect: Option<&'sta
         complete: true,
         named: true,
         note: None,
+        goes_on_from: None,
     }
 }
 

@@ -291,7 +291,7 @@ fn say_borrowed(slot: &Slot, boot: Option<&Boot>, tracks: &[Track], notes: &mut 
             quoted(track.path()),
             "counts seconds since boot only; its times come from another log of what is taken to be the same boot"
         ];
-        notes.assume("boot", text, track.members.first().map(|member| &*member.id));
+        notes.assume("boot", text, None);
     }
 }
 

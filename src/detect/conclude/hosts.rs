@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::notes::{Notes, quoted};
+use super::successors::{Track, is_kin};
 use crate::model::incident::Host;
 use crate::model::input::LogStream;
 use crate::model::report::Settings;
@@ -24,6 +25,21 @@ pub(super) struct Hosts {
     by_boot: HashMap<BootId, usize>,
     /// By stream: the host of its lines that name none.
     nameless: Vec<Option<usize>>,
+    /// By stream: how that was found.
+    homes: Vec<Option<Home>>,
+}
+
+/// How the host of lines that name none was found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Home {
+    /// The machine that its bundle was saved from.
+    Saved(Box<str>),
+    /// `--host-name`.
+    Given,
+    /// The only host named beside them.
+    Beside(Box<str>),
+    /// None: it is called so.
+    Called(Box<str>),
 }
 
 impl Hosts {
@@ -45,6 +61,37 @@ impl Hosts {
     /// The host that a word means.
     pub(super) fn of_word(&self, word: &str) -> Option<usize> {
         self.by_word.get(&word.to_lowercase()).copied()
+    }
+
+    /// Says of each log how the host of its lines that name none was found.
+    pub(super) fn say_homes(&self, tracks: &[Track], notes: &mut Notes) {
+        for track in tracks {
+            let homes = track.members.iter().filter_map(|member| self.homes.get(member.stream)?.as_ref());
+            for home in homes.collect::<BTreeSet<_>>() {
+                let path = quoted(track.path());
+                let text = match home {
+                    Home::Given => continue,
+                    Home::Saved(name) => sentence![
+                        "lines in",
+                        path,
+                        "that name no host are of",
+                        quoted(name),
+                        ", the machine that they were saved from"
+                    ],
+                    Home::Beside(name) => sentence![
+                        "lines in",
+                        path,
+                        "that name no host are of",
+                        quoted(name),
+                        ", the only host named beside them"
+                    ],
+                    Home::Called(name) => {
+                        sentence!["no line in", path, "names its host; it is called", quoted(name)]
+                    }
+                };
+                notes.assume("host", text, None);
+            }
+        }
     }
 
     /// Every host that the stream speaks of, including in lines that are no signals but were kept.
@@ -89,8 +136,8 @@ pub(super) fn tell_apart(streams: &[LogStream], settings: &Settings, notes: &mut
     names.merge_boots(streams, notes);
     names.merge_short_names(notes);
     names.say_merges_by_case(notes);
-    let nameless = names.place_nameless(streams, settings, notes);
-    names.into_hosts(&nameless)
+    let homes = names.place_nameless(streams, settings, notes);
+    names.into_hosts(homes)
 }
 
 /// Words by their lower-case form, as a forest of "the same host".
@@ -227,7 +274,7 @@ impl Names {
         streams: &[LogStream],
         settings: &Settings,
         notes: &mut Notes,
-    ) -> Vec<Option<usize>> {
+    ) -> Vec<Option<(usize, Home)>> {
         let places = self.hosts_of_places(streams);
         let homeless = |stream: &LogStream| {
             let mut keys = keys(stream).filter(|key| key.host.is_none());
@@ -236,7 +283,7 @@ impl Names {
         let homeless: Vec<bool> = streams.iter().map(homeless).collect();
         let mut homes = Vec::with_capacity(streams.len());
         for (stream, homeless) in streams.iter().zip(homeless) {
-            homes.push(homeless.then(|| self.home_of(stream, &places, settings, notes)));
+            homes.push(homeless.then(|| self.home_of(stream, streams, &places, settings, notes)));
         }
         homes
     }
@@ -261,54 +308,32 @@ impl Names {
     fn home_of(
         &mut self,
         stream: &LogStream,
+        streams: &[LogStream],
         places: &BTreeMap<Box<str>, BTreeSet<usize>>,
         settings: &Settings,
         notes: &mut Notes,
-    ) -> usize {
+    ) -> (usize, Home) {
         let path = &stream.hints.path;
         if let Some(name) = &stream.hints.host {
-            let text = sentence![
-                "lines in",
-                quoted(path),
-                "that name no host are of",
-                quoted(name),
-                ", the machine that they were saved from"
-            ];
-            notes.assume("host", text, Some(&stream.id));
-            return self.add(name);
+            return (self.add(name), Home::Saved(name.clone()));
         }
         if let Some(name) = &settings.host_name {
-            let text = sentence![
-                "lines in",
-                quoted(path),
-                "that name no host are of",
-                quoted(name),
-                "as --host-name says"
-            ];
+            let text = sentence!["lines that name no host are of", quoted(name), "as --host-name says"];
             notes.assume("host", text, Some("--host-name"));
-            return self.add(name);
+            return (self.add(name), Home::Given);
         }
-        let own = self.named_in(stream);
+        // Which lines of a log stand in which of its files says nothing of whose they are.
+        let one_log = |other: &&LogStream| other.id == stream.id || is_kin(other, stream);
+        let own = streams.iter().filter(one_log).flat_map(|kin| self.named_in(kin)).collect();
         let only = |hosts: &BTreeSet<usize>| hosts.first().copied().filter(|_| hosts.len() == 1);
         let around = [&stream.hints.directory, &stream.hints.bundle];
         let mut near = around.into_iter().flatten().filter_map(|place| places.get(place));
         if let Some(node) = only(&own).or_else(|| near.find_map(only)) {
-            let name = self.name(node);
-            let text = sentence![
-                "lines in",
-                quoted(path),
-                "that name no host are of",
-                quoted(&name),
-                ", the only host named beside them"
-            ];
-            notes.assume("host", text, Some(&stream.id));
-            return node;
+            return (node, Home::Beside(self.name(node)));
         }
         let shown = if path.is_empty() { &stream.id } else { path };
         let name = format!("the host of {}", stem(shown));
-        let text = sentence!["no line in", quoted(path), "names its host; it is called", quoted(&name)];
-        notes.assume("host", text, Some(&stream.id));
-        self.add(&name)
+        (self.add(&name), Home::Called(name.into()))
     }
 
     /// The name shown of a root.
@@ -321,7 +346,7 @@ impl Names {
         same.flat_map(|(_, forms)| forms.iter().cloned()).collect()
     }
 
-    fn into_hosts(self, nameless: &[Option<usize>]) -> Hosts {
+    fn into_hosts(self, homes: Vec<Option<(usize, Home)>>) -> Hosts {
         let mut forms: BTreeMap<usize, BTreeSet<Box<str>>> = BTreeMap::new();
         for (node, written) in self.forms.iter().enumerate() {
             forms.entry(self.root(node)).or_default().extend(written.iter().cloned());
@@ -349,7 +374,8 @@ impl Names {
                 .filter_map(|(word, node)| Some((word.clone(), host_of(*node)?)))
                 .collect(),
             by_boot: self.boots.iter().filter_map(|(boot, node)| Some((*boot, host_of(*node)?))).collect(),
-            nameless: nameless.iter().map(|node| node.and_then(host_of)).collect(),
+            nameless: homes.iter().map(|home| host_of(home.as_ref()?.0)).collect(),
+            homes: homes.into_iter().map(|home| home.map(|(_, home)| home)).collect(),
             list: named.into_iter().map(|(host, _)| host).collect(),
         }
     }
@@ -363,6 +389,7 @@ fn best_name(forms: &BTreeSet<Box<str>>) -> Box<str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::track;
     use super::*;
     use crate::model::input::Hints;
     use crate::model::piece::Piece;
@@ -377,6 +404,7 @@ mod tests {
             stamp: StampKind::Absolute,
             ticks: Ticks::Stamp,
             boot: boot.map(|b| BootId([b; 16])),
+            numbered: false,
         }
     }
 
@@ -392,6 +420,12 @@ mod tests {
     fn names(streams: &[LogStream], settings: &Settings) -> (Vec<String>, usize) {
         let mut notes = Notes::default();
         let hosts = tell_apart(streams, settings, &mut notes);
+        let logs = streams.iter().enumerate().map(|(index, stream)| {
+            let mut log = track(&stream.hints.path, 0, 1);
+            log.members[0].stream = index;
+            log
+        });
+        hosts.say_homes(&logs.collect::<Vec<_>>(), &mut notes);
         (hosts.list.iter().map(|h| h.name.to_string()).collect(), notes.into_lists().0.len())
     }
 

@@ -55,10 +55,14 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
     let streams = equal::without_repetition(streams);
     let hosts = hosts::tell_apart(&streams, settings, &mut notes);
     let zones = zones::choose(&streams, settings, &mut notes);
-    let clocks = years::infer(&streams, &hosts, &zones, settings, &mut notes);
+    let clocks = years::infer(&streams, &hosts, &zones, settings);
     let mut coverage = coverage(&streams, &clocks);
     let stream_hosts = stream_hosts(&streams, &hosts);
     let mut tracks = successors::join(streams, &clocks, &hosts);
+    hosts.say_homes(&tracks, &mut notes);
+    zones::say(&tracks, settings, &mut notes);
+    years::say(&tracks, settings, &mut notes);
+    let goes_on_from = told::successors(&tracks);
     let boots = boots::tie(&tracks, &hosts, &mut notes);
     let runs = place::all(&mut tracks, &hosts, &boots);
     tied_coverage(&mut coverage, &runs, &tracks);
@@ -86,7 +90,7 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
     let (assumptions, gaps) = notes.into_lists();
     let ends = |span: Option<(WallTime, WallTime)>| (span.map(|s| s.0), span.map(|s| s.1));
     let coverage = coverage.into_iter().map(|(id, span)| (id, ends(span).0, ends(span).1)).collect();
-    Conclusion { hosts: hosts.list, incidents, assumptions, gaps, coverage, stream_hosts }
+    Conclusion { hosts: hosts.list, incidents, assumptions, gaps, coverage, goes_on_from, stream_hosts }
 }
 
 /// The order of incidents in a report; hosts are in the order of their names.

@@ -3,7 +3,9 @@
 //! Two streams of a host are successive where one begins at the time the other ends. They are joined by the join of
 //! pieces, so that a run, a repetition or a suppression line that the cut tore apart finds its other half. Streams
 //! that cover the same time are parallel and stay apart (`copies` deals with them). A stream too short to tell
-//! a successor from a copy is a successor only if its file name says so.
+//! a successor from a copy is a successor only if its file name says so. A repetition record at the head of a stream
+//! carries the time of the last copy, which may be long before the end of the stream in front: it does not say when
+//! the stream begins.
 //!
 //! This stands before the boots are tied because boots are counted along the joined stream.
 
@@ -115,8 +117,10 @@ impl Reach {
     pub(super) fn on_wall(piece: &Piece, clock: &Clock) -> Option<Self> {
         let mut whole: Option<Self> = None;
         for anchors in piece.anchors.values() {
-            let first = anchors.first.stamp.and_then(|stamp| clock.read(stamp, 0));
-            let last = anchors.last.stamp.and_then(|stamp| clock.read(stamp, piece.rollovers));
+            let (begin, rollover) = anchors.begin();
+            let first = begin.stamp.and_then(|stamp| clock.read(stamp, rollover));
+            let (end, rollover) = anchors.end(piece.rollovers);
+            let last = end.stamp.and_then(|stamp| clock.read(stamp, rollover));
             let (Some(first), Some(last)) = (first, last) else { continue };
             let this = Self {
                 scale: ReachScale::Wall,
@@ -131,11 +135,11 @@ impl Reach {
 
     fn on_bare_clock(piece: &Piece) -> Option<Self> {
         if let Some(anchors) = piece.anchors.get(&StampKind::Yearless) {
-            let (first, last) = (anchors.first.stamp?.us(), anchors.last.stamp?.us());
+            let (first, last) = (anchors.begin().0.stamp?.us(), anchors.end(0).0.stamp?.us());
             return Some(Self { scale: ReachScale::Yearless, begin: first, begin_later: None, end: last });
         }
         let anchors = piece.anchors.get(&StampKind::Absent)?;
-        let (first, last) = (anchors.first.since_boot_us?, anchors.last.since_boot_us?);
+        let (first, last) = (anchors.begin().0.since_boot_us?, anchors.end(0).0.since_boot_us?);
         Some(Self { scale: ReachScale::SinceBoot, begin: first, begin_later: None, end: last })
     }
 
@@ -190,10 +194,11 @@ struct Link {
     late: usize,
 }
 
-/// The tracks, in the order of their first streams' ids.
+/// The tracks, in the order of their newest files' paths (then of their first streams' ids), which rotation leaves alone.
 pub(super) fn join(streams: Vec<LogStream>, clocks: &[Clock], hosts: &Hosts) -> Vec<Track> {
-    let reaches: Vec<Option<Reach>> =
+    let mut reaches: Vec<Option<Reach>> =
         streams.iter().zip(clocks).map(|(stream, clock)| Reach::of(&stream.piece, clock)).collect();
+    lay_repetitions(&streams, &mut reaches);
     let next = chains(&streams, &reaches, clocks, hosts);
     let continued: BTreeSet<usize> = next.iter().filter_map(|late| *late).collect();
     let mut streams: Vec<Option<LogStream>> = streams.into_iter().map(Some).collect();
@@ -215,7 +220,34 @@ pub(super) fn join(streams: Vec<LogStream>, clocks: &[Clock], hosts: &Hosts) -> 
         }
         tracks.extend(track);
     }
+    tracks.sort_by(|a, b| a.path().cmp(b.path()));
     tracks
+}
+
+/// A file of nothing but repetition records, each of which may be written long after the time it carries, tells nothing
+/// of when it was begun: it begins where the file before it in the order of rotation ends, if that is later.
+fn lay_repetitions(streams: &[LogStream], reaches: &mut [Option<Reach>]) {
+    let repeats = |at: usize| {
+        let anchors = &streams[at].piece.anchors;
+        !anchors.is_empty() && anchors.values().all(|anchors| anchors.first_told.is_none())
+    };
+    if !(0..streams.len()).any(repeats) {
+        return;
+    }
+    let mut order: Vec<usize> = (0..streams.len()).filter(|at| reaches[*at].is_some()).collect();
+    order.sort_by_key(|&at| {
+        let hints = &streams[at].hints;
+        (hints.modified, Reverse(rotation_number(&hints.path)), at)
+    });
+    for (place, &late) in order.iter().enumerate().filter(|(_, late)| repeats(**late)) {
+        let before = order[..place].iter().rfind(|early| is_kin(&streams[**early], &streams[late]));
+        let (Some(&early), Some(reach)) = (before, reaches[late]) else { continue };
+        if let Some(early) = reaches[early].filter(|early| early.scale == reach.scale)
+            && early.gap_before(reach) < 0
+        {
+            reaches[late] = Some(Reach { begin: early.end, begin_later: None, end: early.end, ..reach });
+        }
+    }
 }
 
 /// For each stream the one that continues it.
@@ -281,7 +313,8 @@ fn rotation_number(path: &str) -> u64 {
     }
 }
 
-fn is_kin(a: &LogStream, b: &LogStream) -> bool {
+/// By their names they are files of one log.
+pub(super) fn is_kin(a: &LogStream, b: &LogStream) -> bool {
     a.dialect == b.dialect
         && !a.hints.path.is_empty()
         && family(&a.hints.path) == family(&b.hints.path)
@@ -354,7 +387,13 @@ fn move_to(piece: &mut Piece, begin: u64) {
     piece.range = (begin, moved(piece.range.1));
     for anchors in piece.anchors.values_mut() {
         shift(&mut anchors.first);
+        anchors.first_told.iter_mut().for_each(|(told, _)| shift(told));
         shift(&mut anchors.last);
+        anchors.last_told.iter_mut().for_each(|(told, _)| shift(told));
+    }
+    if let Some(numbers) = &mut piece.numbers {
+        shift(&mut numbers.first);
+        shift(&mut numbers.last);
     }
     for blemish in piece.malformed.values_mut() {
         blemish.first_offset = moved(blemish.first_offset);

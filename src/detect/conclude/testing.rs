@@ -72,6 +72,8 @@ pub(super) fn run(from: i64, to: i64, lines: u64) -> Run {
         bins,
         first_lines: Vec::new(),
         last_lines: Vec::new(),
+        lines,
+        longest: 0,
     }
 }
 
@@ -93,7 +95,14 @@ pub(super) fn suppressed_first(mut run: Run, count: u64) -> Run {
 
 /// A key.
 pub(super) fn key(trust: Trust) -> RunKey {
-    RunKey { host: Some("web8".into()), trust, stamp: StampKind::Absolute, ticks: Ticks::Stamp, boot: None }
+    RunKey {
+        host: Some("web8".into()),
+        trust,
+        stamp: StampKind::Absolute,
+        ticks: Ticks::Stamp,
+        boot: None,
+        numbered: false,
+    }
 }
 
 /// A run of a track on wall time.
@@ -117,7 +126,15 @@ pub(super) fn placed(track: usize, trust: Trust, run: Run) -> Placed {
 /// A track that covers some seconds.
 pub(super) fn track(id: &str, from: i64, to: i64) -> Track {
     let mut piece = Piece { range: (0, 1_000_000), ..Piece::default() };
-    piece.anchors.insert(StampKind::Absolute, Anchors { first: moment(from), last: moment(to) });
+    piece.anchors.insert(
+        StampKind::Absolute,
+        Anchors {
+            first: moment(from),
+            first_told: Some((moment(from), 0)),
+            last: moment(to),
+            last_told: None,
+        },
+    );
     let hints = Hints { path: id.into(), ..Hints::default() };
     let member = Member { stream: 0, id: id.into(), hints, range: piece.range, shares: Vec::new() };
     Track {

@@ -16,7 +16,6 @@ use crate::sentence;
 
 /// Says it.
 pub(super) fn say(cases: &[Case<'_>], incidents: &[Incident], known: &Known<'_>, notes: &mut Notes) {
-    say_successors(known.tracks, notes);
     for case in cases {
         say_copies(case, known, notes);
     }
@@ -28,20 +27,11 @@ pub(super) fn say(cases: &[Case<'_>], incidents: &[Incident], known: &Known<'_>,
     say_bounds(known.tracks, notes);
 }
 
-fn say_successors(tracks: &[Track], notes: &mut Notes) {
-    for track in tracks {
-        for pair in track.members.windows(2) {
-            if let [early, late] = pair {
-                let text = sentence![
-                    quoted(&late.hints.path),
-                    "goes on where",
-                    quoted(&early.hints.path),
-                    "ends; they are read as one log"
-                ];
-                notes.assume("copies", text, Some(&late.id));
-            }
-        }
-    }
+/// Files that go on where another ends: their ids, and the path of the one before. It concerns the inputs alone, since
+/// one log says the same however it is cut into files.
+pub(super) fn successors(tracks: &[Track]) -> Vec<(Box<str>, Box<str>)> {
+    let pairs = tracks.iter().flat_map(|track| track.members.iter().zip(track.members.iter().skip(1)));
+    pairs.map(|(early, late)| (late.id.clone(), early.hints.path.clone())).collect()
 }
 
 fn say_copies(case: &Case<'_>, known: &Known<'_>, notes: &mut Notes) {
@@ -60,7 +50,7 @@ fn say_copies(case: &Case<'_>, known: &Known<'_>, notes: &mut Notes) {
             quoted(leader.path()),
             "at the same time; they are not added up"
         ];
-        notes.assume("copies", text, track.members.first().map(|member| &*member.id));
+        notes.assume("copies", text, None);
     }
 }
 
@@ -75,7 +65,6 @@ fn say_relative(cases: &[Case<'_>], known: &Known<'_>, notes: &mut Notes) {
         let runs = case.counted.iter().map(|counted| &known.runs[counted.run]);
         let tracks: BTreeSet<usize> = runs.map(|run| run.track).collect();
         for track in tracks.iter().filter_map(|track| known.tracks.get(*track)) {
-            let from = track.members.first().map(|member| &*member.id);
             let why = match case.scale {
                 Scale::Boot(_) => {
                     Some("its lines count seconds since boot, and no log of that boot ties them to the clock")
@@ -94,7 +83,7 @@ fn say_relative(cases: &[Case<'_>], known: &Known<'_>, notes: &mut Notes) {
                     quoted(track.path()),
                     "may be copies of those in other logs of the host; they are shown apart and not added up"
                 ];
-                notes.assume("copies", text, from);
+                notes.assume("copies", text, None);
             }
         }
     }
@@ -108,7 +97,7 @@ fn say_doubtful_hours(runs: &[Placed], tracks: &[Track], notes: &mut Notes) {
             quoted(track.path()),
             "stand in an hour that a clock change skips or repeats; they may be off by an hour"
         ];
-        notes.assume("zone", text, track.members.first().map(|member| &*member.id));
+        notes.assume("zone", text, None);
     }
 }
 

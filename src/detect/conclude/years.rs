@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use super::civil::{Clock, Zone, is_leap_day, is_leap_year, year_of};
 use super::hosts::Hosts;
 use super::notes::{Notes, quoted};
+use super::successors::Track;
 use crate::model::input::LogStream;
 use crate::model::piece::Piece;
 use crate::model::report::Settings;
@@ -33,8 +34,10 @@ struct Dated {
     stream: usize,
     hosts: BTreeSet<usize>,
     directory: Option<Box<str>>,
-    /// Yearless microseconds of its first and last line.
+    /// Yearless microseconds of its first line (that is no repetition) and of its last.
     first: i64,
+    /// Turns of the year before `first`.
+    first_rollover: u32,
     last: i64,
     rollovers: u32,
     /// Turns of the year before each leap day it holds.
@@ -53,17 +56,14 @@ impl Dated {
     /// First and last line in UTC, if its last stood in `year`.
     fn span_in(&self, year: i32) -> Option<(i64, i64)> {
         let clock = Clock { newest_year: Some(year), ..self.clock() };
-        let first = clock.read(Stamp::Yearless(self.first), 0)?;
+        let first = clock.read(Stamp::Yearless(self.first), self.first_rollover)?;
         let last = clock.read(Stamp::Yearless(self.last), self.rollovers)?;
         Some((first.us, last.us))
     }
 
     /// The leap days it holds exist if its last line stood in `year`.
     fn fits(&self, year: i32) -> bool {
-        self.leap_days.iter().all(|rollover| {
-            let back = i32::try_from(self.rollovers.saturating_sub(*rollover)).unwrap_or(i32::MAX);
-            is_leap_year(year.saturating_sub(back))
-        })
+        exist(&self.leap_days, self.rollovers, year)
     }
 
     /// The greatest year that fits and puts the last line no later than `limit`.
@@ -83,14 +83,16 @@ impl Dated {
     }
 }
 
+/// The leap days with so many turns of the year before each exist if the last line, behind all turns, stood in `year`.
+fn exist(leap_days: &BTreeSet<u32>, rollovers: u32, year: i32) -> bool {
+    leap_days.iter().all(|rollover| {
+        let back = i32::try_from(rollovers.saturating_sub(*rollover)).unwrap_or(i32::MAX);
+        is_leap_year(year.saturating_sub(back))
+    })
+}
+
 /// The clock of every stream.
-pub(super) fn infer(
-    streams: &[LogStream],
-    hosts: &Hosts,
-    zones: &[Zone],
-    settings: &Settings,
-    notes: &mut Notes,
-) -> Vec<Clock> {
+pub(super) fn infer(streams: &[LogStream], hosts: &Hosts, zones: &[Zone], settings: &Settings) -> Vec<Clock> {
     let mut dated = collect(streams, hosts, zones);
     for stream in &mut dated {
         stream.newest = stream.modified.and_then(|at| stream.newest_until(at.saturating_add(DOUBT_US)));
@@ -109,7 +111,6 @@ pub(super) fn infer(
         if let Some(clock) = clocks.get_mut(stream.stream) {
             *clock = stream.clock();
         }
-        say(stream, &streams[stream.stream], settings, notes);
     }
     clocks
 }
@@ -118,11 +119,13 @@ fn collect(streams: &[LogStream], hosts: &Hosts, zones: &[Zone]) -> Vec<Dated> {
     let all = streams.iter().zip(zones).enumerate();
     all.filter_map(|(index, (stream, zone))| {
         let anchors = stream.piece.anchors.get(&StampKind::Yearless)?;
+        let (begin, first_rollover) = anchors.begin();
         Some(Dated {
             stream: index,
             hosts: hosts.of_stream(index, stream),
             directory: stream.hints.directory.clone(),
-            first: anchors.first.stamp?.us(),
+            first: begin.stamp?.us(),
+            first_rollover,
             last: anchors.last.stamp?.us(),
             rollovers: stream.piece.rollovers,
             leap_days: leap_days(&stream.piece),
@@ -287,7 +290,7 @@ fn from_dated_logs(dated: &mut [Dated], streams: &[LogStream], hosts: &Hosts, zo
         for kind in [StampKind::Absolute, StampKind::Local] {
             let Some(anchors) = stream.piece.anchors.get(&kind) else { continue };
             let read = |stamp: Option<Stamp>| stamp.and_then(|stamp| clock.read(stamp, 0));
-            if let (Some(first), Some(last)) = (read(anchors.first.stamp), read(anchors.last.stamp)) {
+            if let (Some(first), Some(last)) = (read(anchors.begin().0.stamp), read(anchors.last.stamp)) {
                 spans.push((hosts.of_stream(index, stream), first.us.min(last.us), first.us.max(last.us)));
             }
         }
@@ -313,37 +316,34 @@ fn nearest_to_span(open: &Dated, begin: i64, end: i64) -> Option<(i64, std::cmp:
         .min()
 }
 
-fn say(dated: &Dated, stream: &LogStream, settings: &Settings, notes: &mut Notes) {
-    let path = quoted(&stream.hints.path);
-    let holds_leap_day = !dated.leap_days.is_empty();
-    match (dated.newest, settings.year) {
-        (Some(year), Some(_)) if holds_leap_day && !dated.fits(year) => {
-            let text = sentence![
-                path,
-                "holds a February 29, and with its last line in",
-                Word::Code(year.to_string()),
-                ", as --year has it, there is none: lines of that day are left without a time; give the year of the newest line"
-            ];
-            notes.assume("year", text, Some("--year"));
-        }
-        (Some(year), given) => {
-            let text = sentence![
-                "the last line in",
-                path,
-                "that names no year is taken to stand in",
-                Word::Code(year.to_string())
-            ];
-            notes.assume("year", text, Some(given.map_or(&*stream.id, |_| "--year")));
-            if holds_leap_day && given.is_none() {
-                let path = quoted(&stream.hints.path);
-                let text = sentence![path, "holds a February 29, so it is put into a leap year"];
-                notes.assume("year", text, Some(&stream.id));
-            }
-        }
-        (None, _) => {
-            let what = sentence!["the year of lines in", path];
+/// Says which years were taken, once for each log however many files it is in.
+pub(super) fn say(tracks: &[Track], settings: &Settings, notes: &mut Notes) {
+    for track in tracks.iter().filter(|track| track.piece.anchors.contains_key(&StampKind::Yearless)) {
+        let path = || quoted(track.path());
+        let Some(year) = track.clock.newest_year else {
+            let what = sentence!["the year of lines in", path()];
             let why = "they name no year, and neither the file's time nor another log of the host tells it";
             notes.gap(what, why.into(), Some("conntriage analyze --year YYYY PATH".into()));
+            continue;
+        };
+        let (from, year_word) = (settings.year.map(|_| "--year"), Word::Code(year.to_string()));
+        let leap_days = leap_days(&track.piece);
+        if from.is_some() && !exist(&leap_days, track.piece.rollovers, year) {
+            let text = sentence![
+                path(),
+                "holds a February 29, and with its last line in",
+                year_word,
+                ", as --year has it, there is none: lines of that day are left without a time; give the year of the newest line"
+            ];
+            notes.assume("year", text, from);
+            continue;
+        }
+        let text =
+            sentence!["the last line in", path(), "that names no year is taken to stand in", year_word];
+        notes.assume("year", text, from);
+        if from.is_none() && !leap_days.is_empty() {
+            let text = sentence![path(), "holds a February 29, so it is put into a leap year"];
+            notes.assume("year", text, None);
         }
     }
 }
@@ -372,7 +372,15 @@ mod tests {
 
     fn stream(id: &str, first: Stamp, last: Stamp, rollovers: u32, modified: Option<&str>) -> LogStream {
         let mut piece = Piece { rollovers, ..Piece::default() };
-        piece.anchors.insert(first.kind(), Anchors { first: moment(first), last: moment(last) });
+        piece.anchors.insert(
+            first.kind(),
+            Anchors {
+                first: moment(first),
+                first_told: Some((moment(first), 0)),
+                last: moment(last),
+                last_told: None,
+            },
+        );
         let hints = Hints {
             path: format!("log/{id}").into(),
             modified: modified.map(|text| WallTime(utc(text))),
@@ -387,7 +395,9 @@ mod tests {
         let settings = Settings { year, ..Settings::default() };
         let hosts = super::super::hosts::tell_apart(streams, &settings, &mut notes);
         let zones = vec![Zone::Fixed(0); streams.len()];
-        let clocks = infer(streams, &hosts, &zones, &settings, &mut notes);
+        let clocks = infer(streams, &hosts, &zones, &settings);
+        let tracks = super::super::successors::join(streams.to_vec(), &clocks, &hosts);
+        say(&tracks, &settings, &mut notes);
         let (assumptions, gaps) = notes.into_lists();
         let about = assumptions.into_iter().map(|assumption| assumption.about).collect();
         (clocks.into_iter().map(|clock| clock.newest_year).collect(), about, gaps.len())
@@ -491,6 +501,7 @@ mod tests {
                 stamp: crate::model::time::StampKind::Absent,
                 ticks: crate::model::run::Ticks::Untimed,
                 boot: None,
+                numbered: false,
             };
             stream.piece.runs.insert(key, Vec::new());
             stream

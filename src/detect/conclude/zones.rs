@@ -1,8 +1,11 @@
-//! Step 3: the zone of stamps that name none: `--tz`, else the reader's zone, else UTC.
+//! Step 3: the zone of stamps that name none: `--tz`, else the reader's zone, else UTC. Which it is, is said when it is
+//! known which files are one log: once for all logs, where it is the same for all.
 
 use super::civil::Zone;
 use super::notes::{Notes, quoted};
-use crate::model::input::LogStream;
+use super::successors::Track;
+use crate::model::input::{Hints, LogStream};
+use crate::model::piece::Piece;
 use crate::model::report::Settings;
 use crate::model::time::StampKind;
 use crate::sentence;
@@ -14,9 +17,7 @@ pub(super) fn choose(streams: &[LogStream], settings: &Settings, notes: &mut Not
 }
 
 fn zone_of(stream: &LogStream, given: Option<(&str, Option<Zone>)>, notes: &mut Notes) -> Zone {
-    let needed =
-        [StampKind::Local, StampKind::Yearless].iter().any(|kind| stream.piece.anchors.contains_key(kind));
-    let mut notes = needed.then_some(notes);
+    let mut notes = names_no_zone(&stream.piece).then_some(notes);
     if let Some((name, zone)) = given {
         match zone {
             Some(zone) => {
@@ -35,36 +36,58 @@ fn zone_of(stream: &LogStream, given: Option<(&str, Option<Zone>)>, notes: &mut 
             }
         }
     }
-    let reader = stream.hints.reader_zone.as_deref();
-    let zone = reader.and_then(Zone::named);
-    if let Some(notes) = notes {
-        let text = match reader.filter(|_| zone.is_some()) {
-            Some(name) => sentence![
-                "times in",
-                quoted(&stream.hints.path),
-                "that name no zone are those of",
-                quoted(name),
-                ", the zone of this machine"
-            ],
-            None => sentence!["times in", quoted(&stream.hints.path), "that name no zone are UTC"],
-        };
-        notes.assume("zone", text, Some(&stream.id));
+    named_by_reader(&stream.hints).map_or(Zone::Fixed(0), |(_, zone)| zone)
+}
+
+fn named_by_reader(hints: &Hints) -> Option<(&str, Zone)> {
+    let name = hints.reader_zone.as_deref()?;
+    Some((name, Zone::named(name)?))
+}
+
+/// Says which zone was taken, where `--tz` does not say it.
+pub(super) fn say(tracks: &[Track], settings: &Settings, notes: &mut Notes) {
+    if settings.zone.as_deref().and_then(Zone::named).is_some() {
+        return;
     }
-    zone.unwrap_or(Zone::Fixed(0))
+    let needed = tracks.iter().filter(|track| names_no_zone(&track.piece));
+    let rows: Vec<(Option<&str>, &str)> = needed
+        .map(|track| {
+            let reader = track.members.last().and_then(|member| named_by_reader(&member.hints));
+            (reader.map(|(name, _)| name), track.path())
+        })
+        .collect();
+    let same = rows.windows(2).all(|pair| pair.first().map(|row| row.0) == pair.last().map(|row| row.0));
+    for (name, path) in rows {
+        let mut text = if same { sentence!["times"] } else { sentence!["times in", quoted(path)] };
+        text.0.extend(match name {
+            Some(name) => {
+                sentence!["that name no zone are those of", quoted(name), ", the zone of this machine"].0
+            }
+            None => sentence!["that name no zone are UTC"].0,
+        });
+        notes.assume("zone", text, None);
+    }
+}
+
+fn names_no_zone(piece: &Piece) -> bool {
+    [StampKind::Local, StampKind::Yearless].iter().any(|kind| piece.anchors.contains_key(kind))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::track;
     use super::*;
-    use crate::model::input::Hints;
-    use crate::model::piece::{Anchors, Piece};
+    use crate::model::piece::Anchors;
     use crate::model::time::{Moment, Stamp};
 
     fn stream(stamp: Stamp, reader: Option<&str>) -> LogStream {
         let moment =
             Moment { offset: 0, stamp: Some(stamp), precision_us: 1, since_boot_us: None, seq: None };
         let mut piece = Piece::default();
-        piece.anchors.insert(stamp.kind(), Anchors { first: moment, last: moment });
+        piece.anchors.insert(
+            stamp.kind(),
+            Anchors { first: moment, first_told: Some((moment, 0)), last: moment, last_told: None },
+        );
         let hints = Hints { path: "m".into(), reader_zone: reader.map(Into::into), ..Hints::default() };
         LogStream { id: "a".into(), hints, dialect: "syslog", piece }
     }
@@ -73,6 +96,12 @@ mod tests {
         let mut notes = Notes::default();
         let settings = Settings { zone: tz.map(Into::into), ..Settings::default() };
         let zones = choose(std::slice::from_ref(stream), &settings, &mut notes);
+        // Two files of one log, and another log of the same reader.
+        let mut log = track("m", 0, 1);
+        log.piece = stream.piece.clone();
+        log.members[0].hints = stream.hints.clone();
+        log.members.push(log.members[0].clone());
+        say(&[log.clone(), log], &settings, &mut notes);
         let (assumptions, gaps) = notes.into_lists();
         (zones[0], assumptions.len(), gaps.len())
     }

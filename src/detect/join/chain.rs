@@ -24,6 +24,8 @@ pub(super) trait Linked {
     fn place(&self) -> (u32, u32);
     /// Lines in it that a report counts.
     fn weight(&self) -> u64;
+    /// Bytes it takes, where they are bounded.
+    fn bytes(&self) -> usize;
     /// Both as one.
     fn absorb(&mut self, right: Self);
 }
@@ -43,6 +45,10 @@ impl Linked for Run {
 
     fn weight(&self) -> u64 {
         self.signals()
+    }
+
+    fn bytes(&self) -> usize {
+        Run::bytes(self)
     }
 
     fn absorb(&mut self, right: Self) {
@@ -67,6 +73,11 @@ impl Linked for Mark {
         self.count
     }
 
+    fn bytes(&self) -> usize {
+        // All of one size: their number is bounded.
+        0
+    }
+
     fn absorb(&mut self, right: Self) {
         self.count = self.count.saturating_add(right.count);
         self.last = right.last;
@@ -81,6 +92,7 @@ pub(super) struct Room {
     keys: usize,
     per_key: usize,
     total: usize,
+    bytes: usize,
 }
 
 impl Room {
@@ -89,11 +101,12 @@ impl Room {
             keys: bounds.keys,
             per_key: bounds.runs_per_key,
             total: bounds.runs_per_stream.max(bounds.keys),
+            bytes: bounds.run_bytes,
         }
     }
 
     pub(super) fn for_marks(bounds: &Bounds) -> Self {
-        Self { keys: bounds.marks, per_key: bounds.marks, total: bounds.marks }
+        Self { keys: bounds.marks, per_key: bounds.marks, total: bounds.marks, bytes: usize::MAX }
     }
 }
 
@@ -175,10 +188,11 @@ impl<K: Ord, T: Linked> Chains<'_, K, T> {
     }
 
     fn fits(&self, room: Room) -> bool {
-        let mut total = 0_usize;
+        let (mut total, mut bytes) = (0_usize, 0_usize);
         self.lists.values().all(|list| {
             total = total.saturating_add(list.len());
-            list.len() <= room.per_key && total <= room.total
+            bytes = list.iter().fold(bytes, |sum, item| sum.saturating_add(item.bytes()));
+            list.len() <= room.per_key && total <= room.total && bytes <= room.bytes
         })
     }
 }

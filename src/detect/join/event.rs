@@ -1,5 +1,7 @@
 //! One line that matters, counted at the end of a piece.
 
+use std::cmp::Ordering;
+
 use super::Counting;
 use super::chain::{Chains, Room, may_link};
 use super::run::{Line, Says};
@@ -8,8 +10,8 @@ use crate::model::run::{Run, RunKey};
 use crate::model::signal::{Capacity, Limiter, RelatedKind, Signal};
 use crate::model::time::Moment;
 
-/// The total of runs is looked at when this part of it was begun anew.
-const BEGUN_SHARE: usize = 8;
+/// The sums of runs and of their bytes are looked at when this part of what there may be came anew.
+const GROWN_SHARE: usize = 8;
 
 /// A line with the key of its run.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub(crate) struct Said<'a> {
     pub(crate) moment: Moment,
     /// Rollovers up to it.
     pub(crate) rollover: u32,
+    /// Boot separators before it.
+    pub(crate) boot_index: u32,
     pub(crate) raw: &'a [u8],
 }
 
@@ -40,8 +44,7 @@ pub(crate) fn once(into: &mut Counting<'_>, said: &Said<'_>, signal: &Signal) {
             mark(into, said, *kind, (*capacity, *port), 1);
         }
         Signal::Lost { count } => {
-            let kind = if said.moment.seq.is_some() { LossKind::KernelRecords } else { LossKind::LogLines };
-            lose_here(into.piece, said, *count, kind);
+            lose_here(into.piece, said, *count, LossKind::LogLines);
         }
     }
 }
@@ -108,23 +111,32 @@ fn takes_a_token(kind: RelatedKind) -> bool {
 
 fn extend(into: &mut Counting<'_>, said: &Said<'_>, says: Says<'_>) {
     let piece = &mut *into.piece;
-    let boot_index = piece.boots_of(said.key.host.as_deref());
+    let boot_index = said.boot_index;
     let line = Line { moment: said.moment, raw: said.raw, says };
     if let Some(last) = piece.runs.get_mut(said.key).and_then(|list| list.last_mut()) {
         let same_place = last.boot_index == boot_index && last.rollover == said.rollover;
         if may_link(&last.tail, &said.moment, same_place, piece.link_doublings) {
+            let before = last.bytes();
             last.push(&line);
+            let more = last.bytes().saturating_sub(before);
+            into.grown.bytes = into.grown.bytes.saturating_add(more);
+            if into.grown.bytes > into.bounds.run_bytes / GROWN_SHARE {
+                into.fit();
+            }
             return;
         }
     }
     let mut run = Run::begin(said.moment, boot_index, said.rollover);
     run.push(&line);
+    into.grown.runs = into.grown.runs.saturating_add(1);
+    into.grown.bytes = into.grown.bytes.saturating_add(run.bytes());
     let list = piece.runs.entry(said.key.clone()).or_default();
     list.push(run);
-    *into.begun = into.begun.saturating_add(1);
     let bounds = into.bounds;
     let full = list.len() > bounds.runs_per_key || piece.runs.len() > bounds.keys;
-    if full || *into.begun > bounds.runs_per_stream / BEGUN_SHARE {
+    let grown = into.grown.runs > bounds.runs_per_stream / GROWN_SHARE
+        || into.grown.bytes > bounds.run_bytes / GROWN_SHARE;
+    if full || grown {
         into.fit();
     }
 }
@@ -136,7 +148,7 @@ fn mark(
     (capacity, port): (Option<Capacity>, Option<u16>),
     count: u64,
 ) {
-    let boot_index = into.piece.boots_of(said.key.host.as_deref());
+    let boot_index = said.boot_index;
     let (first, last, rollover) = (said.moment, said.moment, said.rollover);
     let mark = Mark { boot_index, rollover, first, last, count, capacity, port };
     let mut lists = [(MarkKey { key: said.key.clone(), kind }, vec![mark])].into();
@@ -147,15 +159,23 @@ fn mark(
 
 fn lose_here(piece: &mut Piece, said: &Said<'_>, count: Option<u64>, kind: LossKind) {
     let host = said.key.host.clone();
-    let boot_index = piece.boots_of(host.as_deref());
-    lose(piece, Loss { moment: said.moment, host, rollover: said.rollover, boot_index, count, kind });
+    let Said { moment, rollover, boot_index, .. } = *said;
+    lose(piece, Loss { moment, host, rollover, boot_index, count, kind });
 }
 
-/// Notes a loss behind all others.
+/// Notes a loss at its place in byte order: behind all others, but for a gap in the numbers of records, which is found
+/// at the first numbered record of what is joined and stands in front of what that record itself says.
 pub(crate) fn lose(piece: &mut Piece, loss: Loss) {
-    if piece.losses.len() < LOSSES_MAX {
-        piece.losses.push(loss);
-    } else {
+    let behind = |other: &Loss| match other.moment.offset.cmp(&loss.moment.offset) {
+        Ordering::Equal => loss.kind != LossKind::KernelRecords,
+        order => order == Ordering::Less,
+    };
+    let place = piece.losses.iter().rposition(behind).map_or(0, |before| before + 1);
+    if place < LOSSES_MAX {
+        piece.losses.insert(place, loss);
+    }
+    if place >= LOSSES_MAX || piece.losses.len() > LOSSES_MAX {
+        piece.losses.truncate(LOSSES_MAX);
         piece.losses_left_out = piece.losses_left_out.saturating_add(1);
     }
 }

@@ -28,20 +28,22 @@ fn meaning(left: &Piece, repetition: &HeadRepetition) -> Meaning {
     }
 }
 
-/// Understands a repetition that stands right behind a piece, and counts it there. Its rollovers are those of the piece.
+/// Understands a repetition that stands right behind a piece, and counts it there. Its rollovers and
+/// restarts are those of the piece.
 pub(crate) fn settle(into: &mut Counting<'_>, repetition: HeadRepetition) {
     let meaning = meaning(into.piece, &repetition);
+    let boots = into.piece.boots_of(repetition.key.host.as_deref(), false);
+    let boot_index = boots.saturating_add(repetition.restarts);
     into.piece.repetitions_behind = into.piece.repetitions_behind.saturating_add(1);
     match meaning {
         Meaning::Nothing => {}
         Meaning::Open => into.piece.head_repetitions.push(repetition),
         Meaning::Again(signal) => {
-            let HeadRepetition { key, moment, rollover, times, raw } = &repetition;
-            let said = Said { key, moment: *moment, rollover: *rollover, raw };
+            let HeadRepetition { key, moment, rollover, times, raw, .. } = &repetition;
+            let said = Said { key, moment: *moment, rollover: *rollover, boot_index, raw };
             event::again(into, &said, &signal, *times);
         }
         Meaning::Lost => {
-            let boot_index = into.piece.boots_of(repetition.key.host.as_deref());
             let HeadRepetition { key, moment, rollover, times, .. } = repetition;
             let kind = LossKind::UnknownRepetition;
             let loss = Loss { moment, host: key.host, rollover, boot_index, count: Some(times), kind };

@@ -39,6 +39,16 @@ pub(crate) enum Says<'a> {
     Suppressed(Limiter, u64),
 }
 
+impl Says<'_> {
+    /// Lines that it stands for.
+    fn times(self) -> u64 {
+        match self {
+            Self::Full(_) | Self::Other | Self::Suppressed(..) => 1,
+            Self::FullAgain(_, times) | Self::OtherAgain(times) => times,
+        }
+    }
+}
+
 impl Run {
     /// A run without lines. `push` must follow.
     pub(crate) fn begin(moment: Moment, boot_index: u32, rollover: u32) -> Self {
@@ -67,6 +77,8 @@ impl Run {
             bins: Bins::default(),
             first_lines: Vec::new(),
             last_lines: Vec::new(),
+            lines: 0,
+            longest: 0,
         }
     }
 
@@ -111,6 +123,8 @@ impl Run {
 
     fn keep_line(&mut self, line: &Line<'_>) {
         let raw = line.raw.get(..LINE_BYTES_MAX).unwrap_or(line.raw);
+        self.lines = self.lines.saturating_add(line.says.times());
+        self.longest = self.longest.max(u16::try_from(raw.len()).unwrap_or(u16::MAX));
         let offset = line.moment.offset;
         if self.first_lines.len() < LINES_KEPT {
             self.first_lines.push(KeptLine { offset, raw: raw.into() });
@@ -246,6 +260,8 @@ impl Run {
         add_visible(&mut self.other_subjects, right.other_subjects);
         self.fit_subjects();
         self.other = self.other.saturating_add(right.other);
+        self.lines = self.lines.saturating_add(right.lines);
+        self.longest = self.longest.max(right.longest);
         self.limiters.append(&mut right.limiters);
         self.absorb_lines(&mut right);
         self.absorb_stretches(right);

@@ -427,6 +427,7 @@ fn blank_input(item: &Found) -> Input {
         complete: false,
         named: item.named,
         note: None,
+        goes_on_from: None,
     }
 }
 

@@ -1,12 +1,12 @@
 //! The line family: syslog in all its headers, /dev/kmsg records, dmesg; the header grammar is tried per line.
 //!
-//! Every line that is not blank gives exactly one record; a gap or a restart in the kernel's record numbers gives one
-//! of its own in front of it. Of lines in which nothing of interest can stand (told by a search for literals over the
-//! whole block) only the header is read; they are `Passing`, and carry `[seconds]` only where they have no other time.
+//! Every line that is not blank gives exactly one record. Of lines in which nothing of interest can stand (told by a
+//! search for literals over the whole block) only the header is read; they are `Passing`, and carry `[seconds]` only
+//! where they have no other time.
 //! A line with no known header is `Passing` too, without time: what people put into logs is not damage.
 //!
-//! What a line refers to lies within [`LOOK_BACK_BYTES`] (see `recall`; the previous kernel record number likewise), so
-//! a text may be cut at line ends and read in parts, each warmed up with the look-back in front of it.
+//! What a line refers to lies within [`LOOK_BACK_BYTES`] (see `recall`), so a text may be cut at line ends and read in
+//! parts, each warmed up with the look-back in front of it.
 
 use std::sync::LazyLock;
 
@@ -90,16 +90,7 @@ impl Finder {
 #[derive(Debug, Default)]
 pub struct LineParser {
     recall: Recall,
-    last_kernel_record: Option<KernelRecord>,
     shortcut: Shortcut,
-}
-
-/// The last record of /dev/kmsg form.
-#[derive(Debug, Clone, Copy)]
-struct KernelRecord {
-    offset: u64,
-    seq: u64,
-    since_boot_us: Option<i64>,
 }
 
 /// One line and where it stands.
@@ -169,9 +160,6 @@ impl LineParser {
         interest: Interest,
         emit: &mut impl FnMut(&Record<'_>),
     ) {
-        if header.seq.is_some() {
-            self.count_kernel_record(header, source, emit);
-        }
         self.recall.turn_to(header.host, source.offset);
         let mut moment = moment(header, source.offset);
         let content = if interest == Interest::Possible || self.recall.waits(source.offset) {
@@ -217,6 +205,7 @@ impl LineParser {
         self.recall.remember(moment.offset, said);
         match understood {
             Ok(Some(signal)) => Content::Signal(signal),
+            Ok(None) if repeat::is_tagged(text.trim_ascii_start()) => Content::RepeatedPassing,
             Ok(None) => Content::Passing,
             Err(kind) => Content::Malformed(kind),
         }
@@ -257,33 +246,8 @@ impl LineParser {
         match (signal, times) {
             (_, None) => Content::Malformed(BlemishKind::ImpossibleNumber),
             (Some(signal), Some(times)) => Content::Repeated { signal, times },
-            (None, Some(_)) => Content::Passing,
+            (None, Some(_)) => Content::RepeatedPassing,
         }
-    }
-
-    /// Gaps and restarts of the kernel's record numbers, each a record of its own.
-    fn count_kernel_record(
-        &mut self,
-        header: &Header<'_>,
-        source: Source<'_>,
-        emit: &mut impl FnMut(&Record<'_>),
-    ) {
-        let Some(seq) = header.seq else { return };
-        let this = KernelRecord { offset: source.offset, seq, since_boot_us: header.since_boot_us };
-        let Some(last) = self.last_kernel_record.replace(this) else { return };
-        if this.offset.saturating_sub(last.offset) >= length(LOOK_BACK_BYTES) {
-            return;
-        }
-        let restarted = seq < last.seq || (seq == last.seq && this.since_boot_us < last.since_boot_us);
-        let missing = seq.saturating_sub(last.seq).saturating_sub(1);
-        let content = match missing {
-            _ if restarted => Content::BootSeparator,
-            0 => return,
-            _ => Content::Signal(Signal::Lost { count: Some(missing) }),
-        };
-        let raw = raw(source.line, &content);
-        let moment = moment(header, source.offset);
-        emit(&Record { moment, host: None, boot: None, trust: header.trust, content, raw });
     }
 
     /// The line was cut, so its words are not believed; its header is.
@@ -292,9 +256,6 @@ impl LineParser {
         let Some(Line::Record(header)) = header::read(source.line) else {
             return emit(&untimed(source, content));
         };
-        if header.seq.is_some() {
-            self.count_kernel_record(&header, source, emit);
-        }
         self.recall.turn_to(header.host, source.offset);
         self.recall.remember(source.offset, None);
         let raw = raw(source.line, &content);
@@ -423,7 +384,7 @@ fn untimed(source: Source<'_>, content: Content) -> Record<'_> {
 
 fn raw<'a>(line: &'a [u8], content: &Content) -> &'a [u8] {
     match content {
-        Content::Passing => b"",
+        Content::Passing | Content::RepeatedPassing => b"",
         _ => line.get(..RAW_BYTES_MAX).unwrap_or(line),
     }
 }

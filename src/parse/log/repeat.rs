@@ -52,6 +52,11 @@ pub(super) fn last(text: &[u8]) -> Option<Repeat<'_>> {
     rest.trim_ascii_end().is_empty().then_some(Repeat::Previous { times })
 }
 
+/// One of the forms that stand under the tag of the message they repeat.
+pub(super) fn is_tagged(text: &[u8]) -> bool {
+    tagged(text).is_some()
+}
+
 /// The forms that stand under the tag of the message they repeat.
 pub(super) fn tagged(text: &[u8]) -> Option<Repeat<'_>> {
     rsyslog(text).or_else(|| syslog_ng(text)).or_else(|| last(text))

@@ -122,6 +122,6 @@ fn note(input: &Input) -> Option<String> {
         });
         parts.push(format!("{} damaged{}", spell::number(input.malformed), first.unwrap_or_default()));
     }
-    parts.extend(input.note.as_deref().map(escape::text));
+    parts.extend(input.remarks().as_deref().map(escape::text));
     (!parts.is_empty()).then(|| parts.join("; "))
 }

@@ -456,7 +456,7 @@ shapes! {
         about: String,
         /// In words.
         text: String,
-        /// Whence: an input's id or an option.
+        /// Whence: an option, or the id of an input that is no log (logs are named in the text, by their newest file).
         from: Option<String>,
     }
 

@@ -8,7 +8,9 @@ use super::mirror::{Mirror, arrays, names, objects};
 use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::bundle::BootTie;
 use crate::model::input::Hints;
-use crate::model::piece::{Anchors, HeadRepetition, LastRecord, Loss, LossKind, Mark, MarkKey, Piece};
+use crate::model::piece::{
+    Anchors, HeadRepetition, LastRecord, Loss, LossKind, Mark, MarkKey, Numbers, Piece,
+};
 use crate::model::record::Trust;
 use crate::model::run::{
     Bins, Callers, Closed, Flush, KeptLine, Opening, Run, RunKey, Stretch, Suppression, Ticks, Token, Visible,
@@ -44,7 +46,7 @@ arrays! {
     KeptLine { offset: u64, raw: Box<[u8]> }
     Visible { lines: u64, repeated: u64, first: Option<i64>, last: Option<i64> }
     Callers { full: bool, other: bool }
-    Anchors { first: Moment, last: Moment }
+    Anchors { first: Moment, first_told: Option<(Moment, u32)>, last: Moment, last_told: Option<(Moment, u32)> }
 }
 
 objects! {
@@ -69,6 +71,7 @@ objects! {
     BinsWire for Bins { exponent: u8, counts: BTreeMap<i64, (u64, u64)> }
     RunKeyWire for RunKey {
         host: Option<Box<str>>, trust: Trust, stamp: StampKind, ticks: Ticks, boot: Option<BootId>,
+        numbered: bool,
     }
     RunWire for Run {
         boot_index: u32, rollover: u32, head: Moment, tail: Moment, lo: Option<i64>, hi: Option<i64>, back: bool,
@@ -76,15 +79,16 @@ objects! {
         trail: Option<Stretch>, first_suppression: Option<Suppression>, last_suppression: Option<Suppression>,
         last_callers: Option<Callers>, closed: Closed, recent: Vec<u64>, count_max: u64, suppression_lines: u64,
         dense: bool, limiters: BTreeSet<Limiter>, bins: Bins, first_lines: Vec<KeptLine>,
-        last_lines: Vec<KeptLine>,
+        last_lines: Vec<KeptLine>, lines: u64, longest: u16,
     }
+    NumbersWire for Numbers { first: Moment, boots_before: u32, last: Moment }
     LossWire for Loss {
         moment: Moment, host: Option<Box<str>>, rollover: u32, boot_index: u32, count: Option<u64>,
         kind: LossKind,
     }
     LastRecordWire for LastRecord { host: Option<Box<str>>, signal: Option<Signal> }
     HeadRepetitionWire for HeadRepetition {
-        key: RunKey, moment: Moment, rollover: u32, times: u64, raw: Box<[u8]>,
+        key: RunKey, moment: Moment, rollover: u32, restarts: u32, times: u64, raw: Box<[u8]>,
     }
     MarkKeyWire for MarkKey { key: RunKey, kind: RelatedKind }
     MarkWire for Mark {
@@ -93,7 +97,8 @@ objects! {
     }
     PieceWire for Piece {
         range: (u64, u64), records: u64, anchors: BTreeMap<StampKind, Anchors>, rollovers: u32, boots: u32,
-        boots_of_all: u32, boots_by_host: BTreeMap<u16, u32>, clock_steps: u64,
+        boots_of_all: u32, boots_by_host: BTreeMap<u16, u32>, restarts: u32, numbers: Option<Numbers>,
+        clock_steps: u64,
         malformed: BTreeMap<BlemishKind, Blemish>, losses: Vec<Loss>, losses_left_out: u64,
         runs: BTreeMap<RunKey, Vec<Run>>, keys_left_out: u64, link_doublings: u8,
         marks: BTreeMap<MarkKey, Vec<Mark>>, marks_left_out: u64, mark_doublings: u8, signals: u64,

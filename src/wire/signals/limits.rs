@@ -2,7 +2,7 @@
 
 use crate::model::piece::{
     BLEMISH_BYTES_MAX, DOUBLINGS_MAX, HEAD_REPETITIONS_MAX, HOST_BYTES_MAX, HeadRepetition, KEYS_MAX,
-    LOSSES_MAX, MARKS_MAX, Piece, RUNS_PER_KEY_MAX, RUNS_PER_STREAM_MAX,
+    LOSSES_MAX, MARKS_MAX, Piece, RUN_BYTES_MAX, RUNS_PER_KEY_MAX, RUNS_PER_STREAM_MAX,
 };
 use crate::model::run::{
     BINS_MAX, KeptLine, LINE_BYTES_MAX, LINES_KEPT, Run, SUBJECTS_MAX, Stretch, TOKENS_KEPT,
@@ -23,6 +23,10 @@ pub(super) fn check(piece: &Piece) -> Result<(), String> {
     within("marks", marks, MARKS_MAX)?;
     within("keys", piece.runs.len(), KEYS_MAX)?;
     within("runs", runs, RUNS_PER_STREAM_MAX)?;
+    if usize::from(piece.link_doublings) < usize::from(DOUBLINGS_MAX) {
+        let bytes = piece.runs.values().flatten().fold(0_usize, |sum, run| sum.saturating_add(run.bytes()));
+        within("bytes of runs", bytes, RUN_BYTES_MAX)?;
+    }
     within("head_repetitions", piece.head_repetitions.len(), HEAD_REPETITIONS_MAX)?;
     for HeadRepetition { raw, .. } in &piece.head_repetitions {
         within("bytes of a line", raw.len(), LINE_BYTES_MAX)?;
