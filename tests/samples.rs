@@ -45,6 +45,23 @@ fn every_report_is_valid_by_its_own_schema() {
 }
 
 #[test]
+fn every_scan_is_valid_by_its_own_schema() {
+    let schema = conntriage(common::root()).args(["schema", "signals"]).output().unwrap();
+    let schema: Value = serde_json::from_slice(&schema.stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for sample in samples() {
+        let staged = stage(&sample);
+        let scan = conntriage(staged.path()).args(["scan", "input"]).output().unwrap();
+        for line in String::from_utf8(scan.stdout).unwrap().lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let errors: Vec<String> =
+                validator.iter_errors(&line).map(|e| format!("{}: {e}", e.instance_path())).collect();
+            assert!(errors.is_empty(), "{}: {errors:#?}", name(&sample));
+        }
+    }
+}
+
+#[test]
 fn the_interval_of_every_sample_holds_its_true_number_of_drops() {
     let mut held = 0;
     for sample in samples() {

@@ -101,7 +101,7 @@ pub struct Scan {
 #[derive(Debug, Args)]
 pub struct Schema {
     /// Which format
-    #[arg(value_name = "NAME", value_parser = ["report", "incidents", "bundle"])]
+    #[arg(value_name = "NAME", value_parser = ["report", "incidents", "bundle", "signals"])]
     pub name: String,
 }
 

@@ -17,7 +17,7 @@ pub mod report;
 pub mod signals;
 
 /// Formats with a JSON Schema, by the names `conntriage schema NAME` takes.
-pub const SCHEMAS: [&str; 3] = ["report", "incidents", "bundle"];
+pub const SCHEMAS: [&str; 4] = ["report", "incidents", "bundle", "signals"];
 
 /// The JSON Schema of a format, pretty-printed with a final line end; none for a name not among [`SCHEMAS`].
 pub fn schema(name: &str) -> Option<String> {
@@ -25,6 +25,7 @@ pub fn schema(name: &str) -> Option<String> {
         "report" => Some(report::schema()),
         "incidents" => Some(incidents::schema()),
         "bundle" => Some(bundle::schema()),
+        "signals" => Some(signals::schema()),
         _ => None,
     }
 }

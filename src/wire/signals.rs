@@ -11,6 +11,7 @@ mod fields;
 mod limits;
 mod mirror;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::mirror::Mirror;
@@ -20,11 +21,14 @@ use crate::model::piece::Piece;
 /// Name and version of the format.
 const SCHEMA: &str = "conntriage.signals/1";
 
-/// One line.
-#[derive(Serialize, Deserialize)]
+/// One log, summed up: nothing inferred. Moments are arrays [offset, stamp, precision µs, µs since boot, record number].
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Line {
+    /// Name and version of this format.
+    #[schemars(extend("const" = "conntriage.signals/1"))]
     schema: String,
+    /// Name of the log by its content.
     id: Box<str>,
     dialect: String,
     hints: <Hints as Mirror>::Wire,
@@ -79,6 +83,11 @@ fn other_schema(schema: &str) -> String {
 
 fn shortened(text: &str) -> String {
     text.chars().take(64).collect()
+}
+
+/// Its JSON Schema, of one line.
+pub fn schema() -> String {
+    super::value::schema_of::<Line>()
 }
 
 /// The head of an input looks like lines of this format.

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A value with a form on the wire.
 pub(super) trait Mirror: Sized {
     /// That form.
-    type Wire: Serialize + DeserializeOwned;
+    type Wire: Serialize + DeserializeOwned + JsonSchema;
     /// To it.
     fn to_wire(&self) -> Self::Wire;
     /// From it, or what is wrong with it.
@@ -37,7 +38,7 @@ as_it_is!(bool, u8, u16, u32, u64, i64, Box<str>);
 /// Enums without content: their names in kebab case.
 macro_rules! names {
     ($($wire:ident for $model:path { $($name:ident),* $(,)? })*) => {$(
-        #[derive(serde::Serialize, serde::Deserialize)]
+        #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "kebab-case")]
         pub(super) enum $wire { $($name),* }
 
@@ -58,7 +59,7 @@ macro_rules! names {
 /// Structs: an object with the same keys.
 macro_rules! objects {
     ($($wire:ident for $model:ident { $($field:ident: $type:ty),* $(,)? })*) => {$(
-        #[derive(serde::Serialize, serde::Deserialize)]
+        #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub(super) struct $wire { $($field: <$type as Mirror>::Wire),* }
 
