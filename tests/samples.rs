@@ -85,10 +85,11 @@ fn scanning_first_and_analysing_the_scans_gives_the_same_report() {
         let staged = stage(&sample);
         let scan = conntriage(staged.path()).args(["scan", "input"]).output().unwrap();
         assert_eq!(scan.status.code(), Some(0), "{}", name(&sample));
-        // What is no log stays a file; the logs are replaced by their scan.
+        // What is no log stays a file; the logs are replaced by their scan, but for those inside an archive, which are then
+        // given twice.
         let logs = analyze_json(&sample, &[]);
         for input in logs["inputs"].as_array().unwrap() {
-            if input["kind"] == "log" {
+            if input["kind"] == "log" && input["member"].is_null() {
                 std::fs::remove_file(staged.path().join(input["path"].as_str().unwrap())).unwrap();
             }
         }
