@@ -54,6 +54,9 @@ impl Table {
 
     /// Sets it on the page, so many columns from the left.
     pub(super) fn set(self, page: &mut Page, indent: usize) {
+        if self.rows.is_empty() {
+            return;
+        }
         let Some(widths) = self.widths(page.width.saturating_sub(indent)) else {
             return self.set_as_paragraphs(page, indent);
         };
