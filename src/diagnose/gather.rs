@@ -2,10 +2,12 @@
 //! a bundle without captures was read together.
 
 mod beside;
+mod machines;
 mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use machines::Machines;
 use places::Place;
 
 use crate::model::bundle::Bundle;
@@ -39,22 +41,29 @@ pub fn gather(
     counters: Vec<CounterStream>,
     around: Surroundings<'_>,
 ) -> Vec<Snapshot> {
+    let machines = Machines::of(&around, &counters);
+    let place_of = |hints: &Hints| Place::of(hints, machines.around(hints), around.bundles);
     let mut counters: Vec<(Place, CounterStream)> =
-        counters.into_iter().map(|stream| (Place::of(&stream.hints, around.bundles), stream)).collect();
+        counters.into_iter().map(|stream| (place_of(&stream.hints), stream)).collect();
     // By content, not by the order or the names they were given in.
     counters.sort_by(|a, b| a.1.id.cmp(&b.1.id));
     counters.dedup_by(|a, b| a.1.id == b.1.id && a.1.hints.directory == b.1.hints.directory);
     let mut snapshots = Vec::new();
     let mut used: BTreeSet<usize> = BTreeSet::new();
+    let with_table: BTreeSet<_> = tables.iter().map(|table| table.hints.directory.clone()).collect();
     for table in tables {
-        let place = Place::of(&table.hints, around.bundles);
+        let place = place_of(&table.hints);
         let mut snapshot = around.blank(&table.id, &table.hints.path, &place, table.hints.modified);
         (snapshot.census, snapshot.inputs) = (Some(table.census), vec![table.id]);
         let beside = |near: bool| {
-            let near_enough = move |of: &Place, place: &Place| (of.directory == place.directory) == near;
-            let place = &place;
-            let all = counters.iter().enumerate();
-            all.filter(move |(_, (of, _))| place.is_beside(of) && near_enough(of, place))
+            let (place, with_table) = (&place, &with_table);
+            let wanted = move |of: &Place| {
+                let here = of.directory == place.directory;
+                // What stands beside another table is of that one.
+                let elsewhere = place.is_beside(of) && !with_table.contains(&of.directory);
+                here == near && (here || elsewhere)
+            };
+            counters.iter().enumerate().filter(move |(_, (of, _))| wanted(of))
         };
         // What stands in the table's own directory speaks first.
         for near in [true, false] {
@@ -117,8 +126,8 @@ impl Surroundings<'_> {
     /// The logs that were saved with what stands at a place.
     fn logs_beside<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = &'a LogPlace> {
         self.logs.iter().filter(|(_, hints)| {
-            let same_bundle = place.bundle.is_some() && hints.bundle == place.bundle;
-            same_bundle || hints.directory == place.directory
+            let below = |root: &str| hints.bundle.is_some() && hints.path.starts_with(root);
+            place.bundle.as_deref().is_some_and(below) || hints.directory == place.directory
         })
     }
 

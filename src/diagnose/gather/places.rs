@@ -7,7 +7,7 @@ use crate::model::input::Hints;
 /// Where an input stands, as far as that says what it was read together with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    /// Root of its bundle.
+    /// Root of its bundle, or of the part of it that is of one machine.
     pub(super) bundle: Option<Box<str>>,
     /// Directory of the capture it is of; none: of no capture.
     pub(super) capture: Option<Box<str>>,
@@ -18,12 +18,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Where its hints say that it stands.
-    pub(super) fn of(hints: &Hints, bundles: &[Bundle]) -> Self {
+    /// Where its hints say that it stands; `machine` is as much of its bundle as is of one machine.
+    pub(super) fn of(hints: &Hints, machine: Option<Box<str>>, bundles: &[Bundle]) -> Self {
         let directory = hints.directory.clone();
         let capture = capture_of(hints, bundles).map(|capture| capture.directory.clone());
         let netns = directory.as_deref().filter(|_| hints.bundle.is_some()).and_then(netns);
-        Self { bundle: hints.bundle.clone(), capture, netns, directory }
+        Self { bundle: machine, capture, netns, directory }
     }
 
     /// What stands at `other` was read together with what stands here: in the same directory, or somewhere in the same
@@ -106,7 +106,7 @@ mod tests {
         };
         let directory = path.rsplit_once('/').map(|(directory, _)| directory.into());
         let hints = Hints { path: path.into(), directory, bundle: Some("b".into()), ..Hints::default() };
-        Place::of(&hints, &[bundle])
+        Place::of(&hints, hints.bundle.clone(), &[bundle])
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub struct Named<'a> {
 /// A stream begins like a tar archive: its first header's checksum is right. (That of a header full of zeros is not.)
 pub fn looks_like(head: &[u8]) -> bool {
     let Some(header) = head.get(..HEADER_BYTES) else { return false };
-    let stated = header.get(CHECKSUM).map(|field| field.trim_ascii()).unwrap_or_default();
+    let stated = header.get(CHECKSUM).map(<[u8]>::trim_ascii).unwrap_or_default();
     let digits = stated.split(|byte| *byte == 0 || *byte == b' ').next().unwrap_or_default();
     let stated = std::str::from_utf8(digits).ok().and_then(|text| u32::from_str_radix(text, 8).ok());
     let place = |at: usize| if CHECKSUM.contains(&at) { b' ' } else { header.get(at).copied().unwrap_or(0) };

@@ -56,7 +56,7 @@ pub fn decode<'a>(raw: Box<dyn Read + 'a>, via: &[&'static str]) -> Decoded<'a> 
     Decoded { reader, face: Face { head, ..face }, padding: 0 }
 }
 
-impl<'a> Decoded<'a> {
+impl Decoded<'_> {
     /// Without the NULs in front of it. A log that was cut short while its writer went on begins with a hole as long
     /// as the log was; what a crash leaves looks the same.
     #[must_use]
@@ -210,7 +210,7 @@ mod tests {
             decoded.reader.read_to_end(&mut rest).unwrap();
             assert!(rest == bytes[hole..]);
         }
-        let nothing = [0; 200_000];
+        let nothing = vec![0; 200_000];
         let decoded = decode(Box::new(&nothing[..]), &[]).without_padding();
         assert_eq!((decoded.padding, decoded.face.head.len()), (200_000, 0));
     }

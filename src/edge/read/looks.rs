@@ -71,8 +71,10 @@ pub struct Reading {
     pub progress: Wanted,
 }
 
+/// What one file holds, and what surrounds it.
+type FileRead<P> = (Vec<StreamRead<P>>, Hints);
 /// What was read, by its place among what was found.
-type Done<P> = BTreeMap<usize, (Vec<StreamRead<P>>, Hints)>;
+type Done<P> = BTreeMap<usize, FileRead<P>>;
 
 /// Reads every input once.
 pub fn first_look<S, W>(reading: &Reading) -> FirstLook<W::Part>
@@ -148,7 +150,7 @@ where
     let mut sink = new();
     // A table cut short was cut short at the first look too, and is reported there.
     let _ = each_block(&mut reader, decoded.padding, |block, offset| {
-        table::block(table.dialect, block, offset, &mut sink)
+        table::block(table.dialect, block, offset, &mut sink);
     });
     let changed = matches!(table.again, Again::FromFile) && reader.id() != table.id;
     Ok((sink.finish(), changed))
@@ -190,11 +192,7 @@ fn hints(item: &Found, reading: &Reading) -> Hints {
 }
 
 /// Reads a plain file of lines in parts on all cores; none where it is not such a file.
-fn read_big<S, W>(
-    item: &Found,
-    reading: &Reading,
-    progress: &Progress,
-) -> Option<(Vec<StreamRead<W::Part>>, Hints)>
+fn read_big<S, W>(item: &Found, reading: &Reading, progress: &Progress) -> Option<FileRead<W::Part>>
 where
     S: RecordSink<Part = Piece> + Default,
     W: FlowSink + Default,
@@ -345,7 +343,7 @@ fn read_small<S, W>(
     item: &Found,
     reading: &Reading,
     progress: &Arc<Progress>,
-) -> Result<(Vec<StreamRead<W::Part>>, Hints), String>
+) -> Result<FileRead<W::Part>, String>
 where
     S: RecordSink<Part = Piece> + Default,
     W: FlowSink + Default,
