@@ -42,7 +42,12 @@ mod tests {
         assert_eq!(dropped(b"** 7 printk messages dropped **").unwrap().rest, b"");
         let giant = dropped(b"** 99999999999999999999999 printk messages dropped **").unwrap();
         assert_eq!(giant.loss, Err(BlemishKind::ImpossibleNumber));
-        for text in ["** printk messages dropped **", "** -1 printk messages dropped **", "**", "** 3 messages dropped **"] {
+        for text in [
+            "** printk messages dropped **",
+            "** -1 printk messages dropped **",
+            "**",
+            "** 3 messages dropped **",
+        ] {
             assert_eq!(dropped(text.as_bytes()), None, "{text}");
         }
     }

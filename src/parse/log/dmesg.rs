@@ -157,8 +157,17 @@ mod tests {
     #[test]
     fn a_bracket_that_is_no_stamp_is_none_of_ours() {
         for text in [
-            "[UFW BLOCK] IN=eth0", "[1.5]", "[] x", "[<>] x", "[< x>] x", "[+] x", "[ 02:15] x", "[Nov27 02:1] x",
-            "[Fri Xyz 27 02:15:44 2026] x", "[Fri Nov 27 02:15:44 2026]x", "[12:15:44 2026] x",
+            "[UFW BLOCK] IN=eth0",
+            "[1.5]",
+            "[] x",
+            "[<>] x",
+            "[< x>] x",
+            "[+] x",
+            "[ 02:15] x",
+            "[Nov27 02:1] x",
+            "[Fri Xyz 27 02:15:44 2026] x",
+            "[Fri Nov 27 02:15:44 2026]x",
+            "[12:15:44 2026] x",
         ] {
             assert!(bracketed(None, text.as_bytes()).is_none(), "{text}");
         }
@@ -168,7 +177,8 @@ mod tests {
     fn only_padded_names_are_those_of_dmesg() {
         assert_eq!(decoded(b"kern  :warn  : x"), Some((Some(0), b"x".as_slice())));
         assert_eq!(decoded(b"authpriv:info  : x"), Some((Some(10), b"x".as_slice())));
-        for text in ["kern:warn: x", "kern  :warn: x", "kern  :other : x", "kernel: x: y", "abc   :warn  : x"] {
+        for text in ["kern:warn: x", "kern  :warn: x", "kern  :other : x", "kernel: x: y", "abc   :warn  : x"]
+        {
             assert_eq!(decoded(text.as_bytes()), None, "{text}");
         }
     }

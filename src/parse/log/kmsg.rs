@@ -175,7 +175,10 @@ mod tests {
         };
         assert_eq!(said("6.7.0-rc1+,4,802,65338577,-;x"), (Trust::Unverified, Some(802), Speaker::Kernel));
         assert_eq!(said("4,802,65338577,-,ncfrag=0/1200;x"), (Trust::Unverified, Some(802), Speaker::Kernel));
-        assert_eq!(said("6.7.0,4,802,1,-,caller=T1,ncfrag=960/1200;x"), (Trust::Unverified, None, Speaker::Other));
+        assert_eq!(
+            said("6.7.0,4,802,1,-,caller=T1,ncfrag=960/1200;x"),
+            (Trust::Unverified, None, Speaker::Other)
+        );
         assert!(line(b"1.2.3.4 - - [x] GET /;x").is_none());
     }
 }

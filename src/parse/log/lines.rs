@@ -25,11 +25,11 @@ use crate::model::time::{Moment, Stamp};
 use crate::parse::kernel;
 
 use super::header::{self, Header, Line};
-use super::{console, escapes, loss};
 use super::recall::{Previous, Recall, Said};
 use super::repeat::{self, Repeat, Times};
 use super::speech::{Speaker, Speech};
 use super::time::{MINUTE_US, Written};
+use super::{console, escapes, loss};
 
 /// A line (without its line end) of this many bytes or more is too long: one blemish, whatever it says. A reader may
 /// hand over such a line cut to exactly this length.
@@ -206,22 +206,17 @@ impl LineParser {
         if interest == Interest::Possible
             && let Some(plain) = escapes::removed(text)
         {
-            return self.read_line(&plain, source, interest, emit);
+            return self.read_line(Source { line: &plain, ..source }, interest, emit);
         }
         if let Some(header) = self.shortcut.header(text) {
             return self.headed(&header, source, interest, emit);
         }
-        self.read_line(text, source, interest, emit);
+        self.read_line(source, interest, emit);
     }
 
-    /// One line; `text` is what it says, without escapes where they were looked for.
-    fn read_line(
-        &mut self,
-        text: &[u8],
-        source: Source<'_>,
-        interest: Interest,
-        emit: &mut impl FnMut(&Record<'_>),
-    ) {
+    /// One line, without escapes where they were looked for.
+    fn read_line(&mut self, source: Source<'_>, interest: Interest, emit: &mut impl FnMut(&Record<'_>)) {
+        let text = source.line;
         match header::read(text) {
             Some(Line::Record(header)) => {
                 self.shortcut.remember(text, &header);
@@ -230,9 +225,11 @@ impl LineParser {
             Some(Line::Damaged(kind)) => emit(&untimed(source, Content::Malformed(kind))),
             Some(Line::BootSeparator) => emit(&untimed(source, Content::BootSeparator)),
             Some(Line::Note) => emit(&untimed(source, Content::Passing)),
-            None if text.starts_with(b"** ") => self.of_console(text, source, emit),
+            None if text.starts_with(b"** ") => self.of_console(source, emit),
             None => match escapes::removed(text) {
-                Some(plain) => self.read_line(&plain, source, Interest::Possible, emit),
+                Some(plain) => {
+                    self.read_line(Source { line: &plain, ..source }, Interest::Possible, emit);
+                }
                 None => emit(&untimed(source, Content::Passing)),
             },
         }
@@ -248,11 +245,11 @@ impl LineParser {
     }
 
     /// What a console writes between the records.
-    fn of_console(&mut self, text: &[u8], source: Source<'_>, emit: &mut impl FnMut(&Record<'_>)) {
-        if console::is_replay(text) {
+    fn of_console(&mut self, source: Source<'_>, emit: &mut impl FnMut(&Record<'_>)) {
+        if console::is_replay(source.line) {
             self.replay = Some(source.offset);
         }
-        let Some(dropped) = console::dropped(text) else {
+        let Some(dropped) = console::dropped(source.line) else {
             return emit(&untimed(source, Content::Passing));
         };
         let loss = dropped.loss.map_or_else(Content::Malformed, Content::Signal);

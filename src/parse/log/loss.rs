@@ -93,8 +93,12 @@ mod tests {
         );
         assert_eq!(rsyslogd(b"imklog: 7 messages lost due to rate-limiting"), lost(Some(7)));
         assert_eq!(rsyslogd(b"imjournal: begin to drop messages due to rate-limiting"), lost(None));
-        assert_eq!(rsyslogd(b"imjournal from <a:b>: begin to drop messages due to rate-limiting"), lost(None));
-        let full = b"Destination queue full, dropping messages; queue_len='9', log_fifo_size='9' count='4', x='y'";
+        assert_eq!(
+            rsyslogd(b"imjournal from <a:b>: begin to drop messages due to rate-limiting"),
+            lost(None)
+        );
+        let full =
+            b"Destination queue full, dropping messages; queue_len='9', log_fifo_size='9' count='4', x='y'";
         assert_eq!(syslog_ng(full), lost(Some(4)));
         assert_eq!(syslog_ng(b"Destination queue full, dropping message; queue_len='9'"), lost(Some(1)));
         assert_eq!(syslog_ng(b"Destination queue full, dropping messages; queue_len='9'"), lost(None));

@@ -13,13 +13,20 @@ use super::time;
 const NAMES: [&[&str]; 12] = [
     &["jan", "janv", "gen", "de gen", "ene", "sty", "led", "tammi", "ian", "oca", "ιαν", "янв", "січ"],
     &["feb", "febr", "de febr", "fév", "févr", "fev", "lut", "úno", "helmi", "şub", "φεβ", "фев", "лют"],
+    &["mar", "mars", "mär", "mrt", "març", "de març", "bře", "maalis", "márc", "μαρ", "мар", "бер"],
     &[
-        "mar", "mars", "mär", "mrt", "març", "de març", "bře", "maalis", "márc", "μαρ", "мар", "бер",
+        "apr", "april", "avr", "avril", "abr", "d’abr", "kwi", "dub", "huhti", "ápr", "nis", "απρ", "апр",
+        "кві",
     ],
-    &["apr", "april", "avr", "avril", "abr", "d’abr", "kwi", "dub", "huhti", "ápr", "nis", "απρ", "апр", "кві"],
     &["mai", "may", "mag", "mei", "maj", "máj", "de maig", "kvě", "touko", "μαΐ", "мая", "май", "тра"],
-    &["jun", "juin", "giu", "de juny", "juni", "cze", "čen", "kesä", "jún", "iun", "haz", "ιουν", "июн", "чер"],
-    &["jul", "juil", "lug", "de jul", "juli", "lip", "čec", "heinä", "júl", "iul", "tem", "ιουλ", "июл", "лип"],
+    &[
+        "jun", "juin", "giu", "de juny", "juni", "cze", "čen", "kesä", "jún", "iun", "haz", "ιουν", "июн",
+        "чер",
+    ],
+    &[
+        "jul", "juil", "lug", "de jul", "juli", "lip", "čec", "heinä", "júl", "iul", "tem", "ιουλ", "июл",
+        "лип",
+    ],
     &["aug", "août", "ago", "d’ag", "sie", "srp", "elo", "ağu", "αυγ", "авг", "сер"],
     &["sep", "sept", "set", "de set", "wrz", "zář", "syys", "szept", "eyl", "σεπ", "сен", "вер"],
     &["oct", "okt", "ott", "out", "d’oct", "paź", "říj", "loka", "eki", "οκτ", "окт", "жов"],
@@ -71,8 +78,19 @@ mod tests {
     #[test]
     fn names_of_every_script_are_known() {
         for (name, month) in [
-            ("Jan", 1), ("Mär", 3), ("févr.", 2), ("août", 8), ("Май", 5), ("МАЯ", 5), ("11月", 11), (" 1月", 1),
-            ("12월", 12), ("paź", 10), ("čec", 7), ("d’abr.", 4), ("Αυγ", 8),
+            ("Jan", 1),
+            ("Mär", 3),
+            ("févr.", 2),
+            ("août", 8),
+            ("Май", 5),
+            ("МАЯ", 5),
+            ("11月", 11),
+            (" 1月", 1),
+            ("12월", 12),
+            ("paź", 10),
+            ("čec", 7),
+            ("d’abr.", 4),
+            ("Αυγ", 8),
         ] {
             assert_eq!(number(name.as_bytes()), Some(month), "{name}");
         }

@@ -23,6 +23,7 @@ fn escaped_priority(text: &[u8]) -> Option<(header::Facility, &[u8])> {
     let text = text.strip_prefix(b"&lt;")?;
     let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at_checked(length)?;
-    let number = std::str::from_utf8(digits).ok()?.parse::<u8>().ok().filter(|number| *number <= PRIORITY_MAX)?;
+    let number =
+        std::str::from_utf8(digits).ok()?.parse::<u8>().ok().filter(|number| *number <= PRIORITY_MAX)?;
     Some((number / 8, rest.strip_prefix(b"&gt;")?))
 }

@@ -67,7 +67,9 @@ pub(super) fn tagged(facility: Option<Facility>, rest: &[u8]) -> Speech<'_> {
         // Where both are written they must agree that it is the kernel.
         Some(word) => spoken(Some(facility.unwrap_or(0).max(word)), name, words),
         // A prefix of one's own in front of the kernel's tag (OpenWrt); its facility is the receiver's word.
-        None if facility == Some(0) && words.starts_with(b" kernel: ") => kernel(tag(words.trim_ascii_start()).1),
+        None if facility == Some(0) && words.starts_with(b" kernel: ") => {
+            kernel(tag(words.trim_ascii_start()).1)
+        }
         None => spoken(facility, name, words),
     }
 }
@@ -263,10 +265,15 @@ mod tests {
             assert_eq!(said(line), (Speaker::Kernel, Some(1_500_000), "x".into()), "{line}");
         }
         assert_eq!(said("kernel: [UFW BLOCK] x").2, "[UFW BLOCK] x");
-        for line in ["[UTM] [kernel] x", "[kernel] x", "WARNING kernel: x", "** 3 printk messages dropped ** x"] {
+        for line in
+            ["[UTM] [kernel] x", "[kernel] x", "WARNING kernel: x", "** 3 printk messages dropped ** x"]
+        {
             assert_eq!(said(line).0, Speaker::Kernel, "{line}");
         }
-        assert_eq!(said("user.warn kernel: [ 1225.134675] x"), (Speaker::Kernel, Some(1_225_134_675), "x".into()));
+        assert_eq!(
+            said("user.warn kernel: [ 1225.134675] x"),
+            (Speaker::Kernel, Some(1_225_134_675), "x".into())
+        );
         assert_eq!(tagged(Some(0), b"own: kernel: [1.5] x").since_boot_us, Some(1_500_000));
     }
 

@@ -374,9 +374,15 @@ mod tests {
     #[test]
     fn a_year_may_stand_on_either_side() {
         let Some(Ok((written, rest))) = year_last(b"Sep  9 16:28:18 2017 kern.warn") else { panic!() };
-        assert_eq!((written.stamp, rest), (Stamp::Local(us("2017-09-09T16:28:18Z")), b" kern.warn".as_slice()));
+        assert_eq!(
+            (written.stamp, rest),
+            (Stamp::Local(us("2017-09-09T16:28:18Z")), b" kern.warn".as_slice())
+        );
         let Some(Ok((written, rest))) = year_first(b"2026 May 14 05:41:28.000183 gold") else { panic!() };
-        assert_eq!((written.stamp, rest), (Stamp::Local(us("2026-05-14T05:41:28.000183Z")), b" gold".as_slice()));
+        assert_eq!(
+            (written.stamp, rest),
+            (Stamp::Local(us("2026-05-14T05:41:28.000183Z")), b" gold".as_slice())
+        );
         assert_eq!(written.precision_us, 1);
         assert_eq!(year_last(b"Feb 29 16:28:18 2017 x"), Some(Err(Impossible)));
         assert_eq!(year_last(b"Sep  9 16:28:18 20175 x"), None);
