@@ -63,6 +63,8 @@ const TEMPLATES: &[&str] = &[
     "Nov  6 02:39:55 a ** {} printk messages dropped ** nf_conntrack: table full, dropping packet",
     "** {} printk messages dropped **",
     "** replaying previous printk message **",
+    "[{}.5] nf_conntrack: table full, dropping packet[{}.6] net_ratelimit: {} callbacks suppressed",
+    "Nov  6 02:39:55 a kernel: net_ratelimit: {} callbacks suppressedNov  6 02:39:55 a kernel: x",
     "[4294{}.676000] ip_conntrack: table full, dropping packet.",
     "Nov  6 02:39:55 a syslog-ng[{}]: Destination queue full, dropping messages; count='{}'",
     "Nov  6 02:39:55 a rsyslogd: imjournal: begin to drop messages due to rate-limiting",
@@ -130,11 +132,15 @@ fn assert_every_line_is_accounted_for(text: &[u8], seen: &[Seen]) {
         seen.printed.contains('#') && seen.printed.contains("lost:")
             || seen.printed.contains('#') && seen.printed.ends_with("boot-separator")
     };
-    // Where a console wrote how many messages it dropped in front of one, that is a record of its own.
+    // Where a console wrote how many messages it dropped in front of one, that is a record of its own, and so is one
+    // that stands in front of another on its line.
     let in_front = |at: usize| {
-        let words = b" printk messages dropped **";
-        let of_console = seen[at].raw.windows(words.len()).any(|window| window == words);
-        of_console && seen.get(at + 1).is_some_and(|next| next.offset == seen[at].offset)
+        let holds = |words: &[u8]| seen[at].raw.windows(words.len()).any(|window| window == words);
+        let of_two = holds(b" printk messages dropped **")
+            || [b"packet[".as_slice(), b"packetNov", b"suppressed[", b"suppressedNov"]
+                .iter()
+                .any(|glue| holds(glue));
+        of_two && seen.get(at + 1).is_some_and(|next| next.offset == seen[at].offset)
     };
     let of_lines = (0..seen.len()).filter(|at| !of_numbers(&seen[*at]) && !in_front(*at));
     let found: Vec<_> = of_lines.map(|at| seen[at].offset).collect();

@@ -4,7 +4,8 @@
 //! of its own in front of it. Of lines in which nothing of interest can stand (told by a search for literals over the
 //! whole block) only the header is read; they are `Passing`, and carry `[seconds]` only where they have no other time.
 //! A line with no known header is `Passing` too, without time: what people put into logs is not damage. Where a console
-//! wrote how many messages it dropped in front of the next one, the line gives two records.
+//! wrote how many messages it dropped in front of the next one, or two records lost the line end between them (`glued`),
+//! the line gives two records.
 //!
 //! Terminal escapes are taken out of lines that hold them. That such a line is looked at costs the others nothing: an
 //! escape in front of a header hides it, and those within words that matter begin with one of the literals.
@@ -29,7 +30,7 @@ use super::recall::{Previous, Recall, Said};
 use super::repeat::{self, Repeat, Times};
 use super::speech::{Speaker, Speech};
 use super::time::{MINUTE_US, Written};
-use super::{console, escapes, loss};
+use super::{console, escapes, glued, loss};
 
 /// A line (without its line end) of this many bytes or more is too long: one blemish, whatever it says. A reader may
 /// hand over such a line cut to exactly this length.
@@ -109,7 +110,14 @@ pub struct LineParser {
     replay: Option<u64>,
     /// `dmesg -e`, read from its beginning.
     deltas: Option<Deltas>,
+    /// How many records stand in front of this one on its line.
+    glued: usize,
+    /// Where in the message just read another record begins.
+    next_record: Option<usize>,
 }
+
+/// Records of one line that are told from each other behind the first.
+const GLUED_MAX: usize = 32;
 
 /// The clock of `dmesg -e`: the last minute that was written, and the time since.
 #[derive(Debug, Clone, Copy, Default)]
@@ -292,6 +300,7 @@ impl LineParser {
             self.count_kernel_record(header, moment, source, emit);
         }
         self.recall.turn_to(header.host, source.offset);
+        let mut behind = None;
         let content = if interest == Interest::Possible || self.recall.waits(source.offset) {
             let mut speech = header.open();
             if let Some((loss, behind)) = behind_dropped(&speech) {
@@ -303,6 +312,9 @@ impl LineParser {
             let content = self.content(&speech, &spoken);
             if content != Content::Passing {
                 moment = spoken;
+            }
+            if let (Some(start), Cow::Borrowed(text)) = (self.next_record.take(), speech.text) {
+                behind = text.get(start..);
             }
             content
         } else {
@@ -317,6 +329,11 @@ impl LineParser {
             raw: raw(source.line, &content),
             content,
         });
+        if let Some(line) = behind {
+            self.glued += 1;
+            self.read_line(Source { line, ..source }, Interest::Possible, emit);
+            self.glued -= 1;
+        }
     }
 
     /// What a line says, by who says it.
@@ -347,7 +364,15 @@ impl LineParser {
     }
 
     fn kernel_message(&mut self, text: &[u8], moment: &Moment) -> Result<Option<Signal>, BlemishKind> {
-        let understood = kernel::read(text);
+        let mut understood = kernel::read(text);
+        if understood == Ok(None)
+            && self.glued < GLUED_MAX
+            && let Some((message, _)) = glued::next(text).and_then(|start| text.split_at_checked(start))
+            && let Ok(Some(signal)) = kernel::read(message)
+        {
+            understood = Ok(Some(signal));
+            self.next_record = Some(message.len());
+        }
         let right_behind = self.recall.is_right_behind(moment);
         match understood {
             Ok(Some(Signal::Suppressed { .. })) => self.recall.wait_behind(*moment),

@@ -9,6 +9,7 @@ mod dmesg;
 pub mod dmesg_json;
 mod escapes;
 pub mod export;
+mod glued;
 mod header;
 mod json_scan;
 mod kmsg;
