@@ -3,8 +3,9 @@
 //!
 //! A row is `section TAB input TAB expected`; `#` begins a comment. In the input `\n`, `\r`, `\t`, `\0`, `\xNN` and `\\`
 //! are escapes. Sections say who reads the input: `message` one kernel message (expected `-` where it says nothing),
-//! `lines` the line family (records joined by ` | `, see `records`), `looks` what the input's head looks like
-//! (`lines`, `export` or `-`).
+//! `lines` the line family (records joined by ` | `, see `records`), `deltas` the same reading `dmesg -e` from its
+//! beginning, `dmesg-json` the documents of `dmesg -J`, `looks` what the input's head looks like (`lines`, `deltas`,
+//! `dmesg-json`, `export` or `-`).
 
 mod records;
 
@@ -44,11 +45,17 @@ fn check(row: &str) -> Result<(), String> {
     let bytes = unescaped(input);
     let found = match section {
         "message" => kernel::signal(&bytes).map_or("-".into(), |signal| records::signal(&signal)),
-        "lines" => {
+        "lines" => lines(log::lines::LineParser::default(), &bytes),
+        "deltas" => lines(log::lines::LineParser::reading_deltas(), &bytes),
+        "dmesg-json" => {
             let mut seen = Collector::default();
-            log::lines::LineParser::default().block(&bytes, 0, &mut seen);
-            seen.0.into_iter().map(|record| record.printed).collect::<Vec<_>>().join(" | ")
+            let mut parser = log::dmesg_json::DmesgJsonParser::default();
+            parser.push(&bytes, &mut seen);
+            parser.finish(&mut seen);
+            printed(seen)
         }
+        "looks" if log::dmesg_json::looks_like(&bytes) => "dmesg-json".into(),
+        "looks" if log::lines::are_deltas(&bytes) => "deltas".into(),
         "looks" if log::export::looks_like(&bytes) => "export".into(),
         "looks" if log::lines::looks_like(&bytes) => "lines".into(),
         "looks" => "-".into(),
@@ -59,6 +66,16 @@ fn check(row: &str) -> Result<(), String> {
     } else {
         Err(format!("{input}\n  expected {expected}\n  found    {found}"))
     }
+}
+
+fn lines(mut parser: log::lines::LineParser, bytes: &[u8]) -> String {
+    let mut seen = Collector::default();
+    parser.block(bytes, 0, &mut seen);
+    printed(seen)
+}
+
+fn printed(seen: Collector) -> String {
+    seen.0.into_iter().map(|record| record.printed).collect::<Vec<_>>().join(" | ")
 }
 
 fn unescaped(text: &str) -> Vec<u8> {

@@ -4,6 +4,7 @@
 mod records;
 
 use conntriage::parse::kernel;
+use conntriage::parse::log::dmesg_json::{self, DmesgJsonParser};
 use conntriage::parse::log::export::{self, ExportParser};
 use conntriage::parse::log::lines::{self, LINE_BYTES_MAX, LOOK_BACK_BYTES, LineParser};
 use proptest::prelude::*;
@@ -37,6 +38,36 @@ const TEMPLATES: &[&str] = &[
     "nf_conntrack: table full, dropping packet",
     "",
     "\0\0Nov  6 02:39:55 a kernel: x\r",
+    "Jan 18 00:11:22.{} kern.warn kernel: nf_conntrack: table full, dropping packet",
+    "Sat Sep  9 16:28:18 2017 [{}.123] kern.warn kernel: [65503.710000] nf_conntrack: table full, dropping packet",
+    "2026 May 14 05:41:28.{} b WARNING kernel: [{}.5] net_ratelimit: {} callbacks suppressed",
+    "Nov 24 11:52:55 [UTM] [kernel] nf_conntrack: table full, dropping packet",
+    "Mar  4 19:26:07 b user.warn kernel: [ {}.134675] nf_conntrack: table full, dropping packet",
+    "Jan 15 22:27:39 b 6.7.0,4,{},194879739,-,ncfrag=0/{};nf_conntrack: table full, dropping packet",
+    "6.7.0-rc1,4,{},{},-,caller=T1;nf_conntrack: table full, dropping packet",
+    "[Fri Nov 27 02:15:44 20{} < 9999.{}>] nf_conntrack: table full, dropping packet",
+    "[ven. févr. {} 02:15:44 2026] nf_conntrack: table full, dropping packet",
+    "[Nov{} 02:15] nf_conntrack: table full, dropping packet",
+    "[  +{}.000098] net_ratelimit: {} callbacks suppressed",
+    "[<    {}.000098>] nf_conntrack: table full, dropping packet",
+    "kern  :warn  : [12345.{}] nf_conntrack: table full, dropping packet",
+    "2026-11-27T02:15:44,6789{}+00:00 [  T{}] nf_conntrack: table full, dropping packet",
+    "\x1b[32m[{}.5] \x1b[0m\x1b[33mnf_conntrack: \x1b[0m\x1b[1mtable full, dropping packet\x1b[0m",
+    "Nov  6 02:39:55 a kernel: nf_\x1b[01;{}m\x1b[Kconntrack\x1b[m\x1b[K: table full, dropping packet",
+    "inputname: imudp rawmsg: '<{}>Nov  6 02:39:55 a kernel: nf_conntrack: table full, dropping packet'",
+    "inputname: imklog rawmsg: '[{}.5] nf_conntrack: table full, dropping packet'",
+    "{\"message\":\" nf_conntrack\\u003a table full, dropping packet\",\"fromhost\":\"b{}\",\"facility\":\"kern\",\"timereported\":\"2026-11-06T02:39:55.{}Z\"}",
+    "> > Nov  6 02:39:55 a kernel: nf_conntrack: table full, dropping packet",
+    "&lt;{}&gt;[{}.5] nf_conntrack: table full, dropping packet",
+    "** {} printk messages dropped ** [{}.5] nf_conntrack: table full, dropping packet",
+    "Nov  6 02:39:55 a ** {} printk messages dropped ** nf_conntrack: table full, dropping packet",
+    "** {} printk messages dropped **",
+    "** replaying previous printk message **",
+    "[{}.5] nf_conntrack: table full, dropping packet[{}.6] net_ratelimit: {} callbacks suppressed",
+    "Nov  6 02:39:55 a kernel: net_ratelimit: {} callbacks suppressedNov  6 02:39:55 a kernel: x",
+    "[4294{}.676000] ip_conntrack: table full, dropping packet.",
+    "Nov  6 02:39:55 a syslog-ng[{}]: Destination queue full, dropping messages; count='{}'",
+    "Nov  6 02:39:55 a rsyslogd: imjournal: begin to drop messages due to rate-limiting",
 ];
 
 fn parsed(text: &[u8]) -> Vec<Seen> {
@@ -63,6 +94,8 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
     let padding = prop_oneof![12 => Just(0_usize), 1 => 1_000..30_000_usize, 1 => 30_000..40_000_usize];
     (0..TEMPLATES.len(), 0..40_u32, padding).prop_map(|(template, number, padding)| {
         let text = TEMPLATES[template].replace("{}", &number.to_string());
+        // What stands behind the object of a line makes it none.
+        let padding = if text.starts_with('{') { 0 } else { padding };
         let mut line = text.into_bytes();
         line.extend(std::iter::repeat_n(b'.', padding));
         line.push(b'\n');
@@ -95,12 +128,29 @@ fn assert_every_line_is_accounted_for(text: &[u8], seen: &[Seen]) {
         }
         start += line.len() as u64 + 1;
     }
-    let found: Vec<_> = seen.iter().map(|seen| seen.offset).collect();
+    // Where a console wrote how many messages it dropped in front of one, that is a record of its own, and so is one
+    // that stands in front of another on its line.
+    let in_front = |at: usize| {
+        let holds = |words: &[u8]| seen[at].raw.windows(words.len()).any(|window| window == words);
+        let of_two = holds(b" printk messages dropped **")
+            || [b"packet[".as_slice(), b"packetNov", b"suppressed[", b"suppressedNov"]
+                .iter()
+                .any(|glue| holds(glue));
+        of_two && seen.get(at + 1).is_some_and(|next| next.offset == seen[at].offset)
+    };
+    let of_lines = (0..seen.len()).filter(|at| !in_front(*at));
+    let found: Vec<_> = of_lines.map(|at| seen[at].offset).collect();
     assert_eq!(found, expected);
     for seen in seen {
         let line = &text[usize::try_from(seen.offset).unwrap()..];
         assert!(seen.raw.is_empty() || seen.raw.len() <= 512);
-        assert!(seen.raw.is_empty() || line.windows(seen.raw.len()).any(|window| window == seen.raw));
+        // Terminal escapes are taken out.
+        let line = line.split(|byte| *byte == b'\n').next().unwrap();
+        assert!(
+            line.contains(&0x1b)
+                || seen.raw.is_empty()
+                || line.windows(seen.raw.len()).any(|window| window == seen.raw)
+        );
     }
 }
 
@@ -167,6 +217,100 @@ proptest! {
             assert_every_line_is_accounted_for(text.as_bytes(), &parsed(text.as_bytes()));
         }
     }
+}
+
+// `dmesg -e` and `dmesg -J`: read from their beginning.
+
+fn of_deltas(blocks: &[&[u8]]) -> Vec<Seen> {
+    let mut seen = Collector::default();
+    let mut parser = LineParser::reading_deltas();
+    let mut offset = 0;
+    for block in blocks {
+        parser.block(block, offset, &mut seen);
+        offset += block.len() as u64;
+    }
+    seen.0
+}
+
+fn of_document(chunks: &[&[u8]]) -> Vec<Seen> {
+    let mut seen = Collector::default();
+    let mut parser = DmesgJsonParser::default();
+    for chunk in chunks {
+        parser.push(chunk, &mut seen);
+    }
+    parser.finish(&mut seen);
+    seen.0
+}
+
+fn some_object() -> impl Strategy<Value = String> {
+    let message = prop_oneof![
+        Just("nf_conntrack: table full, dropping packet".to_owned()),
+        Just("net_ratelimit: 7 callbacks suppressed".to_owned()),
+        Just(r#"a \"b\", {c} [d] \\ \u0001\nsecond"#.to_owned()),
+        "[a-z{}:,]{0,20}",
+    ];
+    (0..5_000_u32, message).prop_map(|(time, message)| {
+        format!("{{\n \"pri\": 4,\n \"time\": {time}.5,\n \"msg\": \"{message}\"\n}}")
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, rng_seed: RngSeed::Fixed(20_081_106), ..ProptestConfig::default() })]
+
+    #[test]
+    fn deltas_read_in_one_block_or_many_are_the_same_and_lose_no_line(
+        lines in prop::collection::vec(line(), 1..60),
+        mutations in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..60), 0..10),
+    ) {
+        let mut lines = lines;
+        for (index, at) in mutations {
+            let at_line = index.index(lines.len());
+            if let Some(byte) = lines[at_line].get_mut(at).filter(|byte| **byte != b'\n') { *byte = b'+'; }
+        }
+        let text = lines.concat();
+        let blocks: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+        let whole = of_deltas(&[&text]);
+        prop_assert_eq!(&whole, &of_deltas(&blocks));
+        assert_every_line_is_accounted_for(&text, &whole);
+        let _ = lines::are_deltas(&text);
+    }
+
+    #[test]
+    fn a_document_cut_into_any_chunks_gives_the_same(
+        objects in prop::collection::vec(some_object(), 1..20),
+        mutations in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..10),
+        size in 1..100_usize,
+    ) {
+        let document = format!("{{\n \"dmesg\": [\n{}\n]\n}}\n", objects.join(","));
+        let mut document = document.into_bytes();
+        prop_assert!(dmesg_json::looks_like(&document));
+        prop_assert_eq!(of_document(&[&document]).len(), objects.len());
+        for (index, byte) in mutations {
+            let at = index.index(document.len());
+            document[at] = byte;
+        }
+        let chunks: Vec<_> = document.chunks(size).collect();
+        prop_assert_eq!(of_document(&[&document]), of_document(&chunks));
+    }
+
+    #[test]
+    fn random_bytes_as_a_document_do_not_panic(document in prop::collection::vec(any::<u8>(), 0..2_000), size in 1..50_usize) {
+        let chunks: Vec<_> = document.chunks(size).collect();
+        prop_assert_eq!(of_document(&[&document]), of_document(&chunks));
+        let _ = dmesg_json::looks_like(&document);
+    }
+}
+
+#[test]
+fn a_giant_message_is_one_blemish_and_the_next_is_read() {
+    let giant = "x".repeat(3 * dmesg_json::VALUE_BYTES_KEPT);
+    let document = format!(
+        "{{\"dmesg\":[{{\"time\":1.5,\"msg\":\"{giant}\"}},{{\"time\":2.5,\"msg\":\"nf_conntrack: table full, dropping packet\"}}]}}"
+    );
+    let seen = of_document(&[document.as_bytes()]);
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0].printed, "+1.500000 malformed:LineTooLong");
+    assert_eq!(seen[1].printed, "+2.500000 full:Conntrack:NfPlain");
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub struct Record<'a> {
     pub trust: Trust,
     /// What it says.
     pub content: Content,
-    /// The raw line (first 512 bytes at most), kept for the reader of the report. Empty for `Passing`.
+    /// The raw line (first 512 bytes at most), kept for the reader of the report; without terminal escapes. Empty for
+    /// `Passing`.
     pub raw: &'a [u8],
 }

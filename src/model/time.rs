@@ -66,9 +66,10 @@ pub struct Moment {
     pub offset: u64,
     /// Wall time as written.
     pub stamp: Option<Stamp>,
-    /// What one unit of `stamp` is worth: 1 to 1,000,000 µs (an RFC 3164 second). 0 where there is no stamp.
+    /// What one unit of `stamp` is worth: 1 to 1,000,000 µs (an RFC 3164 second), or the minute of `dmesg -e`. 0 where
+    /// there is no stamp.
     pub precision_us: u32,
-    /// The printk clock, microseconds since boot.
+    /// The printk clock, microseconds since boot. Below zero where an old kernel's clock had not wrapped yet.
     pub since_boot_us: Option<i64>,
     /// The kernel's record number, where the source gives it (/dev/kmsg).
     pub seq: Option<u64>,

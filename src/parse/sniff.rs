@@ -5,6 +5,10 @@
 pub enum Dialect {
     /// The line family: every line carries its own header grammar (`parse::log::lines`).
     Lines,
+    /// `dmesg -e`, whose lines have their times from those before them (`parse::log::lines`, read from its beginning).
+    DmesgDeltas,
+    /// `dmesg -J` (`parse::log::dmesg_json`).
+    DmesgJson,
     /// Journal export with binary fields (`parse::log::export`).
     JournalExport,
     /// A table (`parse::table`).
@@ -23,6 +27,12 @@ pub fn sniff(head: &[u8]) -> Option<Dialect> {
     }
     if super::log::export::looks_like(head) {
         return Some(Dialect::JournalExport);
+    }
+    if super::log::dmesg_json::looks_like(head) {
+        return Some(Dialect::DmesgJson);
+    }
+    if super::log::lines::are_deltas(head) {
+        return Some(Dialect::DmesgDeltas);
     }
     super::log::lines::looks_like(head).then_some(Dialect::Lines)
 }

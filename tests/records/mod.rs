@@ -45,7 +45,10 @@ pub(crate) fn print(record: &Record<'_>) -> String {
     if !matches!(record.moment.precision_us, 0 | 1_000_000) {
         words.push(format!("±{}us", record.moment.precision_us));
     }
-    words.extend(record.moment.since_boot_us.map(|us| format!("+{}.{:06}", us / 1_000_000, us % 1_000_000)));
+    words.extend(record.moment.since_boot_us.map(|us| {
+        let sign = if us < 0 { '-' } else { '+' };
+        format!("{sign}{}.{:06}", us.unsigned_abs() / 1_000_000, us.unsigned_abs() % 1_000_000)
+    }));
     words.extend(record.moment.seq.map(|seq| format!("#{seq}")));
     words.extend(record.boot.map(|boot| format!("boot={:02x}{:02x}", boot.0[0], boot.0[15])));
     words.extend(record.host.map(|host| format!("host={}", host.escape_ascii())));

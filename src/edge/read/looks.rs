@@ -218,7 +218,9 @@ where
                 in_parts(&file, length, Some(progress), || TableWorker { dialect, sink: W::default() });
             (Understood::Table(dialect, who, Again::FromFile), error)
         }
-        Dialect::JournalExport | Dialect::Counters(_) => return None,
+        Dialect::JournalExport | Dialect::DmesgDeltas | Dialect::DmesgJson | Dialect::Counters(_) => {
+            return None;
+        }
     };
     let id = file_id(&file, length).unwrap_or_else(|_| path_id(&item.path.to_string_lossy()));
     let error = error.map(|error| cut_short(&error, &[], length));

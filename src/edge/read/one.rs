@@ -17,6 +17,7 @@ use crate::model::input::LogStream;
 use crate::model::piece::Piece;
 use crate::model::time::WallTime;
 use crate::parse::counters::{self, CounterDialect};
+use crate::parse::log::dmesg_json::DmesgJsonParser;
 use crate::parse::log::export::ExportParser;
 use crate::parse::log::lines::LineParser;
 use crate::parse::sniff::{Dialect, sniff};
@@ -126,7 +127,11 @@ fn understand<S, W>(
         read_manifest(&mut reader)
     } else {
         match sniff(&head) {
-            Some(Dialect::Lines) => read_lines::<S, _>(&mut reader, padding),
+            Some(Dialect::Lines) => read_lines::<S, _>(&mut reader, padding, LineParser::default(), "lines"),
+            Some(Dialect::DmesgDeltas) => {
+                read_lines::<S, _>(&mut reader, padding, LineParser::reading_deltas(), "dmesg")
+            }
+            Some(Dialect::DmesgJson) => read_dmesg_json::<S, _>(&mut reader),
             Some(Dialect::JournalExport) => read_export::<S, _>(&mut reader),
             Some(Dialect::Table(dialect)) => read_table::<W>(&mut reader, dialect, origin, padding),
             Some(Dialect::Counters(dialect)) => read_counters(&mut reader, dialect),
@@ -211,13 +216,36 @@ pub fn cut_short(error: &io::Error, via: &[&'static str], bytes: u64) -> String 
     format!("{what} {why}; what stands in its first {bytes} decoded bytes was analysed")
 }
 
-fn read_lines<S, P>(reader: &mut impl Read, first_byte: u64) -> (Understood<P>, io::Result<()>)
+fn read_lines<S, P>(
+    reader: &mut impl Read,
+    first_byte: u64,
+    mut parser: LineParser,
+    dialect: &'static str,
+) -> (Understood<P>, io::Result<()>)
 where
     S: RecordSink<Part = Piece> + Default,
 {
-    let (mut parser, mut sink) = (LineParser::default(), S::default());
+    let mut sink = S::default();
     let result = each_block(reader, first_byte, |block, offset| parser.block(block, offset, &mut sink));
-    (Understood::Log("lines", Box::new(sink.finish())), result)
+    (Understood::Log(dialect, Box::new(sink.finish())), result)
+}
+
+fn read_dmesg_json<S, P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>)
+where
+    S: RecordSink<Part = Piece> + Default,
+{
+    let (mut parser, mut sink) = (DmesgJsonParser::default(), S::default());
+    let mut buffer = vec![0; 256 * 1024];
+    let result = loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => break Ok(()),
+            Ok(count) => parser.push(buffer.get(..count).unwrap_or_default(), &mut sink),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    };
+    parser.finish(&mut sink);
+    (Understood::Log("dmesg", Box::new(sink.finish())), result)
 }
 
 fn read_export<S, P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>)

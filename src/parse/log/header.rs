@@ -8,18 +8,37 @@ use crate::model::record::Trust;
 
 use super::speech::Speech;
 use super::time::Written;
-use super::{bare, dmesg, kmsg, rfc3164, rfc3339, rfc5424, separators};
+use super::{
+    bare, dmesg, kmsg, logread, quoted, rfc3164, rfc3339, rfc5424, rsyslog_debug, rsyslog_json, separators,
+    year_first,
+};
 
 /// A header grammar. None: the line is not of this shape.
 pub(super) type Shape = for<'a> fn(&'a [u8]) -> Option<Line<'a>>;
 
 /// Every header grammar, tried in this order on every line. Each is told from the others by its first bytes, so the
 /// order decides only in front of a structured header (RFC 5424) and for bare kernel messages, which come last.
-const SHAPES: [Shape; 7] =
-    [rfc3164::line, rfc5424::line, rfc3339::line, kmsg::line, dmesg::line, separators::line, bare::line];
+const SHAPES: [Shape; 11] = [
+    rfc3164::line,
+    rfc5424::line,
+    rfc3339::line,
+    kmsg::line,
+    dmesg::line,
+    logread::line,
+    year_first::line,
+    rsyslog_json::line,
+    rsyslog_debug::line,
+    separators::line,
+    bare::line,
+];
 
-/// The line as the first shape that knows it reads it.
+/// The line as the first shape that knows it reads it; if none does, as a line that somebody quoted.
 pub(super) fn read(line: &[u8]) -> Option<Line<'_>> {
+    read_plain(line).or_else(|| quoted::line(line))
+}
+
+/// As [`read`], but not quoted: for what stands within a quotation, so that none stands in another.
+pub(super) fn read_plain(line: &[u8]) -> Option<Line<'_>> {
     SHAPES.iter().find_map(|shape| shape(line))
 }
 
@@ -49,6 +68,8 @@ pub(super) struct Header<'a> {
     pub(super) stamp: Option<Written>,
     /// The printk clock, where it stands in the header itself.
     pub(super) since_boot_us: Option<i64>,
+    /// Microseconds since the line before (`dmesg -e`).
+    pub(super) delta_us: Option<i64>,
     /// The kernel's record number.
     pub(super) seq: Option<u64>,
     /// Host word.
@@ -71,6 +92,7 @@ impl<'a> Header<'a> {
         Self {
             stamp: None,
             since_boot_us: None,
+            delta_us: None,
             seq: None,
             host: None,
             facility: None,
@@ -88,7 +110,7 @@ impl<'a> Header<'a> {
 }
 
 /// Greatest priority: facility 23 (local7), severity 7 (RFC 5424 §6.2.1).
-const PRIORITY_MAX: u8 = 191;
+pub(super) const PRIORITY_MAX: u8 = 191;
 
 /// `<PRI>` in front of a line: its facility, if there is one, and the rest.
 pub(super) fn priority(line: &[u8]) -> (Option<Facility>, &[u8]) {
@@ -115,6 +137,13 @@ pub(super) fn host(rest: &[u8]) -> (Option<&[u8]>, &[u8]) {
         return (None, text);
     };
     let (word, behind) = text.split_at(end);
+    // A tag in brackets, a console's own words, a record of /dev/kmsg form.
+    let is_record = |word: &[u8]| memchr::memchr(b';', word).is_some();
+    match word.first() {
+        Some(b'[' | b'*') => return (None, text),
+        Some(b'0'..=b'9') if is_record(word) => return (None, text),
+        _ => {}
+    }
     if ends_a_tag(word) || super::speech::severity_word(word).is_some() || super::repeat::is_last(text) {
         return (None, text);
     }

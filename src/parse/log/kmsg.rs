@@ -3,6 +3,10 @@
 //!
 //! Linux 3.5 has no flags; later fields (`caller=T1`) are ignored. The facility is in the first number: the kernel
 //! forces that of a user's record to `user`, so facility 0 is the kernel for certain.
+//!
+//! Extended netconsole sends the same, with the kernel's release in front (`6.7.0,4,802,65338577,-;words`) and long
+//! records in fragments (`ncfrag=<offset>/<bytes>`), of which the first alone can say something. It is UDP: anybody
+//! could have sent it. A syslog daemon that receives it puts a header of its own in front ([`sent`]).
 
 use std::borrow::Cow;
 
@@ -20,25 +24,83 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
     if !line.first()?.is_ascii_digit() {
         return None;
     }
-    let end = memchr::memchr(b';', line.get(..PREFIX_BYTES_MAX).unwrap_or(line))?;
-    let (prefix, rest) = line.split_at_checked(end)?;
-    let rest = rest.strip_prefix(b";")?;
-    let mut fields = prefix.split(|byte| *byte == b',');
-    let (priority, seq, since_boot_us) =
-        (number(fields.next())?, number(fields.next())?, number(fields.next())?);
-    let (Ok(priority), Ok(seq), Ok(since_boot_us)) = (priority, seq, since_boot_us) else {
-        return Some(Line::Damaged(BlemishKind::ImpossibleNumber));
-    };
-    let Ok(since_boot_us) = i64::try_from(since_boot_us) else {
-        return Some(Line::Damaged(BlemishKind::ImpossibleNumber));
+    let read = match record(line)? {
+        Ok(read) => read,
+        Err(kind) => return Some(Line::Damaged(kind)),
     };
     Some(Line::Record(Header {
-        since_boot_us: Some(since_boot_us),
-        seq: Some(seq),
-        facility: Some(Facility::try_from(priority / 8).unwrap_or(Facility::MAX)),
-        trust: Trust::AsRecorded,
-        ..Header::of_text(rest, open)
+        since_boot_us: Some(read.since_boot_us),
+        // The fragments of one record have one number.
+        seq: Some(read.seq).filter(|_| read.part != Part::Later),
+        facility: Some(read.facility),
+        trust: if read.of_netconsole { Trust::Unverified } else { Trust::AsRecorded },
+        ..Header::of_text(read.text, if read.part == Part::Later { open_nothing } else { open })
     }))
+}
+
+/// What netconsole sent and a syslog daemon wrote down behind its own header.
+pub(super) fn sent(facility: Option<Facility>, rest: &[u8]) -> Option<Speech<'_>> {
+    let read = record(rest)?.ok()?;
+    // The receiver gives what has no priority one of its own, which says nothing about the sender: facility `user`.
+    let believed = facility.is_none_or(|facility| facility <= 1) && read.part != Part::Later;
+    let speech = if believed { open(Some(read.facility), read.text) } else { open_nothing(None, read.text) };
+    Some(Speech { since_boot_us: Some(read.since_boot_us), ..speech })
+}
+
+/// One record.
+struct Read<'a> {
+    of_netconsole: bool,
+    facility: Facility,
+    seq: u64,
+    since_boot_us: i64,
+    part: Part,
+    text: &'a [u8],
+}
+
+/// How much of a record this is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    First,
+    Later,
+}
+
+/// None: no record. An error: a number that does not fit.
+fn record(text: &[u8]) -> Option<Result<Read<'_>, BlemishKind>> {
+    let end = memchr::memchr(b';', text.get(..PREFIX_BYTES_MAX).unwrap_or(text))?;
+    let (prefix, rest) = text.split_at_checked(end)?;
+    let rest = rest.strip_prefix(b";")?;
+    let mut fields = prefix.split(|byte| *byte == b',');
+    let mut first = fields.next()?;
+    let of_netconsole = is_release(first);
+    if of_netconsole {
+        first = fields.next()?;
+    }
+    let (priority, seq, since_boot_us) =
+        (number(Some(first))?, number(fields.next())?, number(fields.next())?);
+    let part = match fields.find_map(|field| field.strip_prefix(b"ncfrag=")) {
+        None => Part::Whole,
+        Some(place) if place.starts_with(b"0/") => Part::First,
+        Some(_) => Part::Later,
+    };
+    let (Ok(priority), Ok(seq), Ok(since_boot_us)) = (priority, seq, since_boot_us) else {
+        return Some(Err(BlemishKind::ImpossibleNumber));
+    };
+    let Ok(since_boot_us) = i64::try_from(since_boot_us) else {
+        return Some(Err(BlemishKind::ImpossibleNumber));
+    };
+    let facility = Facility::try_from(priority / 8).unwrap_or(Facility::MAX);
+    let of_netconsole = of_netconsole || part != Part::Whole;
+    Some(Ok(Read { of_netconsole, facility, seq, since_boot_us, part, text: rest }))
+}
+
+/// `6.7.0-rc1+`: the kernel's release, told from a priority by its points.
+fn is_release(field: &[u8]) -> bool {
+    field.first().is_some_and(u8::is_ascii_digit) && field.contains(&b'.') && !field.contains(&b' ')
+}
+
+fn open_nothing(_: Option<Facility>, rest: &[u8]) -> Speech<'_> {
+    Speech::new(Speaker::Other, rest)
 }
 
 /// A decimal number; inside: whether it fits.
@@ -102,5 +164,21 @@ mod tests {
             assert!(line(text.as_bytes()).is_none(), "{text}");
         }
         assert!(matches!(line(b"6,99999999999999999999,1,-;x"), Some(Line::Damaged(_))));
+        assert!(matches!(line(b"6,1,9999999999999999999,-;x"), Some(Line::Damaged(_))));
+    }
+
+    #[test]
+    fn what_netconsole_sends_may_have_a_release_and_fragments() {
+        let said = |text: &'static str| {
+            let Some(Line::Record(header)) = line(text.as_bytes()) else { panic!("{text}") };
+            (header.trust, header.seq, header.open().speaker)
+        };
+        assert_eq!(said("6.7.0-rc1+,4,802,65338577,-;x"), (Trust::Unverified, Some(802), Speaker::Kernel));
+        assert_eq!(said("4,802,65338577,-,ncfrag=0/1200;x"), (Trust::Unverified, Some(802), Speaker::Kernel));
+        assert_eq!(
+            said("6.7.0,4,802,1,-,caller=T1,ncfrag=960/1200;x"),
+            (Trust::Unverified, None, Speaker::Other)
+        );
+        assert!(line(b"1.2.3.4 - - [x] GET /;x").is_none());
     }
 }

@@ -3,11 +3,17 @@
 //! Every line that is not blank gives exactly one record. Of lines in which nothing of interest can stand (told by a
 //! search for literals over the whole block) only the header is read; they are `Passing`, and carry `[seconds]` only
 //! where they have no other time.
-//! A line with no known header is `Passing` too, without time: what people put into logs is not damage.
+//! A line with no known header is `Passing` too, without time: what people put into logs is not damage. Where a console
+//! wrote how many messages it dropped in front of the next one, or two records lost the line end between them (`glued`),
+//! the line gives two records.
+//!
+//! Terminal escapes are taken out of lines that hold them. That such a line is looked at costs the others nothing: an
+//! escape in front of a header hides it, and those within words that matter begin with one of the literals.
 //!
 //! What a line refers to lies within [`LOOK_BACK_BYTES`] (see `recall`), so a text may be cut at line ends and read in
 //! parts, each warmed up with the look-back in front of it.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, packed};
@@ -16,14 +22,15 @@ use crate::model::blemish::BlemishKind;
 use crate::model::fold::RecordSink;
 use crate::model::record::{Content, Record, Trust};
 use crate::model::signal::Signal;
-use crate::model::time::Moment;
+use crate::model::time::{Moment, Stamp};
 use crate::parse::kernel;
 
 use super::header::{self, Header, Line};
-use super::loss;
 use super::recall::{Previous, Recall, Said};
 use super::repeat::{self, Repeat, Times};
 use super::speech::{Speaker, Speech};
+use super::time::{MINUTE_US, Written};
+use super::{console, escapes, glued, loss};
 
 /// A line (without its line end) of this many bytes or more is too long: one blemish, whatever it says. A reader may
 /// hand over such a line cut to exactly this length.
@@ -36,7 +43,7 @@ const RAW_BYTES_MAX: usize = 512;
 /// A line that holds none of these is of no interest (its time is). Every grammar of [`kernel`], `repeat` and `loss`
 /// contains one of them; a test holds examples of all against this list. Their first four bytes are rare in logs: that
 /// is what makes the search fast.
-const LITERALS: [&str; 14] = [
+const LITERALS: [&str; 19] = [
     "_conntrack",
     "suppress",
     "repeated ",
@@ -51,6 +58,13 @@ const LITERALS: [&str; 14] = [
     "missed ",
     "overrun, some",
     "lost due to rate-limiting",
+    "begin to drop messages",
+    "queue full, dropping",
+    // `printk messages dropped **`
+    "d **",
+    // How grep and ripgrep begin what they colour: within a word that matters.
+    "\x1b[01;31m",
+    "\x1b[0m\x1b[1m",
 ];
 
 static INTERESTING: LazyLock<Finder> = LazyLock::new(Finder::new);
@@ -91,16 +105,60 @@ impl Finder {
 pub struct LineParser {
     recall: Recall,
     shortcut: Shortcut,
+    /// Where a console said that it writes the next message once more.
+    replay: Option<u64>,
+    /// `dmesg -e`, read from its beginning.
+    deltas: Option<Deltas>,
+    /// How many records stand in front of this one on its line.
+    glued: usize,
+    /// Where in the message just read another record begins.
+    next_record: Option<usize>,
+}
+
+/// Records of one line that are told from each other behind the first.
+const GLUED_MAX: usize = 32;
+
+/// The clock of `dmesg -e`: the last minute that was written, and the time since.
+#[derive(Debug, Clone, Copy, Default)]
+struct Deltas {
+    minute: Option<Written>,
+    since_us: i64,
+}
+
+impl Deltas {
+    /// Goes on to this line and says when it was. Within one minute the distance of two lines is exact; where in that
+    /// minute they are is not known.
+    fn pass(&mut self, header: &Header<'_>) -> Option<Written> {
+        if header.stamp.is_some() {
+            (self.minute, self.since_us) = (header.stamp, 0);
+        }
+        self.since_us = self.since_us.saturating_add(header.delta_us.unwrap_or(0));
+        let minute = self.minute?;
+        let since_us = self.since_us.min(i64::from(MINUTE_US) - 1);
+        let at = |us: i64| us.saturating_add(since_us);
+        let stamp = match minute.stamp {
+            Stamp::Absolute(us) => Stamp::Absolute(at(us)),
+            Stamp::Local(us) => Stamp::Local(at(us)),
+            Stamp::Yearless(us) => Stamp::Yearless(at(us)),
+        };
+        Some(Written { stamp, ..minute })
+    }
 }
 
 /// One line and where it stands.
 #[derive(Clone, Copy)]
-struct Source<'a> {
-    line: &'a [u8],
-    offset: u64,
+pub(super) struct Source<'a> {
+    pub(super) line: &'a [u8],
+    pub(super) offset: u64,
 }
 
 impl LineParser {
+    /// For a stream of which [`are_deltas`] is true: it is read from its beginning, and a line that says only how long
+    /// it came after the line before has that line's time and so much more.
+    pub fn reading_deltas() -> Self {
+        Self { deltas: Some(Deltas::default()), ..Self::default() }
+    }
+
     /// Reads a block of whole lines (the last one may lack its line end at the end of a stream). `offset` is that of
     /// the block's first byte in the decoded stream.
     pub fn block(&mut self, block: &[u8], offset: u64, sink: &mut impl RecordSink) {
@@ -139,9 +197,25 @@ impl LineParser {
         if text.len() >= LINE_BYTES_MAX {
             return self.too_long(source, emit);
         }
+        if let Some(replay) = self.replay.take()
+            && source.offset.saturating_sub(replay) < length(LOOK_BACK_BYTES)
+        {
+            return self.copy(source, emit);
+        }
+        if interest == Interest::Possible
+            && let Some(plain) = escapes::removed(text)
+        {
+            return self.read_line(Source { line: &plain, ..source }, interest, emit);
+        }
         if let Some(header) = self.shortcut.header(text) {
             return self.headed(&header, source, interest, emit);
         }
+        self.read_line(source, interest, emit);
+    }
+
+    /// One line, without escapes where they were looked for.
+    fn read_line(&mut self, source: Source<'_>, interest: Interest, emit: &mut impl FnMut(&Record<'_>)) {
+        let text = source.line;
         match header::read(text) {
             Some(Line::Record(header)) => {
                 self.shortcut.remember(text, &header);
@@ -149,25 +223,86 @@ impl LineParser {
             }
             Some(Line::Damaged(kind)) => emit(&untimed(source, Content::Malformed(kind))),
             Some(Line::BootSeparator) => emit(&untimed(source, Content::BootSeparator)),
-            Some(Line::Note) | None => emit(&untimed(source, Content::Passing)),
+            Some(Line::Note) => emit(&untimed(source, Content::Passing)),
+            None if text.starts_with(b"** ") => self.of_console(source, emit),
+            None => match escapes::removed(text) {
+                Some(plain) => {
+                    self.read_line(Source { line: &plain, ..source }, Interest::Possible, emit);
+                }
+                None => emit(&untimed(source, Content::Passing)),
+            },
         }
     }
 
-    fn headed(
+    /// A message that a console wrote once more: it says nothing new.
+    fn copy(&mut self, source: Source<'_>, emit: &mut impl FnMut(&Record<'_>)) {
+        let Some(Line::Record(header)) = header::read(source.line) else {
+            return emit(&untimed(source, Content::Passing));
+        };
+        let moment = self.moment(&header, source.offset);
+        emit(&Record { moment, host: header.host, trust: header.trust, ..untimed(source, Content::Passing) });
+    }
+
+    /// What a console writes between the records.
+    fn of_console(&mut self, source: Source<'_>, emit: &mut impl FnMut(&Record<'_>)) {
+        if console::is_replay(source.line) {
+            self.replay = Some(source.offset);
+        }
+        let Some(dropped) = console::dropped(source.line) else {
+            return emit(&untimed(source, Content::Passing));
+        };
+        let loss = dropped.loss.map_or_else(Content::Malformed, Content::Signal);
+        match header::read_plain(dropped.rest) {
+            Some(Line::Record(header)) => {
+                let mut record = untimed(source, loss);
+                record.moment.since_boot_us = header.since_boot_us;
+                emit(&record);
+                self.headed(&header, source, Interest::Possible, emit);
+            }
+            _ => emit(&untimed(source, loss)),
+        }
+    }
+
+    /// When a line was.
+    fn moment(&mut self, header: &Header<'_>, offset: u64) -> Moment {
+        let stamp = match &mut self.deltas {
+            Some(deltas) => deltas.pass(header),
+            None => header.stamp,
+        };
+        Moment {
+            offset,
+            stamp: stamp.map(|written| written.stamp),
+            precision_us: stamp.map_or(0, |written| written.precision_us),
+            since_boot_us: header.since_boot_us,
+            seq: header.seq,
+        }
+    }
+
+    /// A line with a header.
+    pub(super) fn headed(
         &mut self,
         header: &Header<'_>,
         source: Source<'_>,
         interest: Interest,
         emit: &mut impl FnMut(&Record<'_>),
     ) {
+        let mut moment = self.moment(header, source.offset);
         self.recall.turn_to(header.host, source.offset);
-        let mut moment = moment(header, source.offset);
+        let mut behind = None;
         let content = if interest == Interest::Possible || self.recall.waits(source.offset) {
-            let speech = header.open();
+            let mut speech = header.open();
+            if let Some((loss, behind)) = behind_dropped(&speech) {
+                let lost = untimed(source, loss);
+                emit(&Record { moment, host: header.host, trust: header.trust, ..lost });
+                speech = behind;
+            }
             let spoken = Moment { since_boot_us: moment.since_boot_us.or(speech.since_boot_us), ..moment };
             let content = self.content(&speech, &spoken);
             if content != Content::Passing {
                 moment = spoken;
+            }
+            if let (Some(start), Cow::Borrowed(text)) = (self.next_record.take(), speech.text) {
+                behind = text.get(start..);
             }
             content
         } else {
@@ -182,6 +317,11 @@ impl LineParser {
             raw: raw(source.line, &content),
             content,
         });
+        if let Some(line) = behind {
+            self.glued += 1;
+            self.read_line(Source { line, ..source }, Interest::Possible, emit);
+            self.glued -= 1;
+        }
     }
 
     /// What a line says, by who says it.
@@ -198,6 +338,7 @@ impl LineParser {
             },
             Speaker::Journald => loss::journald(text),
             Speaker::Rsyslogd => loss::rsyslogd(text),
+            Speaker::SyslogNg => loss::syslog_ng(text),
             Speaker::Other => Ok(None),
         };
         let said =
@@ -212,7 +353,15 @@ impl LineParser {
     }
 
     fn kernel_message(&mut self, text: &[u8], moment: &Moment) -> Result<Option<Signal>, BlemishKind> {
-        let understood = kernel::read(text);
+        let mut understood = kernel::read(text);
+        if understood == Ok(None)
+            && self.glued < GLUED_MAX
+            && let Some((message, _)) = glued::next(text).and_then(|start| text.split_at_checked(start))
+            && let Ok(Some(signal)) = kernel::read(message)
+        {
+            understood = Ok(Some(signal));
+            self.next_record = Some(message.len());
+        }
         let right_behind = self.recall.is_right_behind(moment);
         match understood {
             Ok(Some(Signal::Suppressed { .. })) => self.recall.wait_behind(*moment),
@@ -256,17 +405,17 @@ impl LineParser {
         let Some(Line::Record(header)) = header::read(source.line) else {
             return emit(&untimed(source, content));
         };
+        let moment = self.moment(&header, source.offset);
         self.recall.turn_to(header.host, source.offset);
         self.recall.remember(source.offset, None);
         let raw = raw(source.line, &content);
-        let moment = moment(&header, source.offset);
         emit(&Record { moment, host: header.host, boot: None, trust: header.trust, content, raw });
     }
 }
 
 /// Whether something of interest may stand in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Interest {
+pub(super) enum Interest {
     Possible,
     None,
 }
@@ -329,7 +478,8 @@ pub fn looks_like(head: &[u8]) -> bool {
     let text = head.get(padding..).unwrap_or_default();
     let lines = |text: &[u8]| {
         let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-        lines.filter(|line| !line.is_empty()).take(LINES_LOOKED_AT).any(is_of_this_family)
+        let plain = lines.filter(|line| !line.is_empty()).take(LINES_LOOKED_AT).map(without_escapes);
+        plain.into_iter().any(|line| is_of_this_family(&line))
     };
     // After a crash a log may hold runs of NULs, but lines stand before them; a text that is full of them is none.
     let whole_lines = text.get(..memchr::memchr(0, text).unwrap_or(0)).unwrap_or_default();
@@ -341,6 +491,25 @@ pub fn looks_like(head: &[u8]) -> bool {
         return false;
     }
     lines(text)
+}
+
+/// The head of an input looks like what `dmesg -e` prints: see [`LineParser::reading_deltas`].
+pub fn are_deltas(head: &[u8]) -> bool {
+    let lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let lines = lines.filter(|line| !line.is_empty()).take(LINES_LOOKED_AT).map(without_escapes);
+    // The first line with a header decides: what it is not, those behind it are not, either.
+    let mut decided = lines.filter_map(|line| match header::read(&line)? {
+        Line::Record(header) => {
+            let of_minute = header.stamp.is_some_and(|written| written.precision_us == MINUTE_US);
+            Some(of_minute || header.delta_us.is_some())
+        }
+        _ => None,
+    });
+    decided.next() == Some(true)
+}
+
+fn without_escapes(line: &[u8]) -> Cow<'_, [u8]> {
+    escapes::removed(line).map_or(Cow::Borrowed(line), Cow::Owned)
 }
 
 /// Lines that decide what an input is.
@@ -364,14 +533,13 @@ fn is_of_this_family(line: &[u8]) -> bool {
     }
 }
 
-fn moment(header: &Header<'_>, offset: u64) -> Moment {
-    Moment {
-        offset,
-        stamp: header.stamp.map(|written| written.stamp),
-        precision_us: header.stamp.map_or(0, |written| written.precision_us),
-        since_boot_us: header.since_boot_us,
-        seq: header.seq,
-    }
+/// The loss that a console wrote in front of a kernel message, and the message.
+fn behind_dropped(speech: &Speech<'_>) -> Option<(Content, Speech<'static>)> {
+    let dropped = console::dropped(&speech.text).filter(|_| speech.speaker == Speaker::Kernel)?;
+    let behind = super::speech::kernel(dropped.rest);
+    let (speaker, since_boot_us) = (behind.speaker, behind.since_boot_us);
+    let behind = Speech { speaker, since_boot_us, text: behind.text.into_owned().into() };
+    Some((dropped.loss.map_or_else(Content::Malformed, Content::Signal), behind))
 }
 
 /// A record of a line whose header is not known, or is none.
@@ -429,7 +597,7 @@ mod tests {
     use crate::model::fold::Part;
 
     /// Messages of every grammar that gives more than `Passing`; `Nov  6 02:39:55 a ` stands in front of them.
-    const EXAMPLES: [&str; 34] = [
+    const EXAMPLES: [&str; 42] = [
         "kernel: nf_conntrack: table full, dropping packet",
         "kernel: nf_conntrack: nf_conntrack: table full in netns 4026532281, dropping packet",
         "kernel: ip_conntrack: CT 101: table full, dropping packet.",
@@ -463,6 +631,14 @@ mod tests {
         "systemd-journald[1]: /dev/kmsg buffer overrun, some messages lost.",
         "systemd-journald[1]: Forwarding to syslog missed 12 messages.",
         "rsyslogd: imjournal: 99 messages lost due to rate-limiting",
+        "rsyslogd: imklog: 99 messages lost due to rate-limiting (200 allowed within 5 seconds)",
+        "rsyslogd: imjournal: begin to drop messages due to rate-limiting",
+        "rsyslogd: imjournal from <web8:kernel>: begin to drop messages due to rate-limiting",
+        "syslog-ng[7]: Destination queue full, dropping messages; queue_len='10000', count='4', x='y'",
+        "** 12 printk messages dropped **",
+        "kernel: nf_\x1b[01;31m\x1b[Kconntrack\x1b[m\x1b[K: table full, dropping packet",
+        "kernel: nf_\x1b[0m\x1b[1m\x1b[31mconntrack\x1b[0m: table full, dropping packet",
+        "user.warn kernel: [ 1225.134675] nf_conntrack: table full, dropping packet",
         "kernel: message repeated 0 times: [ nf_conntrack: table full, dropping packet.]",
     ];
 

@@ -1,9 +1,11 @@
 //! Sentences in which a log daemon says that it lost records that could have been the kernel's.
 //!
 //! journald: `Missed %u kernel messages` (`dev_kmsg_record`, counted by record numbers), `/dev/kmsg buffer overrun, some
-//! messages lost.`, `Forwarding to syslog missed %u messages.` rsyslog's imjournal: `imjournal: %u messages lost due to
-//! rate-limiting`. Not among them: journald's `Suppressed %i messages from %s` and rsyslog's imuxsock, whose limits
-//! never meet a kernel record.
+//! messages lost.`, `Forwarding to syslog missed %u messages.` rsyslog's limiter (`withinRatelimit`, `tellLostCnt`), of
+//! inputs that may read kernel records: `imjournal: begin to drop messages due to rate-limiting` (newer:
+//! `imjournal from <tag>: begin …`), and later `imjournal: %u messages lost due to rate-limiting`. syslog-ng:
+//! `Destination queue full, dropping messages; …, count='4', …`. Not among them: journald's `Suppressed %i messages from
+//! %s` and rsyslog's imuxsock, whose limits never meet a kernel record.
 
 use crate::model::blemish::BlemishKind;
 use crate::model::signal::Signal;
@@ -25,12 +27,41 @@ pub(super) fn missed_kernel_messages(text: &[u8]) -> Result<Option<Signal>, Blem
     lost(between(text.trim_ascii(), b"Missed ", b" kernel messages"))
 }
 
+/// rsyslog's inputs whose records may be a kernel's: the local one's or, over the network, another host's.
+const INPUTS: [&[u8]; 6] = [b"imjournal", b"imklog", b"imkmsg", b"imudp", b"imtcp", b"imptcp"];
+
 /// What rsyslogd says of its own losses. Newer ones append `(%u allowed within %u seconds)`.
 pub(super) fn rsyslogd(text: &[u8]) -> Result<Option<Signal>, BlemishKind> {
-    let Some(rest) = text.trim_ascii().strip_prefix(b"imjournal: ") else { return Ok(None) };
+    let text = text.trim_ascii();
+    let Some(rest) = INPUTS.iter().find_map(|input| text.strip_prefix(*input)) else { return Ok(None) };
+    let begins = |rest: &[u8]| rest == b": begin to drop messages due to rate-limiting";
+    if let Some(from) = rest.strip_prefix(b" from <") {
+        let behind = memchr::memrchr(b'>', from).and_then(|end| from.get(end + 1..));
+        return Ok(behind.is_some_and(begins).then_some(Signal::Lost { count: None }));
+    }
+    if begins(rest) {
+        return Ok(Some(Signal::Lost { count: None }));
+    }
+    let Some(rest) = rest.strip_prefix(b": ") else { return Ok(None) };
     let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let Some((digits, behind)) = rest.split_at_checked(length) else { return Ok(None) };
     lost(behind.starts_with(b" messages lost due to rate-limiting").then_some(digits))
+}
+
+/// What syslog-ng says of its own losses. Versions that report each message print no count.
+pub(super) fn syslog_ng(text: &[u8]) -> Result<Option<Signal>, BlemishKind> {
+    let Some(rest) = text.trim_ascii().strip_prefix(b"Destination queue full, dropping message") else {
+        return Ok(None);
+    };
+    if rest.starts_with(b"; ") {
+        return Ok(Some(Signal::Lost { count: Some(1) }));
+    }
+    let Some(values) = rest.strip_prefix(b"s; ") else { return Ok(None) };
+    let Some(start) = memchr::memmem::find(values, b"count='") else {
+        return Ok(Some(Signal::Lost { count: None }));
+    };
+    let value = values.get(start..).and_then(|value| value.strip_prefix(b"count='")).unwrap_or_default();
+    lost(memchr::memchr(b'\'', value).and_then(|end| value.get(..end)))
 }
 
 fn between<'a>(text: &'a [u8], before: &[u8], after: &[u8]) -> Option<&'a [u8]> {
@@ -60,6 +91,18 @@ mod tests {
             rsyslogd(b"imjournal: 99 messages lost due to rate-limiting (20000 allowed within 600 seconds)"),
             lost(Some(99))
         );
+        assert_eq!(rsyslogd(b"imklog: 7 messages lost due to rate-limiting"), lost(Some(7)));
+        assert_eq!(rsyslogd(b"imjournal: begin to drop messages due to rate-limiting"), lost(None));
+        assert_eq!(
+            rsyslogd(b"imjournal from <a:b>: begin to drop messages due to rate-limiting"),
+            lost(None)
+        );
+        let full =
+            b"Destination queue full, dropping messages; queue_len='9', log_fifo_size='9' count='4', x='y'";
+        assert_eq!(syslog_ng(full), lost(Some(4)));
+        assert_eq!(syslog_ng(b"Destination queue full, dropping message; queue_len='9'"), lost(Some(1)));
+        assert_eq!(syslog_ng(b"Destination queue full, dropping messages; queue_len='9'"), lost(None));
+        assert_eq!(syslog_ng(b"Destination queue full"), Ok(None));
     }
 
     #[test]
@@ -71,7 +114,14 @@ mod tests {
         ] {
             assert_eq!(journald(text.as_bytes()), Ok(None), "{text}");
         }
-        assert_eq!(rsyslogd(b"imuxsock[pid 12]: 99 messages lost due to rate-limiting"), Ok(None));
+        for text in [
+            "imuxsock[pid 12]: 99 messages lost due to rate-limiting",
+            "imuxsock[pid 12]: begin to drop messages due to rate-limiting",
+            "imjournal from <a: begin to drop messages due to rate-limiting",
+            "imjournal: begin to drop messages due to rate-limiting, or so",
+        ] {
+            assert_eq!(rsyslogd(text.as_bytes()), Ok(None), "{text}");
+        }
         assert_eq!(
             journald(b"Missed 99999999999999999999 kernel messages"),
             Err(BlemishKind::ImpossibleNumber)

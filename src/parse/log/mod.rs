@@ -4,17 +4,28 @@
 //! log daemons write themselves, `recall` is what a line may refer to.
 
 mod bare;
+mod console;
 mod dmesg;
+pub mod dmesg_json;
+mod escapes;
 pub mod export;
+mod glued;
 mod header;
+mod json_scan;
 mod kmsg;
 pub mod lines;
+mod logread;
 mod loss;
+mod months;
+mod quoted;
 mod recall;
 mod repeat;
 mod rfc3164;
 mod rfc3339;
 mod rfc5424;
+mod rsyslog_debug;
+mod rsyslog_json;
 mod separators;
 mod speech;
 pub mod time;
+mod year_first;

@@ -1,10 +1,11 @@
 //! `[<PRI>]2024-04-17T00:26:33.540821+05:30 [host] tag: words`: rsyslog's file and forward formats with high precision,
 //! syslog-ng's `ts-format(iso)`, `journalctl -o short-iso`. Where no zone is written the stamp is local.
+//! `dmesg --time-format iso` writes a comma in front of six decimals, no host and no tag.
 
 use crate::model::blemish::BlemishKind;
 
-use super::header::{Header, Line, host, priority, settles};
-use super::{speech, time};
+use super::header::{Facility, Header, Line, host, priority, settles};
+use super::{dmesg, speech, time};
 
 /// The line, if it is of this shape.
 pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
@@ -12,6 +13,10 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
     let Ok((stamp, rest)) = time::rfc3339(text)? else {
         return Some(Line::Damaged(BlemishKind::ImpossibleTime));
     };
+    if is_of_dmesg(text) {
+        let header = Header::of_text(rest, dmesg::open_behind);
+        return Some(Line::Record(Header { stamp: Some(stamp), facility, ..header }));
+    }
     let (host, rest) = host(rest);
     let header = Header::of_text(rest, tagged_or_structured);
     Some(Line::Record(Header {
@@ -21,6 +26,20 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
         settled_by_prefix: settles(host),
         ..header
     }))
+}
+
+/// Behind the decoded priority of `dmesg -x`.
+pub(super) fn of_dmesg(facility: Option<Facility>, text: &[u8]) -> Option<Line<'_>> {
+    match line(text)? {
+        Line::Record(header) if is_of_dmesg(text) => Some(Line::Record(Header { facility, ..header })),
+        _ => None,
+    }
+}
+
+/// `2026-11-27T02:15:44,678901+00:00`.
+fn is_of_dmesg(text: &[u8]) -> bool {
+    let byte = |at: usize| text.get(at).copied();
+    byte(19) == Some(b',') && matches!(byte(26), Some(b'+' | b'-')) && byte(29) == Some(b':')
 }
 
 /// rsyslog's protocol-23 template without its `<PRI>1 ` leaves `host kernel - - - words`.

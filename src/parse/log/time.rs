@@ -1,5 +1,5 @@
-//! Stamps as logs write them → [`crate::model::time::Stamp`]: RFC 3164 in every padding of its day, RFC 3339 (which
-//! RFC 5424 takes over), and the `[seconds]` bracket of the printk clock.
+//! Stamps as logs write them → [`crate::model::time::Stamp`]: RFC 3164 in every padding of its day, the same with a
+//! year behind or in front of it, RFC 3339 (which RFC 5424 takes over), and the `[seconds]` bracket of the printk clock.
 //!
 //! Byte parsers that hand back the rest; they run once per line. A text that is no stamp gives none; one that has the
 //! shape of a stamp but names a date or time that does not exist gives [`Impossible`].
@@ -29,6 +29,51 @@ const DAYS_OF_MONTH: [u32; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
 
 /// `Nov  6 02:39:55`, `Nov 6 …`, `Nov 06 …`, `Jun  28 …`, each with an optional fraction. Neither year nor zone.
 pub fn rfc3164(bytes: &[u8]) -> Reading<'_> {
+    let (day, clock, rest) = day_and_clock(bytes)?;
+    yearless(day, &clock, rest)
+}
+
+/// `Sep  9 16:28:18 2017`: as [`rfc3164`], and the year behind it (`ctime`, without its weekday). Local.
+pub fn year_last(bytes: &[u8]) -> Reading<'_> {
+    let (day, clock, rest) = day_and_clock(bytes)?;
+    let (year, rest) = year(rest.strip_prefix(b" ")?)?;
+    local(year, day, &clock, rest)
+}
+
+/// `2026 May 14 05:41:28.000183`: the year, then as [`rfc3164`] (SONiC). Local.
+pub fn year_first(bytes: &[u8]) -> Reading<'_> {
+    let (year, rest) = year(bytes)?;
+    let (day, clock, rest) = day_and_clock(rest.strip_prefix(b" ")?)?;
+    local(year, day, &clock, rest)
+}
+
+/// A month and a day that a locale wrote, and the time of day as digits behind them: `02:15:44 2026`, or `02:15` alone.
+pub(super) fn in_locale(month: u32, day: u32, clock_and_year: &[u8]) -> Option<Result<Written, Impossible>> {
+    let day = Day { month, day };
+    let read = if let [h0, h1, b':', m0, m1] = clock_and_year {
+        let (hour, minute) = (two(*h0, *h1)?, two(*m0, *m1)?);
+        let clock = Clock { hour, minute, second: 0, fraction_us: 0, precision_us: MINUTE_US };
+        yearless(day, &clock, b"")
+    } else {
+        let (clock, rest) = clock(clock_and_year)?;
+        let (year, rest) = year(rest.strip_prefix(b" ")?)?;
+        local(year, day, &clock, rest)
+    };
+    Some(read?.map(|(written, _)| written))
+}
+
+/// What a stamp that ends with its minute is worth.
+pub(super) const MINUTE_US: u32 = 60_000_000;
+
+/// A date without its year.
+#[derive(Clone, Copy)]
+struct Day {
+    month: u32,
+    day: u32,
+}
+
+/// Month, day in any padding, time of day.
+fn day_and_clock(bytes: &[u8]) -> Option<(Day, Clock, &[u8])> {
     let [m0, m1, m2, b' ', rest @ ..] = bytes else { return None };
     let month = month([*m0, *m1, *m2])?;
     let rest = rest.strip_prefix(b" ").unwrap_or(rest);
@@ -38,13 +83,32 @@ pub fn rfc3164(bytes: &[u8]) -> Reading<'_> {
         _ => return None,
     };
     let (clock, rest) = clock(rest)?;
+    Some((Day { month, day }, clock, rest))
+}
+
+fn year(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let [y0, y1, y2, y3, rest @ ..] = bytes else { return None };
+    Some((two(*y0, *y1)? * 100 + two(*y2, *y3)?, rest))
+}
+
+fn yearless<'a>(day: Day, clock: &Clock, rest: &'a [u8]) -> Reading<'a> {
     if !matches!(rest.first(), None | Some(b' ' | b'\t')) {
         return None;
     }
     // 2000 is a leap year: 29 February is possible where the year is not known.
-    let Some(day_of_year) = day_of_year(2000, month, day) else { return Some(Err(Impossible)) };
+    let Some(day_of_year) = day_of_year(2000, day.month, day.day) else { return Some(Err(Impossible)) };
     let Some(time_us) = clock.us() else { return Some(Err(Impossible)) };
     let stamp = Stamp::Yearless(day_of_year * DAY_US + time_us);
+    Some(Ok((Written { stamp, precision_us: clock.precision_us }, rest)))
+}
+
+fn local<'a>(year: u32, day: Day, clock: &Clock, rest: &'a [u8]) -> Reading<'a> {
+    if !matches!(rest.first(), None | Some(b' ' | b'\t')) {
+        return None;
+    }
+    let Some(day_of_year) = day_of_year(year, day.month, day.day) else { return Some(Err(Impossible)) };
+    let Some(time_us) = clock.us() else { return Some(Err(Impossible)) };
+    let stamp = Stamp::Local((days_before_year(i64::from(year)) + day_of_year) * DAY_US + time_us);
     Some(Ok((Written { stamp, precision_us: clock.precision_us }, rest)))
 }
 
@@ -76,11 +140,32 @@ pub fn rfc3339(bytes: &[u8]) -> Reading<'_> {
 /// `[12345.678901]`, `[    1.234567]`, `[ 8842.115]`: microseconds of the printk clock (`print_time`, width 5 and six
 /// decimals), and what stands behind the bracket.
 pub fn seconds_bracket(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let inner = bytes.strip_prefix(b"[")?;
-    let (seconds, rest) = digits(inner.trim_ascii_start(), SECONDS_DIGITS_MAX)?;
+    let (us, rest) = seconds(bytes.strip_prefix(b"[")?.trim_ascii_start())?;
+    Some((before_wrap(us), rest.strip_prefix(b"]")?))
+}
+
+/// `12345.678901`: microseconds, and the rest.
+pub(super) fn seconds(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let (seconds, rest) = digits(bytes, SECONDS_DIGITS_MAX)?;
     let (fraction_us, _, rest) = fraction(rest)?;
-    let rest = rest.strip_prefix(b"]")?;
     Some((seconds * SECOND_US + fraction_us, rest))
+}
+
+/// What one jiffy is worth where the kernel was built with HZ = 1000, 250 or 100.
+const JIFFIES_US: [i64; 3] = [1_000, 4_000, 10_000];
+/// The counter of jiffies begins so far in front of its 32-bit wrap (`INITIAL_JIFFIES`).
+const BEFORE_WRAP_US: i64 = 300 * SECOND_US;
+
+/// Before 2.6.2x the printk clock was the raw 32-bit counter of jiffies, which begins five minutes before its wrap: the
+/// first lines of a boot say 4294667 s (HZ = 1000), 17179569 s (250) or 42949372 s (100), and then comes 0. So that time
+/// runs forwards through one boot, they become −300 to 0 s. A younger kernel comes by these numbers for five minutes
+/// after 49, 198 or 497 days; its microseconds are not whole jiffies, by which the two are told apart.
+pub(super) fn before_wrap(us: i64) -> i64 {
+    let wrapped = |jiffy: &i64| {
+        let left = us - (1 << 32) * jiffy;
+        ((-BEFORE_WRAP_US..0).contains(&left) && us % jiffy == 0).then_some(left)
+    };
+    JIFFIES_US.iter().find_map(wrapped).unwrap_or(us)
 }
 
 /// Seconds since boot never have more digits; this many fit into microseconds.
@@ -104,6 +189,10 @@ impl Clock {
         let seconds = i64::from(self.hour * 3600 + self.minute * 60 + self.second);
         Some(seconds * SECOND_US + self.fraction_us)
     }
+}
+
+pub(super) fn month_of_name(name: &[u8]) -> Option<u32> {
+    month(<[u8; 3]>::try_from(name).ok()?)
 }
 
 fn clock(bytes: &[u8]) -> Option<(Clock, &[u8])> {
@@ -280,6 +369,41 @@ mod tests {
     fn a_stamp_without_zone_is_local() {
         let Some(Ok((written, _))) = rfc3339(b"2024-05-01T12:00:00 web8") else { panic!() };
         assert_eq!(written.stamp, Stamp::Local(us("2024-05-01T12:00:00Z")));
+    }
+
+    #[test]
+    fn a_year_may_stand_on_either_side() {
+        let Some(Ok((written, rest))) = year_last(b"Sep  9 16:28:18 2017 kern.warn") else { panic!() };
+        assert_eq!(
+            (written.stamp, rest),
+            (Stamp::Local(us("2017-09-09T16:28:18Z")), b" kern.warn".as_slice())
+        );
+        let Some(Ok((written, rest))) = year_first(b"2026 May 14 05:41:28.000183 gold") else { panic!() };
+        assert_eq!(
+            (written.stamp, rest),
+            (Stamp::Local(us("2026-05-14T05:41:28.000183Z")), b" gold".as_slice())
+        );
+        assert_eq!(written.precision_us, 1);
+        assert_eq!(year_last(b"Feb 29 16:28:18 2017 x"), Some(Err(Impossible)));
+        assert_eq!(year_last(b"Sep  9 16:28:18 20175 x"), None);
+        assert_eq!(year_first(b"2026 05 14 05:41:28 x"), None);
+    }
+
+    #[test]
+    fn before_its_wrap_the_old_clock_counts_down_to_zero() {
+        for (text, expected_us) in [
+            ("[4294667.296000]", -300_000_000),
+            ("[4294727.676000]", -239_620_000),
+            ("[17179733.376000]", -135_808_000),
+            ("[42949672.950000]", -10_000),
+            // A younger kernel, seven weeks up.
+            ("[4294727.676123]", 4_294_727_676_123),
+            ("[4294967.296000]", 4_294_967_296_000),
+            ("[4294667.295000]", 4_294_667_295_000),
+            ("[    0.000000]", 0),
+        ] {
+            assert_eq!(seconds_bracket(text.as_bytes()), Some((expected_us, b"".as_slice())), "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,72 @@
+//! One JSON object on a line, as rsyslog's templates StdJSONFmt and FullJSONFmt write it:
+//! `{"message":" words","fromhost":"web8",…,"facility":"kern","priority":"warning","timereported":"2024-…",
+//! "timegenerated":"2024-…"}`. FullJSONFmt adds `programname`, `procid` and `msgid`. Source: rsconf.c.
+//!
+//! StdJSONFmt drops the tag: the facility alone says that the kernel speaks.
+
+use crate::model::blemish::BlemishKind;
+
+use super::header::{Facility, Header, Line};
+use super::json_scan::{Value, members, unescaped};
+use super::speech::{self, Speaker, Speech};
+use super::time;
+
+/// The line, if it is of this shape.
+pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
+    if !line.starts_with(b"{\"") {
+        return None;
+    }
+    let fields = Fields::read(line);
+    let (Some(_), Some(facility), Some(reported)) = (fields.message, fields.facility, fields.reported) else {
+        return None;
+    };
+    let stamp = match time::rfc3339(reported)? {
+        Ok((stamp, b"")) => stamp,
+        Ok(_) => return None,
+        Err(time::Impossible) => return Some(Line::Damaged(BlemishKind::ImpossibleTime)),
+    };
+    let host = fields.host.filter(|host| !host.is_empty() && !host.contains(&b'\\'));
+    let header = Header::of_text(line, open);
+    Some(Line::Record(Header { stamp: Some(stamp), host, facility: Some(facility), ..header }))
+}
+
+/// What of it matters.
+#[derive(Default)]
+struct Fields<'a> {
+    message: Option<&'a [u8]>,
+    host: Option<&'a [u8]>,
+    facility: Option<Facility>,
+    reported: Option<&'a [u8]>,
+    program: Option<&'a [u8]>,
+}
+
+impl<'a> Fields<'a> {
+    fn read(line: &'a [u8]) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in members(line) {
+            let Value::Text(text) = value else { continue };
+            match name {
+                b"message" => fields.message = Some(text),
+                b"fromhost" => fields.host = Some(text),
+                b"facility" => fields.facility = speech::facility_of_name(text),
+                b"timereported" => fields.reported = Some(text),
+                b"programname" => fields.program = Some(text),
+                _ => {}
+            }
+        }
+        fields
+    }
+}
+
+fn open(facility: Option<Facility>, line: &[u8]) -> Speech<'_> {
+    let fields = Fields::read(line);
+    let message = unescaped(fields.message.unwrap_or_default());
+    let name = match fields.program {
+        Some(name) => name,
+        None if facility == Some(0) => b"kernel",
+        None => return Speech { speaker: Speaker::Other, since_boot_us: None, text: message },
+    };
+    let speech = speech::spoken(facility, name, message.trim_ascii());
+    let (speaker, since_boot_us) = (speech.speaker, speech.since_boot_us);
+    Speech { speaker, since_boot_us, text: speech.text.into_owned().into() }
+}
