@@ -25,22 +25,25 @@ pub fn gather(
     let mut beside: BTreeMap<Option<Box<str>>, Vec<CounterStream>> = BTreeMap::new();
     let mut counters = counters;
     // By content, not by the order or the names they were given in.
-    counters.sort_by(|a, b| a.id.cmp(&b.id));
-    counters.dedup_by(|a, b| a.id == b.id && a.hints.directory == b.hints.directory);
+    counters.sort_by(|a, b| (&a.id, &a.hints.path).cmp(&(&b.id, &b.hints.path)));
+    // Files of one number each may be equal byte for byte and say different things: the path says what.
+    counters
+        .dedup_by(|a, b| a.id == b.id && a.hints.directory == b.hints.directory && a.counters == b.counters);
     for stream in counters {
-        beside.entry(stream.hints.directory.clone()).or_default().push(stream);
+        beside.entry(taken_in(&stream.hints)).or_default().push(stream);
     }
     let believed = |directory: &Option<Box<str>>| {
-        logs.iter().any(|log| log.1.directory == *directory && ends_with_its_file(log, conclusion))
+        logs.iter().any(|log| taken_in(&log.1) == *directory && ends_with_its_file(log, conclusion))
     };
     let mut snapshots = Vec::new();
     for table in tables {
-        let streams = beside.get(&table.hints.directory).map_or(&[][..], Vec::as_slice);
-        let taken_at = table.hints.modified.filter(|_| believed(&table.hints.directory));
+        let directory = taken_in(&table.hints);
+        let streams = beside.get(&directory).map_or(&[][..], Vec::as_slice);
+        let taken_at = table.hints.modified.filter(|_| believed(&directory));
         let mut snapshot = Snapshot {
             id: table.id.clone(),
             path: table.hints.path.clone(),
-            host: host_of(table.hints.directory.as_deref(), logs, conclusion),
+            host: host_of(directory.as_deref(), logs, conclusion),
             namespace: Namespace::Unknown,
             taken_at,
             taken_from: TakenFrom::FileTime,
@@ -78,6 +81,39 @@ pub fn gather(
     snapshots
 }
 
+/// Where the settings, counters, tables and logs of one machine stand below its root.
+const BELOW_A_ROOT: [&str; 12] = [
+    "proc",
+    "proc/net",
+    "proc/net/stat",
+    "etc",
+    "etc/default",
+    "etc/modprobe.d",
+    "etc/sysconfig",
+    "etc/sysctl.d",
+    "etc/ufw",
+    "sys/module/nf_conntrack/parameters",
+    "sys/module/ip_conntrack/parameters",
+    "var/log",
+];
+/// The same, with everything below.
+const TREES_BELOW_A_ROOT: [&str; 2] = ["proc/sys/", "sos_commands/"];
+
+/// The directory that an input was taken in. Of a machine's root, or of a copy of it (as `sos` makes one), it is that
+/// root: what belongs together stands in many directories there.
+fn taken_in(hints: &Hints) -> Option<Box<str>> {
+    let directory = hints.directory.as_deref()?;
+    let begins = directory.match_indices(['/', '!']).map(|(at, _)| at + 1);
+    let root = std::iter::once(0).chain(begins).find_map(|at| {
+        let (root, below) = directory.split_at_checked(at)?;
+        let tree = TREES_BELOW_A_ROOT
+            .iter()
+            .any(|tree| below.starts_with(tree) || tree.strip_suffix('/') == Some(below));
+        (tree || BELOW_A_ROOT.contains(&below)).then_some(root)
+    });
+    Some(root.map_or(directory, |root| root.strip_suffix('/').unwrap_or(root)).into())
+}
+
 fn add_counters(snapshot: &mut Snapshot, streams: &[CounterStream]) {
     let (mut before, mut after) = (Counters::default(), Counters::default());
     for stream in streams {
@@ -98,16 +134,16 @@ fn add_counters(snapshot: &mut Snapshot, streams: &[CounterStream]) {
     snapshot.counters.fill_from(&after);
     snapshot.counters.fill_from(&before);
     snapshot.counters.stat = statistics;
-    if let Some(uname) = &snapshot.counters.uname {
-        snapshot.host = Some(uname.host.clone());
-    }
+    let written = snapshot.counters.sysctl.get("kernel.hostname").cloned();
+    let named = snapshot.counters.uname.as_ref().map(|uname| uname.host.clone()).or(written);
+    snapshot.host = named.or_else(|| snapshot.host.take());
 }
 
 /// The only host that the logs of a directory speak of, where other directories have logs too: else there is nothing to
 /// tell apart.
 fn host_of(directory: Option<&str>, logs: &[LogPlace], conclusion: &Conclusion) -> Option<Box<str>> {
-    let elsewhere = logs.iter().any(|(_, hints)| hints.directory.as_deref() != directory);
-    let beside = logs.iter().filter(|(_, hints)| elsewhere && hints.directory.as_deref() == directory);
+    let elsewhere = logs.iter().any(|(_, hints)| taken_in(hints).as_deref() != directory);
+    let beside = logs.iter().filter(|(_, hints)| elsewhere && taken_in(hints).as_deref() == directory);
     let mut hosts = beside.map(|(id, _)| {
         let of = conclusion.stream_hosts.iter().find(|(stream, _)| stream == id);
         of.and_then(|(_, host)| conclusion.hosts.get(*host)).map(|host| host.name.clone())
@@ -124,5 +160,41 @@ fn ends_with_its_file((id, hints): &LogPlace, conclusion: &Conclusion) -> bool {
             modified.abs_diff(last) <= FILE_TIMES_BELIEVED_WITHIN_US.unsigned_abs()
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken_in_of(directory: &str) -> String {
+        let hints = Hints { directory: Some(directory.into()), ..Hints::default() };
+        taken_in(&hints).unwrap().into()
+    }
+
+    #[test]
+    fn what_stands_below_one_root_was_taken_together() {
+        for below in [
+            "proc/net",
+            "proc/sys/net/netfilter",
+            "etc/sysctl.d",
+            "sos_commands/networking",
+            "sys/module/nf_conntrack/parameters",
+            "var/log",
+            "etc",
+        ] {
+            assert_eq!(taken_in_of(&format!("sosreport-web8/{below}")), "sosreport-web8", "{below}");
+            assert_eq!(taken_in_of(&format!("case.tar.xz!web8/{below}")), "case.tar.xz!web8", "{below}");
+            assert_eq!(taken_in_of(&format!("/{below}")), "", "{below}");
+        }
+    }
+
+    #[test]
+    fn directories_that_only_sound_like_it_stay_themselves() {
+        for directory in
+            ["input", "/home/me/etc/case", "/var/log/remote/web8", "/var/tmp/case", "cases/proc-7", ""]
+        {
+            assert_eq!(taken_in_of(directory), directory);
+        }
     }
 }

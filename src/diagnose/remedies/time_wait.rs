@@ -6,6 +6,7 @@ use crate::model::sentence::Word;
 use crate::sentence;
 
 use super::super::arith::scaled;
+use super::super::beside;
 use super::super::facts::Case;
 use super::set;
 
@@ -18,7 +19,8 @@ const HOST_SECONDS: u64 = 30;
 pub(crate) fn shorter_time_wait(case: &Case<'_>) -> Option<Remedy> {
     let census = case.census?;
     let nat = census.who.nat;
-    let translated = nat.source > 0 || nat.destination > 0 || nat.both > 0;
+    let in_table = nat.source > 0 || nat.destination > 0 || nat.both > 0;
+    let translated = in_table || beside::translates(case);
     let seconds = if translated { NAT_FLOOR_SECONDS } else { HOST_SECONDS };
     let now = case.time_wait_seconds();
     if now <= seconds {
@@ -26,7 +28,9 @@ pub(crate) fn shorter_time_wait(case: &Case<'_>) -> Option<Remedy> {
     }
     let waiting = case.mix()?.tcp(State::TimeWait);
     let left = scaled(waiting, seconds, now)?;
-    let guard = if translated {
+    let guard = if translated && !in_table {
+        "not below 60 s here: rules of this host translate addresses, and a port freed earlier meets a peer that is still in TIME_WAIT"
+    } else if translated {
         "not below 60 s here: entries of this table are translated, and a port freed earlier meets a peer that is still in TIME_WAIT"
     } else {
         "only as long as this host translates no addresses (no such entry is in this table); with NAT not below 60 s"
