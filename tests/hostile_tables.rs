@@ -9,13 +9,6 @@ use conntriage::parse::table::{self, LINE_BYTES_MAX, TableDialect};
 use proptest::prelude::*;
 
 const TABLES: [TableDialect; 2] = [TableDialect::ProcIpConntrack, TableDialect::ProcNfConntrack];
-const COUNTERS: [CounterDialect; 5] = [
-    CounterDialect::Sysctl,
-    CounterDialect::Stat,
-    CounterDialect::Slabinfo,
-    CounterDialect::IpAddr,
-    CounterDialect::Uname,
-];
 
 /// Lines that are right, to be broken.
 const LINES: [&str; 7] = [
@@ -159,9 +152,9 @@ proptest! {
 
     #[test]
     fn counters_take_any_bytes(text in hostile()) {
-        counters::sniff(&text);
-        for dialect in COUNTERS {
-            let (read, records, damaged) = counters::parse(dialect, &text);
+        counters::sniff(&text, "input");
+        for dialect in CounterDialect::all() {
+            let (read, records, damaged) = counters::parse(dialect, "input", &text);
             prop_assert!(records <= lines_with_text(&text));
             for (_, blemish) in damaged {
                 prop_assert!(blemish.count > 0 && blemish.first_raw.len() <= 200);
@@ -187,8 +180,8 @@ fn a_line_of_a_megabyte_is_damage_and_the_next_line_is_read() {
         assert_eq!((count.flows, count.damaged.len()), (1, 1));
         assert_eq!(count.damaged[0].0, BlemishKind::LineTooLong);
         table::sniff(&text);
-        for dialect in COUNTERS {
-            let (_, _, damaged) = counters::parse(dialect, &text);
+        for dialect in CounterDialect::all() {
+            let (_, _, damaged) = counters::parse(dialect, "input", &text);
             assert!(damaged.iter().all(|(_, blemish)| blemish.first_raw.len() <= 200));
         }
     }

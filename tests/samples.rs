@@ -103,11 +103,9 @@ fn scanning_first_and_analysing_the_scans_gives_the_same_report() {
 fn naming_the_files_in_any_order_and_twice_gives_the_same_report() {
     for sample in samples() {
         let staged = stage(&sample);
-        let mut files: Vec<String> = std::fs::read_dir(staged.path().join("input"))
-            .unwrap()
-            .map(|entry| format!("input/{}", entry.unwrap().file_name().into_string().unwrap()))
-            .filter(|path| !path.ends_with("notes.txt"))
-            .collect();
+        let mut files = Vec::new();
+        files_below(staged.path(), "input", &mut files);
+        files.retain(|path| !path.ends_with("notes.txt"));
         files.sort();
         let report = |files: &[String]| {
             let output = conntriage(staged.path())
@@ -123,6 +121,19 @@ fn naming_the_files_in_any_order_and_twice_gives_the_same_report() {
         assert_eq!(report(&files), forward, "{}", name(&sample));
         files.extend(files.clone());
         assert_eq!(report(&files), forward, "{} twice", name(&sample));
+    }
+}
+
+/// Every file below a directory, by its path from the root.
+fn files_below(root: &std::path::Path, path: &str, files: &mut Vec<String>) {
+    for entry in std::fs::read_dir(root.join(path)).unwrap() {
+        let entry = entry.unwrap();
+        let within = format!("{path}/{}", entry.file_name().into_string().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            files_below(root, &within, files);
+        } else {
+            files.push(within);
+        }
     }
 }
 

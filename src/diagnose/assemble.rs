@@ -55,7 +55,7 @@ impl<'a> Room<'a> {
     }
 
     fn host_view(&self, host: Host, own: &[&Snapshot], incidents: u64) -> HostView {
-        let kernel = own.iter().find_map(|s| s.counters.uname.as_ref()).map(|uname| uname.release.clone());
+        let kernel = own.iter().find_map(|s| s.counters.kernel_release()).map(Into::into);
         let locals = Locals::of(own.iter().copied(), self.settings);
         HostView { host, kernel, local_addresses: locals.addresses.into_values().collect(), incidents }
     }
@@ -197,6 +197,10 @@ fn merged(fits: &[Fit<'_>]) -> Counters {
             .or(other.stat.map(|stat| crate::model::counters::StatCounters { entries: None, ..stat }));
         out.uname = out.uname.or(other.uname);
         out.memory_bytes = out.memory_bytes.or(other.memory_bytes);
+        out.release = out.release.or(other.release);
+        out.sockets = out.sockets.or(other.sockets);
+        out.rules = out.rules.or(other.rules);
+        out.machine.fill_from(&other.machine);
         if out.slabs.is_empty() {
             out.slabs = other.slabs;
         }
@@ -248,6 +252,9 @@ fn unused_gap(unused: Unused) -> Gap {
     let why: Sentence = match unused {
         Unused::NoIncrease => {
             "counters of both sides were given, but one is missing or fell in between: a reboot, another namespace or machine".into()
+        }
+        Unused::OneProcessor => {
+            "counters of both sides were given, but by a conntrack -S that prints those of the first processor only: take /proc/net/stat/nf_conntrack or ip_conntrack".into()
         }
         Unused::Several => {
             "counters of both sides were given, but more than one incident fits between them: their increase is of all of them together".into()

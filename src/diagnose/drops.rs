@@ -10,6 +10,8 @@ use super::correlate::Fit;
 pub(crate) enum Unused {
     /// A counter is missing, or fell between the two sides.
     NoIncrease,
+    /// They are those of the first processor only.
+    OneProcessor,
     /// They fit several incidents: the increase is of all of them together.
     Several,
     /// They rose by less than the lines that can be seen.
@@ -27,6 +29,10 @@ pub(crate) fn count(
     sides: &(Counters, Counters),
     fitting: usize,
 ) -> Result<(), Unused> {
+    let first_only = |counters: &Counters| counters.stat.is_some_and(|stat| stat.first_row_only);
+    if first_only(&sides.0) || first_only(&sides.1) {
+        return Err(Unused::OneProcessor);
+    }
     let (low, high) = sides
         .0
         .stat

@@ -236,14 +236,7 @@ impl<'a> Case<'a> {
 
     /// Bytes of one entry, and whether that is measured (slab cache) or the era's usual size with extensions.
     pub(crate) fn entry_bytes(&self) -> (u64, bool) {
-        let module = self.kernel.names.module();
-        let slab = self
-            .counters
-            .slabs
-            .iter()
-            .filter(|slab| slab.name.starts_with(module) && !slab.name.contains("expect"))
-            .max_by_key(|slab| slab.active);
-        match slab {
+        match self.counters.slab_total() {
             Some(slab) => (slab.object_bytes, true),
             None => (crate::model::era::entry_bytes(self.kernel.era).saturating_add(EXTENSION_BYTES), false),
         }

@@ -37,7 +37,7 @@ pub(crate) fn of_settings(host: Option<&str>, counters: &Counters, inputs: &[Box
 fn recycle(counters: &Counters) -> Option<Finding> {
     let key = "net.ipv4.tcp_tw_recycle";
     let runs = counters.number(key);
-    let configured = counters.configured.get(key).and_then(|value| value.trim().parse().ok());
+    let configured = counters.configured.get(key).and_then(|(value, _)| value.trim().parse().ok());
     runs.or(configured).filter(|value| *value != 0)?;
     let where_from: &'static str = if runs.is_some() { "is set" } else { "stands in a settings file" };
     Some(Finding {

@@ -71,6 +71,12 @@ pub(crate) fn gaps(case: &Case<'_>) -> Vec<Gap> {
             "ip -o addr".to_owned(),
         ));
     }
+    if let Some(why) = super::beside::partial_addresses(case) {
+        out.push(gap("is_local", why, "ip -o addr".to_owned()));
+    }
+    if let Some(why) = super::beside::owner_unknown(case) {
+        out.push(gap("top_sources[].owner", why, "ss -tanp".to_owned()));
+    }
     out.extend(counters(case));
     out.extend(read_late(case));
     out.extend(namespace(case));

@@ -8,7 +8,7 @@ mod places;
 use std::collections::{BTreeMap, BTreeSet};
 
 use machines::Machines;
-use places::Place;
+use places::{Place, machine_root};
 
 use crate::model::bundle::Bundle;
 use crate::model::counters::Counters;
@@ -42,12 +42,19 @@ pub fn gather(
     around: Surroundings<'_>,
 ) -> Vec<Snapshot> {
     let machines = Machines::of(&around, &counters);
-    let place_of = |hints: &Hints| Place::of(hints, machines.around(hints), around.bundles);
+    let place_of = |hints: &Hints| {
+        let root = || hints.directory.as_deref().filter(|_| hints.bundle.is_none()).and_then(machine_root);
+        Place::of(hints, machines.around(hints).or_else(root), around.bundles)
+    };
+    let around = Placed { around, logs: around.logs.iter().map(|log| (place_of(&log.1), log)).collect() };
     let mut counters: Vec<(Place, CounterStream)> =
         counters.into_iter().map(|stream| (place_of(&stream.hints), stream)).collect();
     // By content, not by the order or the names they were given in.
-    counters.sort_by(|a, b| a.1.id.cmp(&b.1.id));
-    counters.dedup_by(|a, b| a.1.id == b.1.id && a.1.hints.directory == b.1.hints.directory);
+    counters.sort_by(|a, b| (&a.1.id, &a.1.hints.path).cmp(&(&b.1.id, &b.1.hints.path)));
+    // Files of one number each may be equal byte for byte and say different things: the path says what.
+    counters.dedup_by(|(_, a), (_, b)| {
+        a.id == b.id && a.hints.directory == b.hints.directory && a.counters == b.counters
+    });
     let mut snapshots = Vec::new();
     let mut used: BTreeSet<usize> = BTreeSet::new();
     let with_table: BTreeSet<_> = tables.iter().map(|table| table.hints.directory.clone()).collect();
@@ -103,17 +110,23 @@ fn within(stream: &CounterStream, of: &Place, table: &Place) -> CounterStream {
     stream
 }
 
-impl Surroundings<'_> {
+/// What is known, with the places of the logs.
+struct Placed<'a> {
+    around: Surroundings<'a>,
+    logs: Vec<(Place, &'a LogPlace)>,
+}
+
+impl Placed<'_> {
     /// A snapshot of which only its place is known.
     fn blank(&self, id: &str, path: &str, place: &Place, modified: Option<WallTime>) -> Snapshot {
-        let recorded = place.capture(self.bundles).and_then(|capture| capture.taken_at);
+        let recorded = place.capture(self.around.bundles).and_then(|capture| capture.taken_at);
         let modified = modified.filter(|_| self.file_times_are_believed(place));
-        let host = place.host(self.bundles).map(Into::into);
+        let host = place.host(self.around.bundles).map(Into::into);
         Snapshot {
             id: id.into(),
             path: path.into(),
             host: host.or_else(|| self.host_beside(place)),
-            namespace: place.namespace(self.bundles),
+            namespace: place.namespace(self.around.bundles),
             taken_at: recorded.or(modified),
             taken_from: if recorded.is_some() { TakenFrom::Recorded } else { TakenFrom::FileTime },
             census: None,
@@ -125,10 +138,10 @@ impl Surroundings<'_> {
 
     /// The logs that were saved with what stands at a place.
     fn logs_beside<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = &'a LogPlace> {
-        self.logs.iter().filter(|(_, hints)| {
-            let below = |root: &str| hints.bundle.is_some() && hints.path.starts_with(root);
-            place.bundle.as_deref().is_some_and(below) || hints.directory == place.directory
-        })
+        let beside = self.logs.iter().filter(|(of, _)| {
+            (place.bundle.is_some() && of.bundle == place.bundle) || of.directory == place.directory
+        });
+        beside.map(|(_, log)| *log)
     }
 
     /// The only host that the logs beside it speak of, where there are logs elsewhere too: else there is nothing to tell
@@ -138,8 +151,8 @@ impl Surroundings<'_> {
             return None;
         }
         let mut hosts = self.logs_beside(place).map(|(id, _)| {
-            let of = self.conclusion.stream_hosts.iter().find(|(stream, _)| stream == id);
-            of.and_then(|(_, host)| self.conclusion.hosts.get(*host)).map(|host| host.name.clone())
+            let of = self.around.conclusion.stream_hosts.iter().find(|(stream, _)| stream == id);
+            of.and_then(|(_, host)| self.around.conclusion.hosts.get(*host)).map(|host| host.name.clone())
         });
         let first = hosts.next()??;
         hosts.all(|other| other.as_ref() == Some(&first)).then_some(first)
@@ -147,7 +160,7 @@ impl Surroundings<'_> {
 
     /// A log beside it has the time of its last line, so the files beside it were not merely copied at their times either.
     fn file_times_are_believed(&self, place: &Place) -> bool {
-        self.logs_beside(place).any(|log| ends_with_its_file(log, self.conclusion))
+        self.logs_beside(place).any(|log| ends_with_its_file(log, self.around.conclusion))
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Kernel {
 impl Kernel {
     /// From what stands beside a table and what the log says.
     pub(crate) fn of(counters: &Counters, incident: Option<&Incident>) -> Self {
-        let words = counters.uname.as_ref().map(|uname| &*uname.release);
+        let words = counters.kernel_release();
         let release = words.and_then(release);
         let from_log = incident.and_then(|i| era::era(&i.wordings, &i.limiters));
         let keys = keys(counters);

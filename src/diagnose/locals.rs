@@ -15,6 +15,8 @@ pub(crate) struct Locals {
     pub(crate) addresses: BTreeMap<IpAddr, (LocalAddress, Box<str>)>,
     /// A whole list was read, so that an address outside of it is another machine's.
     pub(crate) complete: bool,
+    /// The same, of IPv4 only.
+    pub(crate) complete_v4: bool,
 }
 
 impl Locals {
@@ -23,6 +25,7 @@ impl Locals {
         let mut locals = Self::default();
         for snapshot in snapshots {
             locals.complete |= snapshot.counters.addresses_known;
+            locals.complete_v4 |= snapshot.counters.addresses_known_v4;
             for local in &snapshot.counters.addresses {
                 let entry = (local.clone(), snapshot.id.clone());
                 locals.addresses.entry(local.address.to_canonical()).or_insert(entry);
@@ -39,12 +42,13 @@ impl Locals {
     pub(crate) fn is_local(&self, address: IpAddr) -> Option<bool> {
         let own = AddressKind::of(address) == AddressKind::Loopback
             || self.addresses.contains_key(&address.to_canonical());
-        if own { Some(true) } else { self.complete.then_some(false) }
+        let complete = self.complete || (self.complete_v4 && address.to_canonical().is_ipv4());
+        if own { Some(true) } else { complete.then_some(false) }
     }
 
     /// Anything at all is known.
     pub(crate) fn known(&self) -> bool {
-        self.complete || !self.addresses.is_empty()
+        self.complete || self.complete_v4 || !self.addresses.is_empty()
     }
 
     /// Share of entries whose source is an own address; none where no address is known. Own addresses are among the

@@ -4,11 +4,13 @@
 //! Reading order: [`mod@correlate`] puts snapshots where they belong, [`drops`] takes the kernel's counters over the
 //! log's, [`facts`] makes the case that the rules of [`causes`] read, [`rank`] decides between them, lets [`doubts`]
 //! lower how sure it is and [`limits`] add what contributes. [`remedies`] and [`will_not_help`] are what the rules
-//! say then; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the report. A further cause is one file in
+//! say then; [`beside`] adds what other inputs say of the table; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the
+//! report. A further cause is one file in
 //! `causes` and one row of its list.
 
 mod arith;
 mod assemble;
+mod beside;
 mod causes;
 mod correlate;
 mod doubts;

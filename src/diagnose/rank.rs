@@ -8,7 +8,7 @@ use super::causes::{Candidate, RULES, Tier};
 use super::doubts::doubts;
 use super::facts::Case;
 use super::remedies::{guard, place};
-use super::{limits, view, what_if};
+use super::{beside, limits, view, what_if};
 
 /// Losers that are shown.
 const RUNNERS_UP_MAX: usize = 5;
@@ -28,6 +28,7 @@ pub(crate) fn body(case: &Case<'_>) -> Body {
     evidence.extend(contributing.iter().map(|(_, evidence)| evidence.clone()));
     evidence.extend(limits::against_default(case));
     evidence.extend(limits::configured_otherwise(case));
+    evidence.extend(beside::evidence(case));
     evidence.extend(doubts.into_iter().map(|doubt| doubt.evidence));
     Body {
         census: view::census(case),

@@ -77,6 +77,7 @@ pub(crate) fn top_sources(case: &Case<'_>) -> Vec<TopSource> {
             share: share(entries, census.who.entries),
             is_local,
             states: how.map(|how| Mix(&how.classes).states()).unwrap_or_default(),
+            owner: super::beside::owner(case, row.key),
             note: source_note(row.key, is_local, how),
         }
     };

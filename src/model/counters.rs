@@ -5,6 +5,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::machine::Machine;
+use super::rules::Rules;
+use super::sockets::{SocketCounts, Sockets};
+
 /// Statistics of the tracker, summed over all processors. `entries` is not summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatCounters {
@@ -28,6 +32,10 @@ pub struct StatCounters {
     pub search_restart: Option<u64>,
     /// Entries inserted (by ctnetlink on new kernels).
     pub insert: Option<u64>,
+    /// Rows that were summed: one for each possible processor, of which a machine may have far fewer.
+    pub rows: u64,
+    /// Only the first processor's row was given (`conntrack -S` up to 1.4.2): every counter is a lower end.
+    pub first_row_only: bool,
 }
 
 /// One slab cache of the tracker.
@@ -66,9 +74,6 @@ pub struct Uname {
 pub struct Counters {
     /// Sysctl keys in dotted form as found (`net.netfilter.nf_conntrack_max`), values as text.
     pub sysctl: BTreeMap<Box<str>, Box<str>>,
-    /// Keys in the same form as settings files have them (`sysctl.conf`, `sysctl.d`): what is meant to run. It says
-    /// nothing about what does run.
-    pub configured: BTreeMap<Box<str>, Box<str>>,
     /// Statistics.
     pub stat: Option<StatCounters>,
     /// Slab caches whose names begin with `ip_conntrack` or `nf_conntrack`.
@@ -83,6 +88,39 @@ pub struct Counters {
     pub count: Option<u64>,
     /// Total RAM in bytes (meminfo).
     pub memory_bytes: Option<u64>,
+    /// All IPv4 addresses are among `addresses`, those of IPv6 perhaps not.
+    pub addresses_known_v4: bool,
+    /// Kernel release where no host name stands beside it (`/proc/version`, `kernel.osrelease`).
+    pub release: Option<Box<str>>,
+    /// Settings that a file sets at boot or module load (`sysctl.conf`, `sysctl.d`, `modprobe.d`), by dotted key: value
+    /// and file. They are meant to run, and need not be in force.
+    pub configured: BTreeMap<Box<str>, (Box<str>, Box<str>)>,
+    /// A list of sockets.
+    pub sockets: Option<Sockets>,
+    /// Counts of sockets.
+    pub socket_counts: SocketCounts,
+    /// Protocol counters by group and name: `TcpExtListenOverflows`.
+    pub protocol: BTreeMap<Box<str>, u64>,
+    /// Packet filter.
+    pub rules: Option<Rules>,
+    /// Allowances of a cloud's virtual network card (`conntrack_allowance_exceeded`), summed over the cards of one
+    /// input.
+    pub allowances: BTreeMap<Box<str>, u64>,
+    /// The machine.
+    pub machine: Machine,
+}
+
+/// Slab caches of entries together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SlabTotal {
+    /// Objects in use.
+    pub active: u64,
+    /// Objects allocated.
+    pub total: u64,
+    /// Bytes of the largest object.
+    pub object_bytes: u64,
+    /// Caches that are one namespace's each (2.6.32 to 4.9); none: the caches are of all namespaces together.
+    pub namespaces: Option<u64>,
 }
 
 impl Counters {
@@ -90,12 +128,32 @@ impl Counters {
     /// era's prefix: `net.netfilter.nf_conntrack_*`, `net.ipv4.netfilter.ip_conntrack_*`, `net.nf_conntrack_max`,
     /// `net.ipv4.ip_conntrack_max`. Returns the key as found and the number.
     pub fn setting(&self, name: &str) -> Option<(&str, u64)> {
-        named(&self.sysctl, name)
+        named(&self.sysctl, name, |value| value)
     }
 
     /// The same of what settings files have.
     pub fn configured(&self, name: &str) -> Option<(&str, u64)> {
-        named(&self.configured, name)
+        named(&self.configured, name, |(value, _)| value)
+    }
+
+    /// Kernel release, from wherever it is known.
+    pub fn kernel_release(&self) -> Option<&str> {
+        self.uname.as_ref().map(|uname| &*uname.release).or(self.release.as_deref())
+    }
+
+    /// The caches of entries together, without those of expectations; none: no slab list was read. A cache keeps freed
+    /// objects for a while, so that `active` is somewhat above the entries there are.
+    pub fn slab_total(&self) -> Option<SlabTotal> {
+        let caches = || self.slabs.iter().filter(|slab| slab.holds_entries());
+        caches().next()?;
+        let sum = |of: fn(&Slab) -> u64| caches().map(of).fold(0u64, u64::saturating_add);
+        let namespaces = caches().filter(|slab| slab.is_of_one_namespace()).count() as u64;
+        Some(SlabTotal {
+            active: sum(|slab| slab.active),
+            total: sum(|slab| slab.total),
+            object_bytes: caches().map(|slab| slab.object_bytes).max()?,
+            namespaces: (namespaces > 0).then_some(namespaces),
+        })
     }
 
     /// Any other sysctl as a number.
@@ -104,7 +162,11 @@ impl Counters {
     }
 }
 
-fn named<'a>(settings: &'a BTreeMap<Box<str>, Box<str>>, name: &str) -> Option<(&'a str, u64)> {
+fn named<'a, V>(
+    settings: &'a BTreeMap<Box<str>, V>,
+    name: &str,
+    text: impl Fn(&V) -> &str,
+) -> Option<(&'a str, u64)> {
     const PREFIXES: [&str; 4] = [
         "net.netfilter.nf_conntrack_",
         "net.ipv4.netfilter.ip_conntrack_",
@@ -114,7 +176,7 @@ fn named<'a>(settings: &'a BTreeMap<Box<str>, Box<str>>, name: &str) -> Option<(
     PREFIXES.iter().find_map(|prefix| {
         let key = format!("{prefix}{name}");
         let (key, value) = settings.get_key_value(key.as_str())?;
-        Some((&**key, value.trim().parse().ok()?))
+        Some((&**key, text(value).trim().parse().ok()?))
     })
 }
 
@@ -140,6 +202,38 @@ impl Counters {
         self.uname = self.uname.take().or_else(|| other.uname.clone());
         self.count = self.count.or(other.count);
         self.memory_bytes = self.memory_bytes.or(other.memory_bytes);
+        self.addresses_known_v4 |= other.addresses_known_v4;
+        self.release = self.release.take().or_else(|| other.release.clone());
+        for (key, value) in &other.configured {
+            self.configured.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        self.sockets = self.sockets.take().or_else(|| other.sockets.clone());
+        self.socket_counts.fill_from(&other.socket_counts);
+        for (key, value) in &other.protocol {
+            self.protocol.entry(key.clone()).or_insert(*value);
+        }
+        match (&mut self.rules, &other.rules) {
+            (Some(rules), Some(other)) => rules.merge(other),
+            (rules, other) => *rules = rules.take().or_else(|| other.clone()),
+        }
+        for (key, value) in &other.allowances {
+            let own = self.allowances.entry(key.clone()).or_insert(*value);
+            *own = (*own).max(*value);
+        }
+        self.machine.fill_from(&other.machine);
+    }
+}
+
+impl Slab {
+    /// A cache of entries, not of expectations.
+    pub fn holds_entries(&self) -> bool {
+        !self.name.contains("expect")
+    }
+
+    /// `nf_conntrack_<pointer or number>`: one namespace's own.
+    pub fn is_of_one_namespace(&self) -> bool {
+        let rest = self.name.strip_prefix("nf_conntrack_");
+        rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 }
 
@@ -151,6 +245,10 @@ impl StatCounters {
     /// the same time (`__nf_conntrack_confirm`). A failed insert for a too long chain is a drop of its own kind, not a clash.
     pub fn drops_until(&self, after: &Self) -> Option<(u64, u64)> {
         let before = self;
+        // One processor's drops are no bound for those of all.
+        if before.first_row_only || after.first_row_only {
+            return None;
+        }
         let high = after.drop?.checked_sub(before.drop?)?;
         let failed = after.insert_failed?.checked_sub(before.insert_failed?)?;
         let chains = match (before.chain_too_long, after.chain_too_long) {

@@ -121,6 +121,19 @@ pub enum StateLabel {
     Protocol(super::flow::L4, super::flow::Reply),
 }
 
+/// Who holds an address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Owner {
+    /// `process`.
+    pub kind: &'static str,
+    /// Its name, as the input has it.
+    pub name: Box<str>,
+    /// Its id, where it is one.
+    pub id: Option<Box<str>>,
+    /// How that is known, in words.
+    pub from: Sentence,
+}
+
 /// A source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TopSource {
@@ -136,6 +149,8 @@ pub struct TopSource {
     pub is_local: Option<bool>,
     /// Its entries by state.
     pub states: StateCounts,
+    /// Who on this host opens its connections, where it is an own address and a list of sockets says so.
+    pub owner: Option<Owner>,
     /// What kind of address it is, or a warning (`a bridge gateway: clients hide behind it`).
     pub note: Option<Sentence>,
 }

@@ -4,7 +4,7 @@
 //! Reading order: how a log line is understood ([`time`], [`signal`], [`record`]), what is summed up
 //! of a log ([`run`], [`piece`]), what a set of logs amounts to ([`incident`]); how a table entry is
 //! understood ([`flow`]), what is summed up of a table ([`census`]); what else was found beside them
-//! ([`counters`], [`input`]); what is said about it all ([`sentence`], [`diagnosis`], [`report`]).
+//! ([`counters`] with [`sockets`], [`rules`], [`machine`]; [`input`]); what is said about it all ([`sentence`], [`diagnosis`], [`report`]).
 
 pub mod time;
 
@@ -23,6 +23,12 @@ pub mod flow;
 pub mod census;
 
 pub mod counters;
+
+pub mod sockets;
+
+pub mod rules;
+
+pub mod machine;
 
 pub mod input;
 

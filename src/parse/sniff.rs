@@ -1,4 +1,5 @@
-//! What an input is, told from its first bytes (at most 64 KiB, already decompressed), never from its name.
+//! What an input is, told from its first bytes (at most 64 KiB, already decompressed). Its name decides only where the
+//! content cannot: a file that holds one number is what its path says (`…/proc/sys/net/netfilter/nf_conntrack_max`).
 
 /// A dialect that some parser of this room reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,12 +18,12 @@ pub enum Dialect {
     Counters(super::counters::CounterDialect),
 }
 
-/// Recognises an input by its content; none: a stranger.
-pub fn sniff(head: &[u8]) -> Option<Dialect> {
+/// Recognises an input by its content, and by its path where that says nothing; none: a stranger.
+pub fn sniff(head: &[u8], path: &str) -> Option<Dialect> {
     if let Some(dialect) = super::table::sniff(head) {
         return Some(Dialect::Table(dialect));
     }
-    if let Some(dialect) = super::counters::sniff(head) {
+    if let Some(dialect) = super::counters::sniff(head, path) {
         return Some(Dialect::Counters(dialect));
     }
     if super::log::export::looks_like(head) {

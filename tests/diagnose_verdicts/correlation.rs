@@ -263,14 +263,20 @@ fn settings_that_may_be_of_another_table_are_joined_to_none() {
 fn what_a_settings_file_has_is_never_taken_for_what_runs() {
     let mut table = gateway();
     let running = table.counters.setting("max").unwrap().1;
-    table.counters.configured.insert("net.netfilter.nf_conntrack_max".into(), "1048576".into());
+    table
+        .counters
+        .configured
+        .insert("net.netfilter.nf_conntrack_max".into(), ("1048576".into(), "max.conf".into()));
     let diagnosis = told(incident(Wording::NfPlain, 402), vec![table.clone()]);
     assert_eq!(diagnosis.incidents[0].snapshots[0].max, Some(running));
     let body = &diagnosis.incidents[0].body;
     let said = body.evidence.iter().find(|e| e.id == "configured-differs").unwrap();
     assert_eq!((said.speaks_for, said.values[0]), (None, ("configured", 1_048_576.0)));
     // The same value in both is not worth a word.
-    table.counters.configured.insert("net.netfilter.nf_conntrack_max".into(), running.to_string().into());
+    table
+        .counters
+        .configured
+        .insert("net.netfilter.nf_conntrack_max".into(), (running.to_string().into(), "max.conf".into()));
     let diagnosis = told(incident(Wording::NfPlain, 402), vec![table.clone()]);
     assert!(diagnosis.incidents[0].body.evidence.iter().all(|e| e.id != "configured-differs"));
     // Where only the file is known, the limit is not.

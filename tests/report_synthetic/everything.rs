@@ -194,6 +194,7 @@ fn counters(n: u64) -> Counters {
             found: Some(n),
             search_restart: Some(n),
             insert: Some(n),
+            ..StatCounters::default()
         }),
         slabs: vec![Slab { name: hostile(), active: n, total: n, object_bytes: 320 }],
         addresses: vec![],
@@ -201,6 +202,7 @@ fn counters(n: u64) -> Counters {
         uname: Some(Uname { host: hostile(), release: hostile() }),
         count: Some(n),
         memory_bytes: Some(n),
+        ..Counters::default()
     }
 }
 
@@ -408,6 +410,12 @@ fn full_body() -> Body {
         share: 0.75,
         is_local,
         states: states(),
+        owner: Some(Owner {
+            kind: "process",
+            name: "squid\u{1b}[31m".into(),
+            id: Some("4711".into()),
+            from: every_word(),
+        }),
         note: Some(every_word()),
     };
     let top_peer = |peer, service| TopPeer {

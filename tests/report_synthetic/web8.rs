@@ -249,6 +249,7 @@ fn sources() -> Vec<TopSource> {
         share: entries as f64 / 30_611.0,
         is_local: Some(local),
         states: vec![(StateLabel::State(State::Established), entries)],
+        owner: None,
         note: None,
     };
     let time_wait = vec![

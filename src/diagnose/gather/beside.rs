@@ -18,14 +18,16 @@ fn as_meant(stream: &CounterStream) -> Counters {
     let answered = counters.count.is_some() || running.iter().any(|key| counters.sysctl.contains_key(*key));
     let is_conf = file_name(stream).rsplit_once('.').is_some_and(|(_, ending)| ending == "conf");
     if counters.configured.is_empty() && !answered && is_conf {
-        counters.configured = std::mem::take(&mut counters.sysctl);
+        let file = &stream.hints.path;
+        let settings = std::mem::take(&mut counters.sysctl).into_iter();
+        counters.configured = settings.map(|(key, value)| (key, (value, file.clone()))).collect();
     }
     counters
 }
 
 /// What the settings files of one directory come to: they are read in the order of their names, and the last word
 /// holds; `/etc/sysctl.conf` stands among them as 99 (sysctl.d(5)).
-fn configured(streams: &[CounterStream]) -> BTreeMap<Box<str>, Box<str>> {
+fn configured(streams: &[CounterStream]) -> BTreeMap<Box<str>, (Box<str>, Box<str>)> {
     let rank = |stream: &CounterStream| match file_name(stream).as_str() {
         "sysctl.conf" => "99-sysctl.conf".to_owned(),
         name => name.to_owned(),
@@ -60,7 +62,7 @@ pub(super) fn add(snapshot: &mut Snapshot, streams: &[CounterStream]) {
     snapshot.counters.fill_from(&after);
     snapshot.counters.fill_from(&before);
     snapshot.counters.stat = statistics;
-    if let Some(uname) = &snapshot.counters.uname {
-        snapshot.host = Some(uname.host.clone());
-    }
+    let written = snapshot.counters.sysctl.get("kernel.hostname").cloned();
+    let named = snapshot.counters.uname.as_ref().map(|uname| uname.host.clone()).or(written);
+    snapshot.host = named.or_else(|| snapshot.host.take());
 }

@@ -69,6 +69,34 @@ impl Place {
     }
 }
 
+/// Where the settings, counters, tables and logs of one machine stand below its root.
+const BELOW_A_ROOT: [&str; 12] = [
+    "proc",
+    "proc/net",
+    "proc/net/stat",
+    "etc",
+    "etc/default",
+    "etc/modprobe.d",
+    "etc/sysconfig",
+    "etc/sysctl.d",
+    "etc/ufw",
+    "sys/module/nf_conntrack/parameters",
+    "sys/module/ip_conntrack/parameters",
+    "var/log",
+];
+
+/// The root of a machine, or of a copy of its files, that a directory belongs to: what was taken together stands in many
+/// directories there.
+pub(super) fn machine_root(directory: &str) -> Option<Box<str>> {
+    let begins = std::iter::once(0).chain(directory.match_indices('/').map(|(at, _)| at + 1));
+    let root = begins.into_iter().find_map(|at| {
+        let (root, below) = directory.split_at_checked(at)?;
+        let settings = below == "proc/sys" || below.starts_with("proc/sys/");
+        (settings || BELOW_A_ROOT.contains(&below)).then_some(root)
+    })?;
+    Some(root.strip_suffix('/').unwrap_or(root).into())
+}
+
 /// The innermost capture around an input.
 fn capture_of<'a>(hints: &Hints, bundles: &'a [Bundle]) -> Option<&'a Capture> {
     let root = hints.bundle.as_ref()?;
@@ -116,6 +144,21 @@ mod tests {
         assert!(table.is_beside(&place("b/capture/2-at/sysctl", &captures)));
         assert!(table.is_beside(&place("b/uname", &captures)));
         assert!(!table.is_beside(&place("b/capture/1-before/sysctl", &captures)));
+    }
+
+    #[test]
+    fn a_copy_of_a_machines_files_has_a_root() {
+        for (directory, root) in [
+            ("/var/log", Some("")),
+            ("saved/gw1/proc/sys/net/netfilter", Some("saved/gw1")),
+            ("proc/net", Some("")),
+            ("saved/gw1", None),
+            ("saved/processes", None),
+            ("/var/log/remote/web8", None),
+            ("cases/proc-7", None),
+        ] {
+            assert_eq!(machine_root(directory).as_deref(), root, "{directory}");
+        }
     }
 
     #[test]

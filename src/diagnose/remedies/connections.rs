@@ -6,6 +6,7 @@ use crate::model::flow::L4;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
+use super::super::beside;
 use super::super::facts::Case;
 use super::super::mix::Mix;
 use super::{here, in_file};
@@ -38,6 +39,15 @@ pub(crate) fn reuse_connections(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Optio
 
 fn title(case: &Case<'_>, pair: &Pair) -> Sentence {
     let peer = Word::Endpoint(pair.peer.address, pair.peer.port, pair.peer.l4);
+    if let Some(owner) = beside::owner(case, pair.source) {
+        return sentence![
+            "the cure: let",
+            Word::Untrusted(owner.name.as_bytes().into()),
+            "on this host keep its connections to",
+            peer,
+            "open and use them again"
+        ];
+    }
     match case.locals.is_local(pair.source) {
         Some(true) => sentence![
             "the cure: let the program on this host keep its connections to",
@@ -58,7 +68,9 @@ fn commands(case: &Case<'_>, pair: &Pair) -> Vec<Command> {
     let address = pair.peer.address.to_canonical();
     let mut out = Vec::new();
     let port = pair.peer.port.filter(|_| pair.peer.l4 == L4::TCP);
-    if let Some(port) = port {
+    let owner = beside::owner(case, pair.source).map(|owner| owner.name);
+    let owner = owner.as_deref();
+    if let Some(port) = port.filter(|_| owner.is_none()) {
         let find = here(format!("ss -tnp dst {address} dport = :{port}"), None);
         let place = if case.locals.is_local(pair.source) == Some(true) {
             "this host: names the program that opens them".to_owned()
@@ -68,9 +80,18 @@ fn commands(case: &Case<'_>, pair: &Pair) -> Vec<Command> {
         out.push(Command { place, ..find });
     }
     if port.is_some_and(|port| WEB_PORTS.contains(&port)) {
-        out.push(in_file("keepalive 32;", "nginx, in the upstream block, if nginx opens them"));
-        out.push(in_file("proxy_http_version 1.1;", "nginx, in the location, if nginx opens them"));
-        out.push(in_file("proxy_set_header Connection \"\";", "nginx, in the location, if nginx opens them"));
+        if owner.is_none_or(|owner| owner == "nginx") {
+            let (block, location) = match owner {
+                Some(_) => ("nginx, in the upstream block", "nginx, in the location"),
+                None => (
+                    "nginx, in the upstream block, if nginx opens them",
+                    "nginx, in the location, if nginx opens them",
+                ),
+            };
+            out.push(in_file("keepalive 32;", block));
+            out.push(in_file("proxy_http_version 1.1;", location));
+            out.push(in_file("proxy_set_header Connection \"\";", location));
+        }
         out.push(in_file(
             "client_persistent_connections on",
             &format!("squid.conf of {address}, if that is Squid"),

@@ -10,6 +10,7 @@ use crate::model::flow::L4;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
+use super::super::beside;
 use super::super::facts::Case;
 use super::{family, here};
 
@@ -75,13 +76,29 @@ pub(crate) fn notrack(case: &Case<'_>, pair: Pair) -> Result<Remedy, Refusal> {
             steady_state_entries: Some(steady),
             note: "the last line removes the old entries; without it they stay until their timers end".into(),
         },
-        side_effects: vec![
-            "no firewall rule that asks for a state sees these connections any more: the first three lines accept them without one".into(),
-            "nothing may translate the addresses of this pair, now or later: no such entry is in this table".into(),
-            "rules given on a command line are lost at a restart of the firewall: put them where yours are kept".into(),
-        ],
+        side_effects: side_effects(case),
         persists: false,
     })
+}
+
+fn side_effects(case: &Case<'_>) -> Vec<Sentence> {
+    let translation = if beside::translates(case) {
+        "rules of this host translate addresses: none of them may match this pair, now or later; no such entry is in this table"
+    } else {
+        "nothing may translate the addresses of this pair, now or later: no such entry is in this table"
+    };
+    let mut out: Vec<Sentence> = vec![
+        "no firewall rule that asks for a state sees these connections any more: the first three lines accept them without one".into(),
+        translation.into(),
+    ];
+    if beside::drops_invalid(case) {
+        out.push("a rule of this host drops what fits no connection: errors about untracked packets are such, so the first line must stand before it or large packets vanish".into());
+    }
+    out.push(
+        "rules given on a command line are lost at a restart of the firewall: put them where yours are kept"
+            .into(),
+    );
+    out
 }
 
 #[derive(Debug, Clone, Copy)]

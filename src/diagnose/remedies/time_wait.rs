@@ -6,6 +6,7 @@ use crate::model::flow::{L4, State};
 use crate::model::sentence::Word;
 use crate::sentence;
 
+use super::super::beside;
 use super::super::facts::Case;
 use super::set;
 
@@ -18,14 +19,17 @@ const HOST_SECONDS: u64 = 30;
 pub(crate) fn shorter_time_wait(case: &Case<'_>) -> Option<Remedy> {
     let census = case.census?;
     let nat = census.who.nat;
-    let translated = nat.source > 0 || nat.destination > 0 || nat.both > 0;
+    let in_table = nat.source > 0 || nat.destination > 0 || nat.both > 0;
+    let translated = in_table || beside::translates(case);
     let seconds = if translated { NAT_FLOOR_SECONDS } else { HOST_SECONDS };
     let now = case.time_wait_seconds();
     if now <= seconds {
         return None;
     }
     let waiting = |class: &Class| class.l4 == L4::TCP && class.state == Some(State::TimeWait);
-    let guard = if translated {
+    let guard = if translated && !in_table {
+        "not below 60 s here: rules of this host translate addresses, and a port freed earlier meets a peer that is still in TIME_WAIT"
+    } else if translated {
         "not below 60 s here: entries of this table are translated, and a port freed earlier meets a peer that is still in TIME_WAIT"
     } else {
         "only as long as this host translates no addresses (no such entry is in this table); with NAT not below 60 s"

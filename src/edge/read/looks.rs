@@ -208,7 +208,7 @@ where
     let mut head = vec![0; END_BYTES];
     let filled = file.read_at(&mut head, 0).ok()?;
     head.truncate(filled);
-    let (what, error) = match sniff(&head)? {
+    let (what, error) = match sniff(&head, &item.path.to_string_lossy())? {
         Dialect::Lines => {
             let (piece, error) = in_parts(&file, length, Some(progress), LogWorker::<S>::default);
             (Understood::Log("lines", Box::new(piece)), error)
@@ -361,7 +361,8 @@ where
         hole = opened.pass_hole();
         (Box::new(opened.file), origin)
     };
-    let read = read_stream::<S, W>(Box::new(Counted(raw, Arc::clone(progress))), origin, hole);
+    let raw = Box::new(Counted(raw, Arc::clone(progress)));
+    let read = read_stream::<S, W>(raw, origin, hole, &hints.path);
     Ok((read, hints))
 }
 

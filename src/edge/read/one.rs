@@ -94,29 +94,34 @@ pub enum Origin {
 }
 
 /// Reads a stream: one result, or where it is an archive one for it and one for each of its members. `hole` is what
-/// the stream's own file has in front of it.
-pub fn read_stream<S, W>(raw: Box<dyn Read + Send>, origin: Origin, hole: u64) -> Vec<StreamRead<W::Part>>
+/// the stream's own file has in front of it, `path` where that file is.
+pub fn read_stream<S, W>(
+    raw: Box<dyn Read + Send>,
+    origin: Origin,
+    hole: u64,
+    path: &str,
+) -> Vec<StreamRead<W::Part>>
 where
     S: RecordSink<Part = Piece> + Default,
     W: FlowSink + Default,
 {
     let mut all = Vec::new();
     let decoded = decode_beside(raw);
-    understand::<S, W>(Decoded { padding: hole, ..decoded }, None, origin, &mut all);
+    understand::<S, W>(Decoded { padding: hole, ..decoded }, None, (origin, path), &mut all);
     all
 }
 
 fn understand<S, W>(
     decoded: Decoded<'_>,
     member: Option<Box<str>>,
-    origin: Origin,
+    (origin, path): (Origin, &str),
     all: &mut Vec<StreamRead<W::Part>>,
 ) where
     S: RecordSink<Part = Piece> + Default,
     W: FlowSink + Default,
 {
     if archive::looks_like(&decoded.face.head) && decoded.face.via.len() < DEPTH_MAX {
-        return read_archive::<S, W>(decoded, member, all);
+        return read_archive::<S, W>(decoded, member, path, all);
     }
     let Decoded { reader, face, padding } = decoded.without_padding();
     let Face { head, via, modified } = face;
@@ -126,7 +131,8 @@ fn understand<S, W>(
     } else if bundle::looks_like(&head) {
         read_manifest(&mut reader)
     } else {
-        match sniff(&head) {
+        let path = member.as_deref().unwrap_or(path);
+        match sniff(&head, path) {
             Some(Dialect::Lines) => read_lines::<S, _>(&mut reader, padding, LineParser::default(), "lines"),
             Some(Dialect::DmesgDeltas) => {
                 read_lines::<S, _>(&mut reader, padding, LineParser::reading_deltas(), "dmesg")
@@ -134,7 +140,7 @@ fn understand<S, W>(
             Some(Dialect::DmesgJson) => read_dmesg_json::<S, _>(&mut reader),
             Some(Dialect::JournalExport) => read_export::<S, _>(&mut reader),
             Some(Dialect::Table(dialect)) => read_table::<W>(&mut reader, dialect, origin, padding),
-            Some(Dialect::Counters(dialect)) => read_counters(&mut reader, dialect),
+            Some(Dialect::Counters(dialect)) => read_counters(&mut reader, dialect, path),
             None if head.is_empty() => (Understood::Empty, reader.read(&mut [0]).map(drop)),
             None => (Understood::Stranger, Ok(())),
         }
@@ -145,8 +151,12 @@ fn understand<S, W>(
 }
 
 /// Reads the members of an archive; the archive itself stands before them.
-fn read_archive<S, W>(decoded: Decoded<'_>, member: Option<Box<str>>, all: &mut Vec<StreamRead<W::Part>>)
-where
+fn read_archive<S, W>(
+    decoded: Decoded<'_>,
+    member: Option<Box<str>>,
+    archive: &str,
+    all: &mut Vec<StreamRead<W::Part>>,
+) where
     S: RecordSink<Part = Piece> + Default,
     W: FlowSink + Default,
 {
@@ -175,7 +185,7 @@ where
                 error: None,
             }),
             Member::File(bytes) => {
-                understand::<S, W>(decode(bytes, &via), Some(path), Origin::Passing, all);
+                understand::<S, W>(decode(bytes, &via), Some(path), (Origin::Passing, archive), all);
             }
         }
         for read in all.iter_mut().skip(first) {
@@ -311,14 +321,18 @@ impl Keeping {
     }
 }
 
-fn read_counters<P>(reader: &mut impl Read, dialect: CounterDialect) -> (Understood<P>, io::Result<()>) {
+fn read_counters<P>(
+    reader: &mut impl Read,
+    dialect: CounterDialect,
+    path: &str,
+) -> (Understood<P>, io::Result<()>) {
     let mut text = Vec::new();
     let limit = counters::BYTES_MAX as u64;
     let mut result = reader.by_ref().take(limit).read_to_end(&mut text).map(drop);
     if result.is_ok() && reader.read(&mut [0]).is_ok_and(|more| more > 0) {
         result = Err(io::Error::other(format!("is longer than {limit} bytes, which no such file is")));
     }
-    let (counters, records, damage) = counters::parse(dialect, &text);
+    let (counters, records, damage) = counters::parse(dialect, path, &text);
     (Understood::Counters(dialect, Box::new(counters), records, damage), result)
 }
 

@@ -4,7 +4,7 @@
 //! Cache names: `ip_conntrack` (2.4 to 2.6.18), `nf_conntrack:basic` (2.6.18), `nf_conntrack_<pointer>` (2.6.32) and
 //! `nf_conntrack_<number>` (3.x) for each network namespace, `nf_conntrack` (4.10 on), and `…_expect`.
 
-use super::{Reading, lines};
+use super::{Head, Reading, lines};
 use crate::model::blemish::BlemishKind;
 use crate::model::counters::Slab;
 
@@ -14,13 +14,13 @@ const SLABS_MAX: usize = 4_096;
 const NAME_BYTES_MAX: usize = 128;
 
 /// Begins as slabinfo or `vmstat -m` do, or all lines are rows of the tracker's caches.
-pub(super) fn looks_like(lines: &[&str]) -> bool {
-    let Some(first) = lines.first() else { return false };
-    is_header(first) || lines.iter().all(|line| is_ours(line) && line.contains(" : ") && row(line).is_some())
+pub(super) fn looks_like(head: &Head<'_>) -> bool {
+    is_header(head.first())
+        || head.lines.iter().all(|line| is_ours(line) && line.contains(" : ") && row(line).is_some())
 }
 
 /// Reads the tracker's caches; every row counts as a record.
-pub(super) fn read(text: &[u8], reading: &mut Reading) {
+pub(super) fn read(text: &[u8], reading: &mut Reading<'_>) {
     for line in lines(text) {
         let text = match line.text {
             Ok(text) if text.trim().is_empty() || is_header(text) => continue,

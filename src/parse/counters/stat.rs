@@ -1,10 +1,11 @@
 //! `/proc/net/stat/nf_conntrack` and `/proc/net/stat/ip_conntrack`: a header, then one row per possible processor,
 //! all values hexadecimal. Columns are found by their names, because 6.x gave two of them another meaning in the same
-//! place (`clashres` for `searched`, `chainlength` for `delete_list`).
+//! place (`clashres` for `searched`, `chainlength` for `delete_list`), and other builds of the kernel have names of their
+//! own. Several such files in one (`grep . /proc/net/stat/*` without names, `cat`): the first one of the tracker counts.
 //!
 //! Source: `ct_cpu_seq_show` of net/netfilter/nf_conntrack_standalone.c, 2.6.9 to 6.18.
 
-use super::{Line, Reading, lines};
+use super::{Head, Line, Reading, lines};
 use crate::model::blemish::BlemishKind;
 use crate::model::counters::StatCounters;
 
@@ -12,11 +13,11 @@ use crate::model::counters::StatCounters;
 const COLUMNS_MAX: usize = 64;
 
 /// A column while it is summed: none once a row could not be read.
-type Sum = Option<u64>;
+pub(super) type Sum = Option<u64>;
 
 /// The first line is the header.
-pub(super) fn looks_like(lines: &[&str]) -> bool {
-    lines.first().is_some_and(|line| is_header(line))
+pub(super) fn looks_like(head: &Head<'_>) -> bool {
+    is_header(head.first())
 }
 
 fn is_header(line: &str) -> bool {
@@ -25,8 +26,16 @@ fn is_header(line: &str) -> bool {
         && ["found", "insert_failed", "early_drop"].iter().all(|n| names.contains(n))
 }
 
+/// The header of any file of `/proc/net/stat`.
+fn is_any_header(line: &str) -> bool {
+    line.split_whitespace()
+        .any(|name| name.len() > 1 && name.starts_with(|c: char| c.is_ascii_lowercase() && c > 'f'))
+        || line.starts_with("entries ")
+}
+
 /// Reads header and rows.
-pub(super) fn read(text: &[u8], reading: &mut Reading) {
+pub(super) fn read(text: &[u8], reading: &mut Reading<'_>) {
+    let mut ours = false;
     let mut names: Vec<&str> = Vec::new();
     let mut sums: Vec<Sum> = Vec::new();
     let mut entries = None;
@@ -36,8 +45,14 @@ pub(super) fn read(text: &[u8], reading: &mut Reading) {
             Ok(text) if is_header(text) && names.is_empty() => {
                 names = text.split_whitespace().take(COLUMNS_MAX).collect();
                 sums = vec![Some(0); names.len()];
+                ours = true;
                 continue;
             }
+            Ok(text) if is_any_header(text) => {
+                ours = false;
+                continue;
+            }
+            Ok(_) if !ours => continue,
             Ok(text) => text,
             Err(kind) => {
                 reading.damage(kind, &line);
@@ -52,7 +67,8 @@ pub(super) fn read(text: &[u8], reading: &mut Reading) {
         add(&mut sums, &row, &line, reading);
     }
     if reading.records > 0 {
-        reading.counters.stat = Some(counters(&names, &sums, entries.flatten()));
+        let stat = counters(&names, &sums, entries.flatten());
+        reading.counters.stat = Some(StatCounters { rows: reading.records, ..stat });
     }
 }
 
@@ -65,7 +81,7 @@ fn row(words: &str, columns: usize) -> Vec<Option<u64>> {
 }
 
 /// Adds a row. A column with a value that is none is not known as a sum; a row that is cut makes all unknown.
-fn add(sums: &mut [Sum], row: &[Option<u64>], line: &Line<'_>, reading: &mut Reading) {
+fn add(sums: &mut [Sum], row: &[Option<u64>], line: &Line<'_>, reading: &mut Reading<'_>) {
     if row.is_empty() {
         reading.damage(BlemishKind::MissingField, line);
         sums.fill(None);
@@ -81,7 +97,7 @@ fn add(sums: &mut [Sum], row: &[Option<u64>], line: &Line<'_>, reading: &mut Rea
 }
 
 /// Columns by their names. `entries` is one global number that every row repeats, so the first one stands.
-fn counters(names: &[&str], sums: &[Sum], entries: Option<u64>) -> StatCounters {
+pub(super) fn counters(names: &[&str], sums: &[Sum], entries: Option<u64>) -> StatCounters {
     let sum = |wanted: &[&str]| {
         let place = names.iter().position(|name| wanted.contains(name))?;
         sums.get(place).copied().flatten()
@@ -97,5 +113,6 @@ fn counters(names: &[&str], sums: &[Sum], entries: Option<u64>) -> StatCounters 
         found: sum(&["found"]),
         search_restart: sum(&["search_restart"]),
         insert: sum(&["insert"]),
+        ..StatCounters::default()
     }
 }

@@ -5,14 +5,14 @@
 //! Kept are the keys that a full table can depend on, in dotted form: `net.` (without the settings of single
 //! interfaces, of which a container host has a hundred thousand) and the few names of the kernel itself.
 
-use super::{Line, Reading, lines};
+use super::{Head, Line, Reading, lines};
 use crate::model::blemish::BlemishKind;
 
 /// Keys that are kept.
-const KEYS_MAX: usize = 4_096;
+pub(super) const KEYS_MAX: usize = 4_096;
 /// Bytes of a key, and of a value, that are kept.
-const KEY_BYTES_MAX: usize = 256;
-const VALUE_BYTES_MAX: usize = 1_024;
+pub(super) const KEY_BYTES_MAX: usize = 256;
+pub(super) const VALUE_BYTES_MAX: usize = 1_024;
 /// First segments of the keys of a kernel.
 const ROOTS: [&str; 10] = ["abi", "crypto", "debug", "dev", "fs", "kernel", "net", "sunrpc", "user", "vm"];
 /// Keys outside `net.` that are kept.
@@ -22,15 +22,15 @@ const KERNEL_KEYS: [&str; 4] =
 const COMPLAINTS: [&str; 3] = ["sysctl: ", "error: ", "warning: "];
 
 /// Most lines are settings.
-pub(super) fn looks_like(lines: &[&str]) -> bool {
-    let lines: Vec<_> = lines.iter().filter(|line| !is_remark(line)).collect();
+pub(super) fn looks_like(head: &Head<'_>) -> bool {
+    let lines: Vec<_> = head.lines.iter().filter(|line| !is_remark(line)).collect();
     let settings = lines.iter().filter(|line| setting(line).is_some()).count();
     settings > 0 && settings * 10 >= lines.len() * 8
 }
 
 /// Reads the settings; of a key that stands twice the last value holds. What has the shape of a settings file is kept
 /// as configured: it does not say what runs.
-pub(super) fn read(text: &[u8], reading: &mut Reading) {
+pub(super) fn read(text: &[u8], reading: &mut Reading<'_>) {
     let mut shape = Shape::default();
     for line in lines(text) {
         match line.text.map(|text| (text.trim_start(), setting(text.trim_start()))) {
@@ -45,9 +45,26 @@ pub(super) fn read(text: &[u8], reading: &mut Reading) {
         }
     }
     if shape.is_file() {
-        reading.counters.configured = std::mem::take(&mut reading.counters.sysctl);
+        wanted(reading);
     }
-    reading.counters.count = reading.counters.setting("count").map(|(_, count)| count);
+    conclude(reading);
+}
+
+/// What was read is what a file wants, not what runs.
+pub(super) fn wanted(reading: &mut Reading<'_>) {
+    let file: Box<str> = reading.path.into();
+    let counters = &mut reading.counters;
+    (counters.count, counters.release) = (None, None);
+    for (key, value) in std::mem::take(&mut counters.sysctl) {
+        counters.configured.insert(key, (value, file.clone()));
+    }
+}
+
+/// What the settings say beside themselves: how many entries there are, and which kernel it is.
+pub(super) fn conclude(reading: &mut Reading<'_>) {
+    let counters = &mut reading.counters;
+    counters.count = counters.setting("count").map(|(_, count)| count);
+    counters.release = counters.sysctl.get("kernel.osrelease").cloned();
 }
 
 /// What tells a settings file (sysctl.conf(5)) from what a kernel answered.
@@ -91,7 +108,7 @@ impl Shape {
 }
 
 /// Keeps a setting if it is one of ours. What the tracker is told is always a number.
-fn keep(key: String, value: &str, line: &Line<'_>, reading: &mut Reading) {
+pub(super) fn keep(key: String, value: &str, line: &Line<'_>, reading: &mut Reading<'_>) {
     reading.records += 1;
     if !is_kept(&key) {
         return;
@@ -108,7 +125,7 @@ fn keep(key: String, value: &str, line: &Line<'_>, reading: &mut Reading) {
 }
 
 /// Key in dotted form, and value.
-fn setting(line: &str) -> Option<(String, &str)> {
+pub(super) fn setting(line: &str) -> Option<(String, &str)> {
     let line = line.strip_prefix('-').unwrap_or(line);
     let line = line.strip_prefix("/proc/sys/").unwrap_or(line);
     let end = line.find(['=', ':', ' ', '\t'])?;
@@ -121,7 +138,7 @@ fn setting(line: &str) -> Option<(String, &str)> {
 
 /// A key with dots between its segments. Where slashes separate, dots belong to names (`eth0.100`) and become slashes:
 /// the rule of sysctl(8).
-fn dotted(key: &str) -> Option<String> {
+pub(super) fn dotted(key: &str) -> Option<String> {
     let separator = key.find(['.', '/'])?;
     let with_slashes = key.get(separator..)?.starts_with('/');
     let clean = |c: char| c.is_ascii_alphanumeric() || "._-/@+*".contains(c);
@@ -137,12 +154,12 @@ fn dotted(key: &str) -> Option<String> {
 }
 
 /// A comment, or what `sysctl` complains about.
-fn is_remark(line: &str) -> bool {
+pub(super) fn is_remark(line: &str) -> bool {
     line.starts_with(['#', ';']) || COMPLAINTS.iter().any(|complaint| line.starts_with(complaint))
 }
 
 /// Settings of single interfaces are not kept, those of all and of new ones are.
-fn is_kept(key: &str) -> bool {
+pub(super) fn is_kept(key: &str) -> bool {
     const PER_INTERFACE: [&str; 5] =
         ["net.ipv4.conf.", "net.ipv6.conf.", "net.ipv4.neigh.", "net.ipv6.neigh.", "net.mpls.conf."];
     match PER_INTERFACE.iter().find_map(|prefix| key.strip_prefix(prefix)) {

@@ -4,14 +4,14 @@ use super::*;
 use crate::model::counters::StatCounters;
 
 fn read(dialect: CounterDialect, text: &str) -> Counters {
-    assert_eq!(sniff(text.as_bytes()), Some(dialect), "{text}");
-    let (counters, _, damaged) = parse(dialect, text.as_bytes());
+    assert_eq!(sniff(text.as_bytes(), ""), Some(dialect), "{text}");
+    let (counters, _, damaged) = parse(dialect, "", text.as_bytes());
     assert_eq!(damaged, Vec::new(), "{text}");
     counters
 }
 
 fn damage(dialect: CounterDialect, text: &str) -> Vec<(BlemishKind, u64)> {
-    parse(dialect, text.as_bytes()).2.into_iter().map(|(kind, blemish)| (kind, blemish.count)).collect()
+    parse(dialect, "", text.as_bytes()).2.into_iter().map(|(kind, blemish)| (kind, blemish.count)).collect()
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn settings_are_read_in_every_form_and_era() {
 #[test]
 fn a_setting_that_is_no_number_is_damage_and_not_zero() {
     let text = "net.netfilter.nf_conntrack_max = lots\nnet.netfilter.nf_conntrack_count =\nnonsense\n";
-    let (counters, records, _) = parse(CounterDialect::Sysctl, text.as_bytes());
+    let (counters, records, _) = parse(CounterDialect::Sysctl, "", text.as_bytes());
     assert_eq!((counters.setting("max"), counters.count, records), (None, None, 2));
     assert_eq!(
         damage(CounterDialect::Sysctl, text),
@@ -96,7 +96,7 @@ fn a_settings_file_says_what_is_meant_to_run_and_not_what_runs() {
 fn settings_are_bounded() {
     let text: String =
         (0..10_000).map(|number| format!("net.a.b{number} = 1")).collect::<Vec<_>>().join("\n");
-    let (counters, records, damaged) = parse(CounterDialect::Sysctl, text.as_bytes());
+    let (counters, records, damaged) = parse(CounterDialect::Sysctl, "", text.as_bytes());
     assert_eq!((counters.sysctl.len(), records), (4_096, 10_000));
     assert_eq!(damaged.len(), 1);
 }
@@ -124,6 +124,8 @@ fn old_statistics_are_hexadecimal_and_summed_over_processors() {
         found: Some(20),
         search_restart: None,
         insert: Some(6),
+        rows: 2,
+        first_row_only: false,
     };
     assert_eq!(counters.stat, Some(expected));
 }
@@ -143,14 +145,14 @@ fn statistics_of_6_18_mean_something_else_in_the_same_place() {
 fn a_statistic_that_could_not_be_read_is_not_known() {
     let row = "1 2 3 4 5 6 7 8 9 a b c d e f 10\n";
     let cut = format!("{STAT_OLD}{row}1 2 3\n");
-    let stat = parse(CounterDialect::Stat, cut.as_bytes()).0.stat.unwrap();
+    let stat = parse(CounterDialect::Stat, "", cut.as_bytes()).0.stat.unwrap();
     assert_eq!((stat.entries, stat.drop), (Some(1), None));
     assert_eq!(damage(CounterDialect::Stat, &cut), [(BlemishKind::MissingField, 1)]);
     let strange = format!("{STAT_OLD}{row}1 2 3 4 5 6 7 8 9 a +b c d e f 10\n");
-    let stat = parse(CounterDialect::Stat, strange.as_bytes()).0.stat.unwrap();
+    let stat = parse(CounterDialect::Stat, "", strange.as_bytes()).0.stat.unwrap();
     assert_eq!((stat.drop, stat.early_drop), (None, Some(0x18)));
     assert_eq!(damage(CounterDialect::Stat, &strange), [(BlemishKind::ImpossibleNumber, 1)]);
-    assert_eq!(parse(CounterDialect::Stat, STAT_OLD.as_bytes()).0.stat, None);
+    assert_eq!(parse(CounterDialect::Stat, "", STAT_OLD.as_bytes()).0.stat, None);
 }
 
 #[test]
@@ -209,7 +211,7 @@ fn uname_is_one_line_and_not_the_beginning_of_a_kernel_log() {
         read(CounterDialect::Uname, "Linux web8 2.6.18-274.el5 #1 SMP Fri Jul 8 17:36:59 EDT 2011 x86_64\n");
     assert_eq!(uname.uname.map(|u| (u.host, u.release)), Some(("web8".into(), "2.6.18-274.el5".into())));
     assert!(read(CounterDialect::Uname, "Linux web8 6.18.2\n").uname.is_some());
-    assert_eq!(sniff(b"Linux version 2.6.18-274.el5 (mock@builder) (gcc version 4.1.2)\n"), None);
+    assert_eq!(sniff(b"Linux version 2.6.18-274.el5 (mock@builder) (gcc version 4.1.2)\n", "dmesg"), None);
 }
 
 #[test]
@@ -226,6 +228,6 @@ fn strangers_and_logs_are_not_recognised() {
         "2026-09-14T09:19:52 net.ipv4.ip_forward = 1\n",
         "\u{0}\u{0}\u{0}",
     ] {
-        assert_eq!(sniff(text.as_bytes()), None, "{text}");
+        assert_eq!(sniff(text.as_bytes(), ""), None, "{text}");
     }
 }

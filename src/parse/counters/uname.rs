@@ -1,6 +1,6 @@
-//! `uname -a`, or its first three words.
+//! `uname -a`, or its first three words; and `/proc/version`, which names no host.
 
-use super::{Reading, lines};
+use super::{Head, Reading, lines};
 use crate::model::blemish::BlemishKind;
 use crate::model::counters::Uname;
 
@@ -8,12 +8,33 @@ use crate::model::counters::Uname;
 const NAME_BYTES_MAX: usize = 255;
 
 /// One line, of that shape.
-pub(super) fn looks_like(lines: &[&str]) -> bool {
-    matches!(lines, [line] if uname(line).is_some())
+pub(super) fn looks_like(head: &Head<'_>) -> bool {
+    matches!(head.lines, [line] if uname(line).is_some())
+}
+
+/// That line is also the first of a kernel's log: it must stand alone, in a file that is called so.
+pub(super) fn is_version(head: &Head<'_>) -> bool {
+    matches!(head.lines, [line] if version(line).is_some()) && head.is_called("version")
+}
+
+/// Reads `Linux version RELEASE …`.
+pub(super) fn read_version(text: &[u8], reading: &mut Reading<'_>) {
+    reading.each_line(text, |text, line, reading| match version(text) {
+        Some(release) => {
+            reading.records += 1;
+            reading.counters.release.get_or_insert_with(|| release.into());
+        }
+        None => reading.damage(BlemishKind::Unrecognised, line),
+    });
+}
+
+fn version(line: &str) -> Option<&str> {
+    let release = line.strip_prefix("Linux version ")?.split(' ').next()?;
+    (release.len() <= NAME_BYTES_MAX && release.starts_with(|c: char| c.is_ascii_digit())).then_some(release)
 }
 
 /// Reads the line.
-pub(super) fn read(text: &[u8], reading: &mut Reading) {
+pub(super) fn read(text: &[u8], reading: &mut Reading<'_>) {
     for line in lines(text) {
         match line.text.map(|text| (text, uname(text))) {
             Ok((text, _)) if text.trim().is_empty() => {}

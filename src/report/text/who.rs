@@ -1,7 +1,8 @@
 //! Who holds the table: sources, peers, pairs.
 
-use crate::model::diagnosis::{Body, TopPeer, TopSource};
+use crate::model::diagnosis::{Body, Owner, TopPeer, TopSource};
 
+use super::super::escape;
 use super::super::spell::{self, FIRM};
 use super::bar::bar;
 use super::page::{Page, Style};
@@ -64,10 +65,23 @@ const ASIDE_MAX: usize = 22;
 fn aside_and_note(scene: &Scene<'_>, row: &TopSource) -> (String, Option<String>) {
     const OWN: &str = "this host";
     let note = row.note.as_ref().map(|note| scene.say(note)).filter(|note| note.replace(FIRM, " ") != OWN);
+    let note = match (row.owner.as_ref().map(opened_by), note) {
+        (Some(owner), Some(note)) => Some(format!("{owner}; {note}")),
+        (owner, note) => owner.or(note),
+    };
     match (row.is_local == Some(true), note) {
         (true, note) => (OWN.to_owned(), note),
         (false, Some(short)) if width(&short) <= ASIDE_MAX => (short, None),
         (false, note) => (String::new(), note),
+    }
+}
+
+/// `opened by php-fpm (process 4711)`
+fn opened_by(owner: &Owner) -> String {
+    let name = escape::text(&owner.name);
+    match &owner.id {
+        Some(id) => format!("opened by {name} ({} {})", owner.kind, escape::text(id)),
+        None => format!("opened by {name}"),
     }
 }
 

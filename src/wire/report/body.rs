@@ -333,7 +333,12 @@ impl Door<'_> {
             share: Number::share(row.share),
             is_local: row.is_local,
             states: self.states(&row.states),
-            owner: None,
+            owner: row.owner.as_ref().map(|owner| Owner {
+                kind: owner.kind.to_owned(),
+                name: owner.name.to_string(),
+                id: owner.id.as_deref().map(str::to_owned),
+                from: self.say(&owner.from),
+            }),
             note: row.note.as_ref().map(|note| self.say(note)),
         }
     }

@@ -20,7 +20,10 @@ const OF_TIMELINES: (&str, &str) = (
 
 /// Fields of every table.
 const OF_TABLES: [(&str, &str); 2] = [
-    ("top_sources[].owner", "who holds an address is not looked up by this version"),
+    (
+        "top_sources[].owner",
+        "who opens the connections of a source is known only of this host's own addresses, from a list of sockets with their programs",
+    ),
     ("snapshots[].took_seconds", "how long it took to list a table is not recorded in it"),
 ];
 

@@ -1,0 +1,105 @@
+//! What a packet filter asks of the tracker: which rules need connections to be tracked, which take traffic out of
+//! tracking, which translate addresses. Counts, not rules.
+
+/// Rules that take traffic out of tracking that are kept as text; the rest is counted.
+pub const UNTRACKED_MAX: usize = 64;
+/// Bytes of such a rule that are kept.
+pub const RULE_BYTES_MAX: usize = 256;
+
+/// A ruleset in numbers. What a list does not show may still be there: `iptables -L` shows one table, `nft` shows
+/// nothing of the older back end. So a zero here proves nothing, and only what was found is ever said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rules {
+    /// The programs whose lists were read: `nft`, `iptables`.
+    pub from: Vec<&'static str>,
+    /// Rules.
+    pub rules: u64,
+    /// Rules that ask for the state of a connection.
+    pub states: u64,
+    /// Rules that drop or reject what fits no connection.
+    pub invalid_dropped: u64,
+    /// Rules that translate addresses.
+    pub nat: Nat,
+    /// Rules that take traffic out of tracking, as written.
+    pub untracked: Vec<Box<str>>,
+    /// How many of them there are.
+    pub untracked_rules: u64,
+    /// Rules that count connections or keep a meter for each address: `connlimit`, `ct count`, `meter`, `hashlimit`.
+    pub limits: u64,
+    /// Rules that hand flows to a flowtable.
+    pub offloaded: u64,
+    /// Rules that give connections a helper.
+    pub helpers: u64,
+    /// Rules that put connections into a zone.
+    pub zones: u64,
+    /// Rules that answer handshakes in front of the tracker.
+    pub synproxy: u64,
+}
+
+/// Rules that translate addresses, by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Nat {
+    /// The source becomes the address of the interface.
+    pub masquerade: u64,
+    /// The source becomes a fixed one.
+    pub source: u64,
+    /// The destination becomes another machine.
+    pub destination: u64,
+    /// The destination becomes this host.
+    pub redirect: u64,
+}
+
+impl Nat {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        [self.source, self.destination, self.redirect].into_iter().fold(self.masquerade, u64::saturating_add)
+    }
+}
+
+impl Rules {
+    /// Something needs connections to be tracked.
+    pub fn need_tracking(&self) -> bool {
+        self.nat.total() > 0
+            || [self.states, self.limits, self.offloaded, self.helpers, self.synproxy].iter().any(|n| *n > 0)
+    }
+
+    /// Takes another list of the same host in. One rule may stand in both (`iptables-save` and `iptables -L`, or `nft` and
+    /// the newer back end of iptables), so the larger number of each kind holds: at least so many.
+    pub fn merge(&mut self, other: &Self) {
+        for from in &other.from {
+            if !self.from.contains(from) {
+                self.from.push(from);
+            }
+        }
+        for (mine, theirs) in [
+            (&mut self.rules, other.rules),
+            (&mut self.states, other.states),
+            (&mut self.invalid_dropped, other.invalid_dropped),
+            (&mut self.nat.masquerade, other.nat.masquerade),
+            (&mut self.nat.source, other.nat.source),
+            (&mut self.nat.destination, other.nat.destination),
+            (&mut self.nat.redirect, other.nat.redirect),
+            (&mut self.untracked_rules, other.untracked_rules),
+            (&mut self.limits, other.limits),
+            (&mut self.offloaded, other.offloaded),
+            (&mut self.helpers, other.helpers),
+            (&mut self.zones, other.zones),
+            (&mut self.synproxy, other.synproxy),
+        ] {
+            *mine = (*mine).max(theirs);
+        }
+        for rule in &other.untracked {
+            self.untrack(rule);
+        }
+    }
+
+    /// Keeps the text of a rule that takes traffic out of tracking.
+    pub fn untrack(&mut self, rule: &str) {
+        let fits =
+            self.untracked.len() < UNTRACKED_MAX && !self.untracked.iter().any(|known| **known == *rule);
+        if fits {
+            let end = rule.floor_char_boundary(RULE_BYTES_MAX);
+            self.untracked.push(rule.get(..end).unwrap_or(rule).into());
+        }
+    }
+}
