@@ -7,6 +7,12 @@ pub enum Dialect {
     Lines,
     /// Journal export with binary fields (`parse::log::export`).
     JournalExport,
+    /// Journal entries field by field (`parse::log::journal_verbose`).
+    JournalVerbose,
+    /// A log in JSON (`parse::log::json_lines`).
+    Json(super::log::json_lines::JsonLog),
+    /// Lines that a container's runtime or a collector's tool wrapped (`parse::log::wrapped_lines`).
+    Wrapped,
     /// A table (`parse::table`).
     Table(super::table::TableDialect),
     /// Counters and settings (`parse::counters`).
@@ -15,6 +21,12 @@ pub enum Dialect {
 
 /// Recognises an input by its content; none: a stranger.
 pub fn sniff(head: &[u8]) -> Option<Dialect> {
+    if super::log::journal_verbose::looks_like(head) {
+        return Some(Dialect::JournalVerbose);
+    }
+    if let Some(log) = super::log::json_lines::looks_like(head) {
+        return Some(Dialect::Json(log));
+    }
     if let Some(dialect) = super::table::sniff(head) {
         return Some(Dialect::Table(dialect));
     }
@@ -23,6 +35,9 @@ pub fn sniff(head: &[u8]) -> Option<Dialect> {
     }
     if super::log::export::looks_like(head) {
         return Some(Dialect::JournalExport);
+    }
+    if super::log::wrapped_lines::looks_like(head) {
+        return Some(Dialect::Wrapped);
     }
     super::log::lines::looks_like(head).then_some(Dialect::Lines)
 }

@@ -8,15 +8,23 @@ use crate::model::record::Trust;
 
 use super::speech::Speech;
 use super::time::Written;
-use super::{bare, dmesg, kmsg, rfc3164, rfc3339, rfc5424, separators};
+use super::{bare, dmesg, journal_short, kmsg, rfc3164, rfc3339, rfc5424, separators};
 
 /// A header grammar. None: the line is not of this shape.
 pub(super) type Shape = for<'a> fn(&'a [u8]) -> Option<Line<'a>>;
 
 /// Every header grammar, tried in this order on every line. Each is told from the others by its first bytes, so the
 /// order decides only in front of a structured header (RFC 5424) and for bare kernel messages, which come last.
-const SHAPES: [Shape; 7] =
-    [rfc3164::line, rfc5424::line, rfc3339::line, kmsg::line, dmesg::line, separators::line, bare::line];
+const SHAPES: [Shape; 8] = [
+    rfc3164::line,
+    rfc5424::line,
+    rfc3339::line,
+    kmsg::line,
+    journal_short::line,
+    dmesg::line,
+    separators::line,
+    bare::line,
+];
 
 /// The line as the first shape that knows it reads it.
 pub(super) fn read(line: &[u8]) -> Option<Line<'_>> {

@@ -93,7 +93,7 @@ fn without_caller(rest: &[u8]) -> &[u8] {
 /// A tag is the kernel's only if the priority, where there is one, says facility 0: any user can log under any tag, but
 /// syslogd does not let the kernel's facility pass from one. (Some vendors' daemons write the kernel's lines as
 /// `user.warn kernel:`; believing those would be decided here.)
-fn speaker(facility: Option<Facility>, name: &[u8]) -> Speaker {
+pub(super) fn speaker(facility: Option<Facility>, name: &[u8]) -> Speaker {
     match name {
         b"kernel" | b"klogd" if facility.unwrap_or(0) == 0 => Speaker::Kernel,
         // The kernel cuts a program's name to 15 bytes, and old journald had no other.
