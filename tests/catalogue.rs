@@ -4,13 +4,13 @@
 //! A row is `section TAB input TAB expected`; `#` begins a comment. In the input `\n`, `\r`, `\t`, `\0`, `\xNN` and `\\`
 //! are escapes. Sections say who reads the input: `message` one kernel message (expected `-` where it says nothing),
 //! `lines` the line family (records joined by ` | `, see `records`), `looks` what the input's head looks like
-//! (`lines`, `export` or `-`).
+//! (`lines`, `export` or `-`), `json`, `verbose` and `wrapped` the other dialects of logs, `sniff` what an input is taken for.
 
 mod records;
 
 use std::path::Path;
 
-use conntriage::parse::{kernel, log};
+use conntriage::parse::{kernel, log, sniff};
 use records::Collector;
 
 #[test]
@@ -44,11 +44,23 @@ fn check(row: &str) -> Result<(), String> {
     let bytes = unescaped(input);
     let found = match section {
         "message" => kernel::signal(&bytes).map_or("-".into(), |signal| records::signal(&signal)),
-        "lines" => {
-            let mut seen = Collector::default();
-            log::lines::LineParser::default().block(&bytes, 0, &mut seen);
-            seen.0.into_iter().map(|record| record.printed).collect::<Vec<_>>().join(" | ")
-        }
+        "lines" => read(|seen| log::lines::LineParser::default().block(&bytes, 0, seen)),
+        "json" => read(|seen| {
+            let mut parser = log::json_lines::JsonParser::default();
+            parser.push(&bytes, seen);
+            parser.finish(seen);
+        }),
+        "verbose" => read(|seen| {
+            let mut parser = log::journal_verbose::VerboseParser::default();
+            parser.block(&bytes, 0, seen);
+            parser.finish(seen);
+        }),
+        "wrapped" => read(|seen| {
+            let mut parser = log::wrapped_lines::WrappedParser::default();
+            parser.block(&bytes, 0, seen);
+            parser.finish(seen);
+        }),
+        "sniff" => sniff::sniff(&bytes).map_or("-".into(), |dialect| format!("{dialect:?}")),
         "looks" if log::export::looks_like(&bytes) => "export".into(),
         "looks" if log::lines::looks_like(&bytes) => "lines".into(),
         "looks" => "-".into(),
@@ -59,6 +71,13 @@ fn check(row: &str) -> Result<(), String> {
     } else {
         Err(format!("{input}\n  expected {expected}\n  found    {found}"))
     }
+}
+
+/// All records, printed.
+fn read(parse: impl Fn(&mut Collector)) -> String {
+    let mut seen = Collector::default();
+    parse(&mut seen);
+    seen.0.into_iter().map(|record| record.printed).collect::<Vec<_>>().join(" | ")
 }
 
 fn unescaped(text: &str) -> Vec<u8> {
