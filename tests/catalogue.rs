@@ -5,13 +5,14 @@
 //! are escapes. Sections say who reads the input: `message` one kernel message (expected `-` where it says nothing),
 //! `lines` the line family (records joined by ` | `, see `records`), `deltas` the same reading `dmesg -e` from its
 //! beginning, `dmesg-json` the documents of `dmesg -J`, `looks` what the input's head looks like (`lines`, `deltas`,
-//! `dmesg-json`, `export` or `-`).
+//! `dmesg-json`, `export` or `-`), `json`, `verbose` and `wrapped` the other dialects of logs, `sniff` what an input is
+//! taken for.
 
 mod records;
 
 use std::path::Path;
 
-use conntriage::parse::{kernel, log};
+use conntriage::parse::{kernel, log, sniff};
 use records::Collector;
 
 #[test]
@@ -45,15 +46,29 @@ fn check(row: &str) -> Result<(), String> {
     let bytes = unescaped(input);
     let found = match section {
         "message" => kernel::signal(&bytes).map_or("-".into(), |signal| records::signal(&signal)),
-        "lines" => lines(log::lines::LineParser::default(), &bytes),
-        "deltas" => lines(log::lines::LineParser::reading_deltas(), &bytes),
-        "dmesg-json" => {
-            let mut seen = Collector::default();
+        "lines" => read(|seen| log::lines::LineParser::default().block(&bytes, 0, seen)),
+        "deltas" => read(|seen| log::lines::LineParser::reading_deltas().block(&bytes, 0, seen)),
+        "dmesg-json" => read(|seen| {
             let mut parser = log::dmesg_json::DmesgJsonParser::default();
-            parser.push(&bytes, &mut seen);
-            parser.finish(&mut seen);
-            printed(seen)
-        }
+            parser.push(&bytes, seen);
+            parser.finish(seen);
+        }),
+        "json" => read(|seen| {
+            let mut parser = log::json_lines::JsonParser::default();
+            parser.push(&bytes, seen);
+            parser.finish(seen);
+        }),
+        "verbose" => read(|seen| {
+            let mut parser = log::journal_verbose::VerboseParser::default();
+            parser.block(&bytes, 0, seen);
+            parser.finish(seen);
+        }),
+        "wrapped" => read(|seen| {
+            let mut parser = log::wrapped_lines::WrappedParser::default();
+            parser.block(&bytes, 0, seen);
+            parser.finish(seen);
+        }),
+        "sniff" => sniff::sniff(&bytes, "").map_or("-".into(), |dialect| format!("{dialect:?}")),
         "looks" if log::dmesg_json::looks_like(&bytes) => "dmesg-json".into(),
         "looks" if log::lines::are_deltas(&bytes) => "deltas".into(),
         "looks" if log::export::looks_like(&bytes) => "export".into(),
@@ -68,13 +83,10 @@ fn check(row: &str) -> Result<(), String> {
     }
 }
 
-fn lines(mut parser: log::lines::LineParser, bytes: &[u8]) -> String {
+/// All records, printed.
+fn read(parse: impl Fn(&mut Collector)) -> String {
     let mut seen = Collector::default();
-    parser.block(bytes, 0, &mut seen);
-    printed(seen)
-}
-
-fn printed(seen: Collector) -> String {
+    parse(&mut seen);
     seen.0.into_iter().map(|record| record.printed).collect::<Vec<_>>().join(" | ")
 }
 

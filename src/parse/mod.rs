@@ -1,6 +1,8 @@
 //! Bytes → values, total: any bytes give values and blemishes. Opens nothing, never panics.
 
 pub mod counters;
+pub mod json;
+pub mod json_frames;
 pub mod kernel;
 pub mod log;
 pub mod sniff;

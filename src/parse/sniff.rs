@@ -12,6 +12,12 @@ pub enum Dialect {
     DmesgJson,
     /// Journal export with binary fields (`parse::log::export`).
     JournalExport,
+    /// Journal entries field by field (`parse::log::journal_verbose`).
+    JournalVerbose,
+    /// A log in JSON (`parse::log::json_lines`).
+    Json(super::log::json_lines::JsonLog),
+    /// Lines that a container's runtime or a collector's tool wrapped (`parse::log::wrapped_lines`).
+    Wrapped,
     /// A table (`parse::table`).
     Table(super::table::TableDialect),
     /// Counters and settings (`parse::counters`).
@@ -20,6 +26,19 @@ pub enum Dialect {
 
 /// Recognises an input by its content, and by its path where that says nothing; none: a stranger.
 pub fn sniff(head: &[u8], path: &str) -> Option<Dialect> {
+    if super::log::journal_verbose::looks_like(head) {
+        return Some(Dialect::JournalVerbose);
+    }
+    if super::log::dmesg_json::looks_like(head) {
+        return Some(Dialect::DmesgJson);
+    }
+    // rsyslog's own templates say more than JSON of anybody: the facility, and when the message was made.
+    if super::log::rsyslog_json::looks_like(head) {
+        return Some(Dialect::Lines);
+    }
+    if let Some(log) = super::log::json_lines::looks_like(head) {
+        return Some(Dialect::Json(log));
+    }
     if let Some(dialect) = super::table::sniff(head) {
         return Some(Dialect::Table(dialect));
     }
@@ -29,11 +48,11 @@ pub fn sniff(head: &[u8], path: &str) -> Option<Dialect> {
     if super::log::export::looks_like(head) {
         return Some(Dialect::JournalExport);
     }
-    if super::log::dmesg_json::looks_like(head) {
-        return Some(Dialect::DmesgJson);
-    }
     if super::log::lines::are_deltas(head) {
         return Some(Dialect::DmesgDeltas);
+    }
+    if super::log::wrapped_lines::looks_like(head) {
+        return Some(Dialect::Wrapped);
     }
     super::log::lines::looks_like(head).then_some(Dialect::Lines)
 }

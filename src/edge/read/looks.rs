@@ -13,6 +13,7 @@ use super::blocks::{PART_BYTES, PartBlock, each_block};
 use super::bundles;
 use super::decode::{Decoded, decode};
 use super::identity::{END_BYTES, Identified, path_id, stream_id};
+use super::logs::{Form, Heading, ends_before_it_begins, heading};
 use super::one::{Again, Counted, Origin, StreamRead, Understood, cut_short, read_stream};
 use super::open::{Opened, open};
 use super::packing::Packing;
@@ -210,7 +211,15 @@ where
     head.truncate(filled);
     let (what, error) = match sniff(&head, &item.path.to_string_lossy())? {
         Dialect::Lines => {
+            let heading = heading(Form::Lines, &head);
+            if heading == Heading::Falls {
+                return None;
+            }
             let (piece, error) = in_parts(&file, length, Some(progress), LogWorker::<S>::default);
+            // Whoever is not sure of its order reads it from its beginning.
+            if heading == Heading::Level && ends_before_it_begins(&piece) {
+                return None;
+            }
             (Understood::Log("lines", Box::new(piece)), error)
         }
         Dialect::Table(dialect) => {
@@ -218,15 +227,19 @@ where
                 in_parts(&file, length, Some(progress), || TableWorker { dialect, sink: W::default() });
             (Understood::Table(dialect, who, Again::FromFile), error)
         }
-        Dialect::JournalExport | Dialect::DmesgDeltas | Dialect::DmesgJson | Dialect::Counters(_) => {
-            return None;
-        }
+        Dialect::JournalExport
+        | Dialect::JournalVerbose
+        | Dialect::DmesgDeltas
+        | Dialect::DmesgJson
+        | Dialect::Json(_)
+        | Dialect::Wrapped
+        | Dialect::Counters(_) => return None,
     };
     let id = file_id(&file, length).unwrap_or_else(|_| path_id(&item.path.to_string_lossy()));
     let error = error.map(|error| cut_short(&error, &[], length));
     let hints = Hints { modified, ..hints(item, reading) };
     let (member, via, modified, padding) = (None, Vec::new(), None, 0);
-    let read = StreamRead { member, what, id, bytes: length, via, modified, padding, error };
+    let read = StreamRead { member, what, id, bytes: length, via, modified, padding, note: None, error };
     Some((vec![read], hints))
 }
 
@@ -434,10 +447,11 @@ fn blank_input(item: &Found) -> Input {
 
 /// Enters what a stream turned out to be.
 fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: StreamRead<P>, hints: Hints) {
-    let StreamRead { member: _, what, id, bytes, via, modified: _, padding, error } = read;
+    let StreamRead { member: _, what, id, bytes, via, modified: _, padding, note, error } = read;
     input.complete = error.is_none();
     let hole = || format!("begins with {padding} NUL bytes, which were passed over");
-    input.note = error.or_else(|| (padding > 0).then(hole)).map(Into::into);
+    let note = || note.map(str::to_owned);
+    input.note = error.or_else(|| (padding > 0).then(hole)).or_else(note).map(Into::into);
     (input.bytes, input.via) = (bytes, via);
     if !matches!(what, Understood::Stranger | Understood::Empty | Understood::Passed(_)) {
         input.id = id.clone();

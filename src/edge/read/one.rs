@@ -9,6 +9,7 @@ use super::blocks::each_block;
 use super::decode::{DEPTH_MAX, Decoded, Face, decode};
 use super::gzip::Strange;
 use super::identity::{Identified, path_id};
+use super::logs::{Form, LogRead, Order, read_log};
 use super::open::words;
 use crate::edge::progress::Progress;
 use crate::model::counters::Counters;
@@ -17,9 +18,6 @@ use crate::model::input::LogStream;
 use crate::model::piece::Piece;
 use crate::model::time::WallTime;
 use crate::parse::counters::{self, CounterDialect};
-use crate::parse::log::dmesg_json::DmesgJsonParser;
-use crate::parse::log::export::ExportParser;
-use crate::parse::log::lines::LineParser;
 use crate::parse::sniff::{Dialect, sniff};
 use crate::parse::table::{self, TableDialect};
 use crate::wire::bundle::{self, Manifest};
@@ -69,6 +67,8 @@ pub struct StreamRead<W> {
     pub modified: Option<WallTime>,
     /// NULs in front of it that were passed over.
     pub padding: u64,
+    /// What to know of it.
+    pub note: Option<&'static str>,
     /// Why it was not read to its end.
     pub error: Option<String>,
 }
@@ -126,6 +126,7 @@ fn understand<S, W>(
     let Decoded { reader, face, padding } = decoded.without_padding();
     let Face { head, via, modified } = face;
     let mut reader = Identified::new(reader);
+    let mut order = Order::Forward;
     let (what, result) = if signals::looks_like(&head) {
         read_signals(&mut reader)
     } else if bundle::looks_like(&head) {
@@ -133,21 +134,23 @@ fn understand<S, W>(
     } else {
         let path = member.as_deref().unwrap_or(path);
         match sniff(&head, path) {
-            Some(Dialect::Lines) => read_lines::<S, _>(&mut reader, padding, LineParser::default(), "lines"),
-            Some(Dialect::DmesgDeltas) => {
-                read_lines::<S, _>(&mut reader, padding, LineParser::reading_deltas(), "dmesg")
-            }
-            Some(Dialect::DmesgJson) => read_dmesg_json::<S, _>(&mut reader),
-            Some(Dialect::JournalExport) => read_export::<S, _>(&mut reader),
             Some(Dialect::Table(dialect)) => read_table::<W>(&mut reader, dialect, origin, padding),
             Some(Dialect::Counters(dialect)) => read_counters(&mut reader, dialect, path),
+            Some(dialect) => {
+                let (what, result, told) = read_log_of::<S, _>(&mut reader, dialect, &head, padding);
+                order = told;
+                (what, result)
+            }
             None if head.is_empty() => (Understood::Empty, reader.read(&mut [0]).map(drop)),
             None => (Understood::Stranger, Ok(())),
         }
     };
-    let error = result.err().map(|error| cut_short(&error, &via, reader.length()));
+    let mut error = result.err().map(|error| cut_short(&error, &via, reader.length()));
+    if order == Order::Refused {
+        error = order.words().map(str::to_owned);
+    }
     let (id, bytes) = (reader.id(), reader.length());
-    all.push(StreamRead { member, what, id, bytes, via, modified, padding, error });
+    all.push(StreamRead { member, what, id, bytes, via, modified, padding, note: order.words(), error });
 }
 
 /// Reads the members of an archive; the archive itself stands before them.
@@ -182,6 +185,7 @@ fn read_archive<S, W>(
                 via: via.clone(),
                 modified: None,
                 padding: 0,
+                note: None,
                 error: None,
             }),
             Member::File(bytes) => {
@@ -195,7 +199,7 @@ fn read_archive<S, W>(
     let error = result.err().map(|error| archive_fault(&error, members));
     let (id, bytes) = (reader.id(), reader.length());
     let what = Understood::Archive(members);
-    all.insert(place, StreamRead { member, what, id, bytes, via, modified, padding, error });
+    all.insert(place, StreamRead { member, what, id, bytes, via, modified, padding, note: None, error });
 }
 
 /// Why an archive ends early, and how many of its members were read.
@@ -226,54 +230,18 @@ pub fn cut_short(error: &io::Error, via: &[&'static str], bytes: u64) -> String 
     format!("{what} {why}; what stands in its first {bytes} decoded bytes was analysed")
 }
 
-fn read_lines<S, P>(
+fn read_log_of<S, P>(
     reader: &mut impl Read,
+    dialect: Dialect,
+    head: &[u8],
     first_byte: u64,
-    mut parser: LineParser,
-    dialect: &'static str,
-) -> (Understood<P>, io::Result<()>)
+) -> (Understood<P>, io::Result<()>, Order)
 where
     S: RecordSink<Part = Piece> + Default,
 {
-    let mut sink = S::default();
-    let result = each_block(reader, first_byte, |block, offset| parser.block(block, offset, &mut sink));
-    (Understood::Log(dialect, Box::new(sink.finish())), result)
-}
-
-fn read_dmesg_json<S, P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>)
-where
-    S: RecordSink<Part = Piece> + Default,
-{
-    let (mut parser, mut sink) = (DmesgJsonParser::default(), S::default());
-    let mut buffer = vec![0; 256 * 1024];
-    let result = loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => break Ok(()),
-            Ok(count) => parser.push(buffer.get(..count).unwrap_or_default(), &mut sink),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => break Err(error),
-        }
-    };
-    parser.finish(&mut sink);
-    (Understood::Log("dmesg", Box::new(sink.finish())), result)
-}
-
-fn read_export<S, P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>)
-where
-    S: RecordSink<Part = Piece> + Default,
-{
-    let (mut parser, mut sink) = (ExportParser::default(), S::default());
-    let mut buffer = vec![0; 256 * 1024];
-    let result = loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => break Ok(()),
-            Ok(count) => parser.push(buffer.get(..count).unwrap_or_default(), &mut sink),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => break Err(error),
-        }
-    };
-    parser.finish(&mut sink);
-    (Understood::Log("journal-export", Box::new(sink.finish())), result)
+    let Some(form) = Form::of(dialect) else { return (Understood::Stranger, Ok(()), Order::Forward) };
+    let LogRead { piece, result, order } = read_log::<S>(reader, form, head, first_byte);
+    (Understood::Log(form.name(), Box::new(piece)), result, order)
 }
 
 fn read_table<W>(

@@ -11,13 +11,9 @@
 
 use crate::model::blemish::BlemishKind;
 use crate::model::fold::RecordSink;
-use crate::model::record::{Content, Record, Trust};
-use crate::model::signal::Signal;
-use crate::model::time::{BootId, Moment, Stamp};
-use crate::parse::kernel;
+use crate::model::record::Trust;
 
-use super::loss;
-use super::recall::Recall;
+use super::journal_entry::{Entry, Recorder};
 
 /// Bytes of a field that are kept; the rest of a longer one is skipped.
 pub const FIELD_BYTES_KEPT: usize = 1024 * 1024;
@@ -25,13 +21,8 @@ pub const FIELD_BYTES_KEPT: usize = 1024 * 1024;
 const FIELD_BYTES_MAX: u64 = 768 * 1024 * 1024;
 /// Bytes of a field's name (systemd's `journal_field_valid`).
 const NAME_BYTES_MAX: usize = 64;
-/// Bytes of the words kept for the reader.
-const RAW_BYTES_MAX: usize = 512;
 /// Where reading goes on after broken framing.
 const RESUME_AT: &[u8] = b"\n\n__CURSOR=";
-/// Message id of journald's `Missed %u kernel messages`.
-const MISSED_KERNEL_MESSAGES: &[u8] = b"e9bf28e6e834481bb6f48f548ad13606";
-
 /// Reads an export stream as it comes, cut anywhere.
 #[derive(Debug, Default)]
 pub struct ExportParser {
@@ -41,7 +32,9 @@ pub struct ExportParser {
     /// What is known of a line or value that is not complete, at most [`FIELD_BYTES_KEPT`].
     kept: Vec<u8>,
     entry: Entry,
-    recall: Recall,
+    /// Name of the field whose value is being read.
+    name: Vec<u8>,
+    recorder: Recorder,
     /// Framing was broken before.
     resumed: bool,
 }
@@ -52,7 +45,7 @@ enum State {
     /// A line: `NAME=value`, `NAME` or nothing.
     #[default]
     Line,
-    /// The eight bytes of a length; the name is in the entry.
+    /// The eight bytes of a length; the name is known.
     Length,
     /// A value of which so many bytes are still to come.
     Value { remaining: u64 },
@@ -123,7 +116,7 @@ impl ExportParser {
         if let Some(value) = value.strip_prefix(b"=") {
             self.entry.field(name, value);
         } else {
-            self.entry.name = name.to_vec();
+            self.name = name.to_vec();
             self.state = State::Length;
         }
     }
@@ -156,7 +149,7 @@ impl ExportParser {
 
     fn end_value(&mut self) {
         let value = std::mem::take(&mut self.kept);
-        let name = std::mem::take(&mut self.entry.name);
+        let name = std::mem::take(&mut self.name);
         self.entry.field(&name, &value);
         self.kept = emptied(value);
         self.state = State::ValueEnd;
@@ -198,7 +191,8 @@ impl ExportParser {
         self.state = State::Line;
         self.resumed = true;
         let start = self.offset.saturating_add(taken).saturating_sub(length(field.len()));
-        self.entry = Entry { start: Some(start), ..Entry::default() };
+        self.entry = Entry::default();
+        self.entry.begins_at(start);
     }
 
     fn lose_framing(&mut self, sink: &mut impl RecordSink) {
@@ -214,189 +208,27 @@ impl ExportParser {
 
     fn end_entry(&mut self, sink: &mut impl RecordSink) {
         let entry = std::mem::take(&mut self.entry);
-        if !entry.has_fields {
-            return;
+        if entry.has_fields() {
+            let trust = self.trust();
+            self.recorder.record(&entry, trust, sink);
         }
-        let moment = entry.moment();
-        let content = match entry.damage {
-            Some(kind) => Content::Malformed(kind),
-            None => self.content(&entry, &moment),
-        };
-        let raw = match content {
-            Content::Passing => b"",
-            _ => entry.message.get(..RAW_BYTES_MAX).unwrap_or(&entry.message),
-        };
-        sink.take(&Record {
-            moment,
-            host: entry.host.as_deref(),
-            boot: entry.boot,
-            trust: self.trust(),
-            content,
-            raw,
-        });
     }
 
     fn emit_malformed(&mut self, kind: BlemishKind, sink: &mut impl RecordSink) {
-        let entry = std::mem::take(&mut self.entry);
-        sink.take(&Record {
-            moment: Moment { offset: entry.start.unwrap_or(self.offset), ..entry.moment() },
-            host: entry.host.as_deref(),
-            boot: entry.boot,
-            trust: self.trust(),
-            content: Content::Malformed(kind),
-            raw: entry.message.get(..RAW_BYTES_MAX).unwrap_or(&entry.message),
-        });
+        let mut entry = std::mem::take(&mut self.entry);
+        entry.begins_at(self.offset);
+        entry.damage = Some(kind);
+        let trust = self.trust();
+        self.recorder.record(&entry, trust, sink);
     }
 
     fn trust(&self) -> Trust {
         if self.resumed { Trust::Unverified } else { Trust::AsRecorded }
     }
-
-    fn content(&mut self, entry: &Entry, moment: &Moment) -> Content {
-        let understood = if entry.is_of_kernel() {
-            self.recall.turn_to(entry.host.as_deref(), moment.offset);
-            self.kernel_message(&entry.message, moment)
-        } else if entry.is_of_journald() {
-            loss::missed_kernel_messages(&entry.message)
-        } else {
-            Ok(None)
-        };
-        match understood {
-            Ok(Some(signal)) => Content::Signal(signal),
-            Ok(None) => Content::Passing,
-            Err(kind) => Content::Malformed(kind),
-        }
-    }
-
-    fn kernel_message(&mut self, message: &[u8], moment: &Moment) -> Result<Option<Signal>, BlemishKind> {
-        self.recall.remember(moment.offset, None);
-        let understood = kernel::read(message);
-        let right_behind = self.recall.is_right_behind(moment);
-        match understood {
-            Ok(Some(Signal::Suppressed { .. })) => self.recall.wait_behind(*moment),
-            Ok(None) if right_behind => return Ok(Some(Signal::OtherLimited)),
-            _ => {}
-        }
-        understood
-    }
 }
 
 /// Bytes of a value's length.
 const LENGTH_BYTES: usize = 8;
-
-/// The fields of one entry that matter.
-#[derive(Debug, Default)]
-struct Entry {
-    /// Offset of its first byte.
-    start: Option<u64>,
-    has_fields: bool,
-    /// Name of the field whose value is being read.
-    name: Vec<u8>,
-    /// `__REALTIME_TIMESTAMP`: when journald received it.
-    received_us: Option<i64>,
-    /// `_SOURCE_REALTIME_TIMESTAMP`, for streams that name no reception.
-    sent_us: Option<i64>,
-    /// `__MONOTONIC_TIMESTAMP`.
-    received_since_boot_us: Option<i64>,
-    /// `_SOURCE_MONOTONIC_TIMESTAMP`: the printk clock.
-    sent_since_boot_us: Option<i64>,
-    boot: Option<BootId>,
-    host: Option<Vec<u8>>,
-    transport: Option<Transport>,
-    /// `SYSLOG_FACILITY` is there and not 0: a user wrote it into /dev/kmsg.
-    of_user: bool,
-    is_journald: bool,
-    message: Vec<u8>,
-    damage: Option<BlemishKind>,
-}
-
-/// How an entry came to journald; journald itself writes this field and drops a client's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Transport {
-    Kernel,
-    Driver,
-    Other,
-}
-
-impl Entry {
-    fn begins_at(&mut self, offset: u64) {
-        self.start.get_or_insert(offset);
-    }
-
-    fn field(&mut self, name: &[u8], value: &[u8]) {
-        self.has_fields = true;
-        match name {
-            b"__REALTIME_TIMESTAMP" => self.received_us = self.time(value),
-            b"_SOURCE_REALTIME_TIMESTAMP" => self.sent_us = self.time(value),
-            b"__MONOTONIC_TIMESTAMP" => self.received_since_boot_us = self.time(value),
-            b"_SOURCE_MONOTONIC_TIMESTAMP" => self.sent_since_boot_us = self.time(value),
-            b"_BOOT_ID" => self.boot = boot_id(value),
-            b"_HOSTNAME" => self.host = Some(value.to_vec()),
-            b"_TRANSPORT" => {
-                // Written twice it is only what both say.
-                let transport = transport(value);
-                let agreed = self.transport.is_none_or(|before| before == transport);
-                self.transport = Some(if agreed { transport } else { Transport::Other });
-            }
-            b"SYSLOG_FACILITY" => self.of_user |= value != b"0",
-            b"SYSLOG_IDENTIFIER" => {
-                self.is_journald |= matches!(value, b"systemd-journald" | b"systemd-journal");
-            }
-            b"MESSAGE_ID" => self.is_journald |= value == MISSED_KERNEL_MESSAGES,
-            b"MESSAGE" if self.message.is_empty() => self.message = value.to_vec(),
-            _ => {}
-        }
-    }
-
-    /// Microseconds in decimal.
-    fn time(&mut self, value: &[u8]) -> Option<i64> {
-        let us = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u64>().ok());
-        let us = us.and_then(|us| i64::try_from(us).ok());
-        if us.is_none() {
-            self.damage = Some(BlemishKind::ImpossibleNumber);
-        }
-        us
-    }
-
-    fn moment(&self) -> Moment {
-        let stamp = self.received_us.or(self.sent_us).map(Stamp::Absolute);
-        Moment {
-            offset: self.start.unwrap_or_default(),
-            stamp,
-            precision_us: u32::from(stamp.is_some()),
-            since_boot_us: self.sent_since_boot_us.or(self.received_since_boot_us),
-            seq: None,
-        }
-    }
-
-    fn is_of_kernel(&self) -> bool {
-        self.transport == Some(Transport::Kernel) && !self.of_user
-    }
-
-    fn is_of_journald(&self) -> bool {
-        self.is_journald && self.transport.is_none_or(|transport| transport == Transport::Driver)
-    }
-}
-
-fn transport(value: &[u8]) -> Transport {
-    match value {
-        b"kernel" => Transport::Kernel,
-        b"driver" => Transport::Driver,
-        _ => Transport::Other,
-    }
-}
-
-/// 32 hexadecimal digits.
-fn boot_id(value: &[u8]) -> Option<BootId> {
-    let mut id = [0; 16];
-    if value.len() != 2 * id.len() || !value.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    for (byte, pair) in id.iter_mut().zip(value.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(BootId(id))
-}
 
 /// `[A-Z_][A-Z0-9_]*`, at most 64 bytes.
 fn is_name(name: &[u8]) -> bool {

@@ -9,8 +9,8 @@ use crate::model::record::Trust;
 use super::speech::Speech;
 use super::time::Written;
 use super::{
-    bare, dmesg, kmsg, logread, quoted, rfc3164, rfc3339, rfc5424, rsyslog_debug, rsyslog_json, separators,
-    year_first,
+    bare, dmesg, journal_short, kmsg, logread, quoted, rfc3164, rfc3339, rfc5424, rsyslog_debug,
+    rsyslog_json, separators, year_first,
 };
 
 /// A header grammar. None: the line is not of this shape.
@@ -18,11 +18,12 @@ pub(super) type Shape = for<'a> fn(&'a [u8]) -> Option<Line<'a>>;
 
 /// Every header grammar, tried in this order on every line. Each is told from the others by its first bytes, so the
 /// order decides only in front of a structured header (RFC 5424) and for bare kernel messages, which come last.
-const SHAPES: [Shape; 11] = [
+const SHAPES: [Shape; 12] = [
     rfc3164::line,
     rfc5424::line,
     rfc3339::line,
     kmsg::line,
+    journal_short::line,
     dmesg::line,
     logread::line,
     year_first::line,

@@ -25,10 +25,10 @@ use crate::model::signal::Signal;
 use crate::model::time::{Moment, Stamp};
 use crate::parse::kernel;
 
-use super::header::{self, Header, Line};
+use super::header::{self, Facility, Header, Line};
 use super::recall::{Previous, Recall, Said};
 use super::repeat::{self, Repeat, Times};
-use super::speech::{Speaker, Speech};
+use super::speech::{self, Speaker, Speech};
 use super::time::{MINUTE_US, Written};
 use super::{console, escapes, glued, loss};
 
@@ -375,7 +375,7 @@ impl LineParser {
     /// them for one message.
     fn repeated(&self, repeat: Repeat<'_>, offset: u64) -> Content {
         let (signal, times) = match repeat {
-            Repeat::Quoted { times, text } => match kernel::read(super::speech::kernel(text).text.as_ref()) {
+            Repeat::Quoted { times, text } => match kernel::read(speech::kernel(text).text.as_ref()) {
                 Ok(signal) => (signal, times),
                 Err(kind) => return Content::Malformed(kind),
             },
@@ -411,6 +411,100 @@ impl LineParser {
         let raw = raw(source.line, &content);
         emit(&Record { moment, host: header.host, boot: None, trust: header.trust, content, raw });
     }
+}
+
+/// What the wrapper of a line says of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Around<'a> {
+    /// When the wrapper was written; the line's own time wins.
+    pub(super) stamp: Option<Written>,
+    /// Where; the line's own host word wins.
+    pub(super) host: Option<&'a [u8]>,
+    /// Who speaks, where the wrapper has the name in a field of its own: the line is then the words alone.
+    pub(super) speaker: Option<Speaker>,
+}
+
+impl<'a> Around<'a> {
+    /// What is not said here is said by an outer wrapper.
+    pub(super) fn within(self, outer: Around<'a>) -> Self {
+        Self {
+            stamp: self.stamp.or(outer.stamp),
+            host: self.host.or(outer.host),
+            speaker: self.speaker.or(outer.speaker),
+        }
+    }
+}
+
+impl LineParser {
+    /// A line that stood in a wrapper (a collector's, a container's). One record, never more than `Unverified`.
+    pub(super) fn wrapped(
+        &mut self,
+        line: &[u8],
+        offset: u64,
+        around: &Around<'_>,
+        sink: &mut impl RecordSink,
+    ) {
+        let source = Source { line: without_padding(Source { line, offset }), offset };
+        let emit = &mut |record: &Record<'_>| sink.take(record);
+        let words = |open| Ok(Header::of_text(source.line, open));
+        let header = match around.speaker {
+            _ if source.line.len() >= LINE_BYTES_MAX => Err(BlemishKind::LineTooLong),
+            Some(Speaker::Kernel) => words(|_, text| speech::kernel(text)),
+            Some(Speaker::Journald) => words(|_, text| Speech::new(Speaker::Journald, text)),
+            Some(Speaker::Rsyslogd) => words(|_, text| Speech::new(Speaker::Rsyslogd, text)),
+            Some(Speaker::SyslogNg) => words(|_, text| Speech::new(Speaker::SyslogNg, text)),
+            Some(Speaker::Unnamed | Speaker::Other) => words(others),
+            None => match header::read(source.line) {
+                Some(Line::Record(header)) => Ok(header),
+                Some(Line::Damaged(kind)) => Err(kind),
+                Some(Line::BootSeparator | Line::Note) | None => words(others),
+            },
+        };
+        let (mut header, damage) = match header {
+            Ok(header) => (header, None),
+            Err(kind) => (Header::of_text(source.line, others), Some(kind)),
+        };
+        header.stamp = header.stamp.or(around.stamp);
+        header.host = header.host.or(around.host);
+        header.trust = Trust::Unverified;
+        if let Some(kind) = damage {
+            self.recall.turn_to(header.host, offset);
+            self.recall.remember(offset, None);
+            let content = Content::Malformed(kind);
+            let (moment, raw) = (self.moment(&header, offset), raw(source.line, &content));
+            return emit(&Record {
+                moment,
+                host: header.host,
+                boot: None,
+                trust: header.trust,
+                content,
+                raw,
+            });
+        }
+        let hit = INTERESTING.find(source.line, 0);
+        let interest = if hit.is_some() { Interest::Possible } else { Interest::None };
+        self.headed(&header, source, interest, emit);
+    }
+}
+
+/// Words of somebody of no interest.
+fn others(_: Option<Facility>, text: &[u8]) -> Speech<'_> {
+    Speech::new(Speaker::Other, text)
+}
+
+/// The whole of a text is one line of a log in which the kernel says something about connection tracking.
+pub(super) fn is_of_interest(text: &[u8]) -> bool {
+    if text.len() >= LINE_BYTES_MAX || INTERESTING.find(text, 0).is_none() {
+        return false;
+    }
+    let Some(Line::Record(header)) = header::read(text) else { return false };
+    let speech = header.open();
+    speech.speaker == Speaker::Kernel && matches!(kernel::read(&speech.text), Ok(Some(_)))
+}
+
+/// A line begins with a time of its own, or with the printk clock.
+pub(super) fn has_own_time(text: &[u8]) -> bool {
+    matches!(header::read(text), Some(Line::Record(header)) if header.stamp.is_some() || header.since_boot_us.is_some())
 }
 
 /// Whether something of interest may stand in a line.

@@ -30,6 +30,12 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
     Some(Line::Record(Header { stamp: Some(stamp), host, facility: Some(facility), ..header }))
 }
 
+/// The first line of a head is of this shape.
+pub(crate) fn looks_like(head: &[u8]) -> bool {
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.find(|text| !text.is_empty()).and_then(line).is_some()
+}
+
 /// What of it matters.
 #[derive(Default)]
 struct Fields<'a> {

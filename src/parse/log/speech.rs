@@ -157,7 +157,7 @@ pub(super) fn without_caller(rest: &[u8]) -> &[u8] {
 
 /// A tag is the kernel's only if the priority, where there is one, says facility 0: any user can log under any tag, but
 /// syslogd does not let the kernel's facility pass from one. The one exception is made in [`tagged`].
-fn speaker(facility: Option<Facility>, name: &[u8]) -> Speaker {
+pub(super) fn speaker(facility: Option<Facility>, name: &[u8]) -> Speaker {
     match name {
         b"kernel" | b"klogd" if facility.unwrap_or(0) == 0 => Speaker::Kernel,
         // The kernel cuts a program's name to 15 bytes, and old journald had no other.

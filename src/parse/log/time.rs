@@ -137,6 +137,40 @@ pub fn rfc3339(bytes: &[u8]) -> Reading<'_> {
     Some(Ok((Written { stamp, precision_us: clock.precision_us }, rest)))
 }
 
+/// `2024-05-01 12:00:00.123456`, as systemd and many databases write it: no zone, so the stamp is local.
+pub fn civil(bytes: &[u8]) -> Reading<'_> {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b' ', rest @ ..] = bytes else { return None };
+    let year = two(*y0, *y1)? * 100 + two(*y2, *y3)?;
+    let (month, day) = (two(*m0, *m1)?, two(*d0, *d1)?);
+    let (clock, rest) = clock(rest)?;
+    let Some(day_of_year) = day_of_year(year, month, day) else { return Some(Err(Impossible)) };
+    let Some(time_us) = clock.us() else { return Some(Err(Impossible)) };
+    let us = (days_before_year(i64::from(year)) + day_of_year) * DAY_US + time_us;
+    Some(Ok((Written { stamp: Stamp::Local(us), precision_us: clock.precision_us }, rest)))
+}
+
+/// An epoch as JSON writes it, in seconds, milliseconds, microseconds or nanoseconds: which of them, its size says (the
+/// four do not meet before the year 5138). Decimals of seconds are kept to the microsecond.
+pub fn epoch(number: &[u8]) -> Option<Written> {
+    let length = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (whole, behind) = number.split_at_checked(length)?;
+    let value: i64 = std::str::from_utf8(whole).ok()?.parse().ok()?;
+    let (fraction_us, precision_us) = match behind {
+        [] => (0, 1_000_000),
+        _ => {
+            fraction(behind).filter(|(.., rest)| rest.is_empty()).map(|(us, precision, _)| (us, precision))?
+        }
+    };
+    let (us, precision_us) = match value {
+        0..100_000_000 => return None,
+        100_000_000..100_000_000_000 => (value * SECOND_US + fraction_us, precision_us),
+        100_000_000_000..100_000_000_000_000 => (value * 1000, 1000),
+        100_000_000_000_000..100_000_000_000_000_000 => (value, 1),
+        _ => (value / 1000, 1),
+    };
+    Some(Written { stamp: Stamp::Absolute(us), precision_us })
+}
+
 /// `[12345.678901]`, `[    1.234567]`, `[ 8842.115]`: microseconds of the printk clock (`print_time`, width 5 and six
 /// decimals), and what stands behind the bracket.
 pub fn seconds_bracket(bytes: &[u8]) -> Option<(i64, &[u8])> {
@@ -403,6 +437,21 @@ mod tests {
             ("[    0.000000]", 0),
         ] {
             assert_eq!(seconds_bracket(text.as_bytes()), Some((expected_us, b"".as_slice())), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_epoch_says_its_unit_by_its_size() {
+        let us =
+            |text: &str| epoch(text.as_bytes()).map(|written| (written.stamp.us(), written.precision_us));
+        assert_eq!(us("1714536000"), Some((1_714_536_000_000_000, 1_000_000)));
+        assert_eq!(us("1714536000.123456789"), Some((1_714_536_000_123_456, 1)));
+        assert_eq!(us("1714536000123"), Some((1_714_536_000_123_000, 1000)));
+        assert_eq!(us("1714536000123456"), Some((1_714_536_000_123_456, 1)));
+        assert_eq!(us("1714536000123456789"), Some((1_714_536_000_123_456, 1)));
+        for text in ["", "7", "-1714536000", "1714536000.", "1714536000.1x", "99999999999999999999", "1.7e9"]
+        {
+            assert_eq!(us(text), None, "{text}");
         }
     }
 
