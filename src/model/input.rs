@@ -72,8 +72,8 @@ pub fn place(path: &str, member: Option<&str>) -> String {
 }
 
 /// Names that a log's dialect may have.
-pub const LOG_DIALECTS: [&str; 7] =
-    ["lines", "syslog", "journal-export", "journal-json", "kmsg", "dmesg", "json-lines"];
+pub const LOG_DIALECTS: [&str; 8] =
+    ["lines", "syslog", "journal-export", "journal-file", "journal-json", "kmsg", "dmesg", "json-lines"];
 
 /// What surrounds a stream and may help to understand it. Nothing here is believed over its content.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -7,6 +7,8 @@ pub enum Dialect {
     Lines,
     /// Journal export with binary fields (`parse::log::export`).
     JournalExport,
+    /// A native journal file, read by position (`parse::journal_file`).
+    JournalFile,
     /// A table (`parse::table`).
     Table(super::table::TableDialect),
     /// Counters and settings (`parse::counters`).
@@ -15,6 +17,9 @@ pub enum Dialect {
 
 /// Recognises an input by its content; none: a stranger.
 pub fn sniff(head: &[u8]) -> Option<Dialect> {
+    if super::journal_file::looks_like(head) {
+        return Some(Dialect::JournalFile);
+    }
     if let Some(dialect) = super::table::sniff(head) {
         return Some(Dialect::Table(dialect));
     }

@@ -8,6 +8,7 @@ use super::archive::{self, Member, each_member};
 use super::blocks::each_block;
 use super::decode::{DEPTH_MAX, Decoded, Face, decode};
 use super::identity::{Identified, path_id};
+use super::journal;
 use super::open::words;
 use crate::edge::progress::Progress;
 use crate::model::counters::Counters;
@@ -122,6 +123,7 @@ fn understand<S, W>(
         match sniff(&head) {
             Some(Dialect::Lines) => read_lines::<S, _>(&mut reader, padding),
             Some(Dialect::JournalExport) => read_export::<S, _>(&mut reader),
+            Some(Dialect::JournalFile) => journal::read_passing::<S, _>(&mut reader),
             Some(Dialect::Table(dialect)) => read_table::<W>(&mut reader, dialect, origin, padding),
             Some(Dialect::Counters(dialect)) => read_counters(&mut reader, dialect),
             None if head.is_empty() => (Understood::Empty, reader.read(&mut [0]).map(drop)),
@@ -188,6 +190,9 @@ fn archive_fault(error: &io::Error, members: u64) -> String {
 
 /// Why a stream ends early, and how much of it was read.
 pub fn cut_short(error: &io::Error, via: &[&'static str], bytes: u64) -> String {
+    if let Some(words) = journal::fault(error) {
+        return words;
+    }
     let why = match error.kind() {
         io::ErrorKind::UnexpectedEof => "ends in the middle (truncated)".to_owned(),
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => format!("is damaged ({})", words(error)),
