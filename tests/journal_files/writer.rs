@@ -236,9 +236,10 @@ impl Writer {
         let mut items: Vec<(u64, u64)> =
             entry.fields.iter().map(|field| (self.value(field), self.hash(field))).collect();
         items.sort_unstable();
-        let xor = entry.fields.iter().fold(0, |xor, field| {
-            xor ^ if self.shape.is_keyed { jenkins(field) } else { self.hash(field) }
-        });
+        let xor = entry
+            .fields
+            .iter()
+            .fold(0, |xor, field| xor ^ if self.shape.is_keyed { jenkins(field) } else { self.hash(field) });
         let number = self.entries.len() as u64 + 1;
         let mut content = Vec::new();
         for word in [number, entry.realtime_us, entry.monotonic_us] {
@@ -295,7 +296,11 @@ impl Writer {
             tail = Tail { array, used: 0, capacity };
         }
         let at = tail.array + 24 + tail.used * width;
-        if self.shape.is_compact { self.put32(at, entry) } else { self.put(at, entry) }
+        if self.shape.is_compact {
+            self.put32(at, entry);
+        } else {
+            self.put(at, entry);
+        }
         tail.used += 1;
         let told = match (of, self.shape.is_compact) {
             (0, _) => Some(256),
@@ -359,7 +364,9 @@ fn jenkins(bytes: &[u8]) -> u64 {
         }
         let [a, b, c] = &mut state;
         if number + 1 < blocks {
-            for (x, y, z, turn) in [(0, 2, 1, 4), (1, 0, 2, 6), (2, 1, 0, 8), (0, 2, 1, 16), (1, 0, 2, 19), (2, 1, 0, 4)] {
+            for (x, y, z, turn) in
+                [(0, 2, 1, 4), (1, 0, 2, 6), (2, 1, 0, 8), (0, 2, 1, 16), (1, 0, 2, 19), (2, 1, 0, 4)]
+            {
                 state[x] = state[x].wrapping_sub(state[y]) ^ state[y].rotate_left(turn);
                 state[y] = state[y].wrapping_add(state[z]);
             }

@@ -72,27 +72,30 @@ impl Entries {
         self.is_certain = false;
     }
 
-    /// The entry at `at`, one record; and one for each damaged object that it is the first to show.
+    /// One past the last entry taken, where an object begins; 0 before the first.
+    pub(super) fn behind(&self) -> u64 {
+        self.behind
+    }
+
+    /// The entry at `at`, one record; and one for each damaged object that it is the first to show. False: there is no
+    /// entry at `at`.
     pub(super) fn take(
         &mut self,
         at: u64,
         store: &mut Store<'_>,
         sink: &mut impl RecordSink,
-    ) -> Result<(), Exhausted> {
+    ) -> Result<bool, Exhausted> {
         let entry = store.entry(at, self.layout).filter(|entry| {
             // An entry that lost its last items by a wrong size would be believed without them.
             at >= self.behind && store.is_between_objects(entry.object.end(), self.layout)
         });
-        let Some(entry) = entry else {
-            self.note_damage(at, sink);
-            return Ok(());
-        };
+        let Some(entry) = entry else { return Ok(false) };
         self.behind = entry.object.end();
         let fields = self.read(&entry, store)?;
         if let Some(damaged) = fields.damage {
             if !fields.is_surely_of_kernel() {
                 self.malformed(moment(&entry), Some(BootId(entry.boot)), sink);
-                return Ok(());
+                return Ok(true);
             }
             if self.damaged.len() < DAMAGED_MAX && self.damaged.insert(damaged) {
                 self.malformed(moment(&entry), Some(BootId(entry.boot)), sink);
@@ -100,7 +103,7 @@ impl Entries {
         }
         let mut placed = Placed { offset: at, trust: self.trust(), sink };
         self.parser.push(&self.text, &mut placed);
-        Ok(())
+        Ok(true)
     }
 
     /// Damage at `at`, where no entry could be read.
@@ -134,7 +137,7 @@ impl Entries {
                 _ => Err(NoValue::Damaged),
             };
             match value {
-                Ok(value) => self.put_field(&mut text, at, value, &mut fields),
+                Ok(value) => self.put_field(&mut text, at, &value, &mut fields),
                 Err(NoValue::Damaged) => drop(fields.damage.get_or_insert(at)),
                 Err(NoValue::Exhausted) => return Err(Exhausted),
             }
@@ -144,8 +147,8 @@ impl Entries {
         Ok(fields)
     }
 
-    fn put_field(&mut self, text: &mut Vec<u8>, at: u64, value: Value, fields: &mut Fields) {
-        let payload = match &value {
+    fn put_field(&mut self, text: &mut Vec<u8>, at: u64, value: &Value, fields: &mut Fields) {
+        let payload = match value {
             Value::Remembered(slot) => self.remembered.get(*slot).map_or(&[][..], |(_, value)| value),
             Value::Read(value) => value,
             Value::Long => return,

@@ -22,9 +22,7 @@ impl Hash {
 
 /// Four bytes, little-endian; what is missing at the end is zero.
 fn word32(bytes: &[u8], at: usize) -> u32 {
-    (0..4).fold(0, |word, byte| {
-        word | u32::from(bytes.get(at + byte).copied().unwrap_or(0)) << (8 * byte)
-    })
+    (0..4).fold(0, |word, byte| word | u32::from(bytes.get(at + byte).copied().unwrap_or(0)) << (8 * byte))
 }
 
 /// `jenkins_hash64` of systemd: `hashlittle2` with both seeds zero.

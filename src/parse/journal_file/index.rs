@@ -11,8 +11,7 @@ use super::store::{Array, Data, Exhausted, Layout, Store};
 /// What tells the entries that are wanted: the kernel's, journald's own, and its `Missed %u kernel messages`
 /// (`SD_MESSAGE_JOURNAL_MISSED`) however they came here.
 pub(super) const WANTED: [&[u8]; 3] =
-    [KERNEL, b"_TRANSPORT=driver", b"MESSAGE_ID=e9bf28e6e834481bb6f48f548ad13606"];
-const KERNEL: &[u8] = b"_TRANSPORT=kernel";
+    [b"_TRANSPORT=kernel", b"_TRANSPORT=driver", b"MESSAGE_ID=e9bf28e6e834481bb6f48f548ad13606"];
 /// Bytes of a value that is compared.
 const COMPARED_BYTES: usize = 256;
 
@@ -27,15 +26,22 @@ pub(super) struct Plan {
     ends: Vec<u64>,
 }
 
+impl Plan {
+    /// Where the values stand that tell the wanted entries.
+    pub(super) fn places(&self) -> Vec<u64> {
+        self.wanted.iter().map(Data::at).collect()
+    }
+}
+
 /// Looks the wanted entries up.
 pub(super) fn plan(store: &mut Store<'_>, header: &Header) -> Result<Plan, Damaged> {
     let mut wanted = Vec::new();
     for payload in WANTED {
-        let found = match find(store, header, payload)? {
-            // A lost chain of a hash table looks like nothing there.
-            None if payload == KERNEL => find_by_field(store, header)?,
-            found => found,
-        };
+        let found = find(store, header, payload)?;
+        // A chain that was lost looks like nothing there: the list of the field's values must agree.
+        if found.is_none() && is_listed(store, header, payload)? {
+            return Err(Damaged(header.data_table.0.min(store.length())));
+        }
         if let Some(data) = found {
             let mut list = List::of(&data);
             while list.next(store, header)?.is_some() {}
@@ -46,32 +52,36 @@ pub(super) fn plan(store: &mut Store<'_>, header: &Header) -> Result<Plan, Damag
     Ok(Plan { wanted, ends })
 }
 
-/// Reads what was planned, in order.
+/// Reads what was planned, in order, to its end or to the place where the index turns out to be damaged.
 pub(super) fn read(
-    plan: Plan,
+    plan: &Plan,
     store: &mut Store<'_>,
     header: &Header,
     entries: &mut Entries,
     sink: &mut impl RecordSink,
-) -> Result<(), Exhausted> {
+) -> Result<Result<(), Damaged>, Exhausted> {
     let mut lists: Vec<List> = plan.wanted.iter().map(List::of).collect();
     let mut heads: Vec<Option<u64>> = Vec::new();
     for list in &mut lists {
-        heads.push(list.next(store, header).unwrap_or(None));
+        match list.next(store, header) {
+            Ok(head) => heads.push(head),
+            Err(damaged) => return Ok(Err(damaged)),
+        }
     }
-    let mut ends = plan.ends.into_iter().peekable();
+    let mut ends = plan.ends.iter().copied().peekable();
     loop {
         let of_lists = heads.iter().flatten().min().copied();
-        let Some(at) = of_lists.into_iter().chain(ends.peek().copied()).min() else { return Ok(()) };
-        entries.take(at, store, sink)?;
+        let Some(at) = of_lists.into_iter().chain(ends.peek().copied()).min() else { return Ok(Ok(())) };
+        if !entries.take(at, store, sink)? {
+            return Ok(Err(Damaged(at)));
+        }
         while ends.next_if(|end| *end <= at).is_some() {}
         for (head, list) in heads.iter_mut().zip(&mut lists) {
             while head.is_some_and(|head| head <= at) {
-                // Somebody changed the file since it was planned.
-                *head = list.next(store, header).unwrap_or_else(|Damaged(damaged)| {
-                    entries.note_damage(damaged, sink);
-                    None
-                });
+                match list.next(store, header) {
+                    Ok(next) => *head = next,
+                    Err(damaged) => return Ok(Err(damaged)),
+                }
             }
         }
     }
@@ -94,13 +104,12 @@ fn find(store: &mut Store<'_>, header: &Header, payload: &[u8]) -> Result<Option
     Ok(None)
 }
 
-/// `_TRANSPORT=kernel` among all values of `_TRANSPORT`, of which there are seven.
-fn find_by_field(store: &mut Store<'_>, header: &Header) -> Result<Option<Data>, Damaged> {
+/// `NAME=value` is among all values of its field.
+fn is_listed(store: &mut Store<'_>, header: &Header, payload: &[u8]) -> Result<bool, Damaged> {
     let layout = header.layout();
-    let name = b"_TRANSPORT";
+    let name = payload.split(|byte| *byte == b'=').next().unwrap_or_default();
     let mut at = first_of_chain(store, header, header.field_table, layout.hash.of(name))?;
-    let mut before = 0;
-    let mut first = 0;
+    let (mut before, mut first) = (0, 0);
     while at != 0 && first == 0 {
         let (found, next, data) = store.field(at, layout).filter(|_| at > before).ok_or(Damaged(at))?;
         if found == name {
@@ -113,12 +122,12 @@ fn find_by_field(store: &mut Store<'_>, header: &Header) -> Result<Option<Data>,
     while at != 0 {
         let data = store.data(at, layout).filter(|_| at < after).ok_or(Damaged(at))?;
         let value = store.payload(&data, COMPARED_BYTES, layout).map_err(|_| Damaged(at))?;
-        if value.is_whole && value.bytes == KERNEL {
-            return Ok(Some(data));
+        if value.is_whole && value.bytes == payload {
+            return Ok(true);
         }
         (after, at) = (at, data.next_of_field);
     }
-    Ok(None)
+    Ok(false)
 }
 
 fn first_of_chain(
@@ -142,7 +151,8 @@ fn ends(store: &mut Store<'_>, header: &Header) -> Result<Vec<u64>, Damaged> {
     let (mut at, mut before, mut left) = (header.entry_array, header.size, header.entries);
     let mut ends = Vec::new();
     while left > 0 {
-        let array = store.array(at, layout).filter(|_| at >= before).ok_or(Damaged(at.min(store.length())))?;
+        let array =
+            store.array(at, layout).filter(|_| at >= before).ok_or(Damaged(at.min(store.length())))?;
         let item = |store: &mut Store<'_>, index| {
             store.array_item(&array, index, layout).filter(|item| *item != 0).ok_or(Damaged(at))
         };

@@ -72,15 +72,19 @@ pub fn read(bytes: &mut dyn Bytes, sink: &mut impl RecordSink) -> Result<(), Fau
     let header = Header::read(&mut store)?;
     let mut entries = Entries::new(header.layout());
     let is_cut = header.is_cut(&mut store);
-    let plan = if is_cut { Err(index::Damaged(store.length())) } else { index::plan(&mut store, &header) };
-    let read = match plan {
-        Ok(plan) => index::read(plan, &mut store, &header, &mut entries, sink),
-        Err(damaged) => {
-            store.turn_to_blocks_of(store::WALK_BLOCK_BYTES);
-            let noted = (!is_cut).then_some(damaged.0);
-            walk::read(&mut store, &header, noted, &mut entries, sink)
-        }
+    // The arrays that would list the last whole entries may be missing.
+    let plan = if is_cut { Err(None) } else { index::plan(&mut store, &header).map_err(Some) };
+    let (places, damaged) = match plan {
+        Ok(plan) => match index::read(&plan, &mut store, &header, &mut entries, sink) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(damaged)) => (plan.places(), Some(damaged)),
+            Err(store::Exhausted) => return Err(Fault::Bomb),
+        },
+        Err(damaged) => (Vec::new(), damaged),
     };
+    store.turn_to_blocks_of(store::WALK_BLOCK_BYTES);
+    let noted = damaged.map(|index::Damaged(at)| at);
+    let read = walk::read(&mut store, &header, places, noted, &mut entries, sink);
     read.map_err(|store::Exhausted| Fault::Bomb)?;
     if is_cut { Err(Fault::Cut) } else { Ok(()) }
 }

@@ -122,6 +122,13 @@ pub(super) struct Data {
     payload_bytes: u64,
 }
 
+impl Data {
+    /// Where it stands.
+    pub(super) fn at(&self) -> u64 {
+        self.object.at
+    }
+}
+
 /// An ENTRY object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -221,14 +228,19 @@ impl<'a> Store<'a> {
 
     /// The object at `at`, if one can be there.
     pub(super) fn object(&mut self, at: u64, layout: Layout) -> Option<Object> {
+        let object = self.beginning_of_object(at, layout)?;
+        at.checked_add(object.size).is_some_and(|end| end <= self.length).then_some(object)
+    }
+
+    /// The same, though the file may end within it.
+    fn beginning_of_object(&mut self, at: u64, layout: Layout) -> Option<Object> {
         let mut head = [0; 16];
         if at < layout.first_object || !at.is_multiple_of(8) || !self.read(at, &mut head) {
             return None;
         }
         let [kind, flags, reserved @ .., _, _, _, _, _, _, _, _] = head;
         let size = le64(&head, 8);
-        let inside = at.checked_add(size).is_some_and(|end| end <= self.length);
-        if reserved != [0; 6] || size < HEAD_BYTES || !inside {
+        if reserved != [0; 6] || size < HEAD_BYTES {
             return None;
         }
         let items = |before: u64, item: u64| size >= before && (size - before).is_multiple_of(item);
@@ -252,7 +264,9 @@ impl<'a> Store<'a> {
 
     /// An object begins at `at`, or the file ends there, or the space that was set aside for more does.
     pub(super) fn is_between_objects(&mut self, at: u64, layout: Layout) -> bool {
-        at.saturating_add(HEAD_BYTES) > self.length || self.object(at, layout).is_some() || self.is_empty(at)
+        at.saturating_add(HEAD_BYTES) > self.length
+            || self.beginning_of_object(at, layout).is_some()
+            || self.is_empty(at)
     }
 
     /// No object is at `at` yet.
@@ -283,9 +297,8 @@ impl<'a> Store<'a> {
         let object = self.object(at, layout).filter(|object| object.kind == Kind::Field)?;
         let mut bytes = [0; 40];
         let mut name = vec![0; usize::try_from((object.size - FIELD_BYTES).min(64)).ok()?];
-        (self.read(at, &mut bytes) && self.read(at + FIELD_BYTES, &mut name)).then(|| {
-            (name, le64(&bytes, 24), le64(&bytes, 32))
-        })
+        (self.read(at, &mut bytes) && self.read(at + FIELD_BYTES, &mut name))
+            .then(|| (name, le64(&bytes, 24), le64(&bytes, 32)))
     }
 
     /// The ENTRY object at `at`.

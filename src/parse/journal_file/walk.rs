@@ -16,16 +16,19 @@ const CHECKED_BYTES: usize = 4 * 1024;
 /// Places of wanted values that are remembered. In a sound file each stands in one.
 const PLACES_MAX: usize = 64;
 
-/// Reads the file from its first object to its last. `noted`: where its index is damaged.
+/// Reads the file from its first object, or from the last entry that was taken, to its last. `places`: where wanted
+/// values are known to stand. `noted`: where the index is damaged.
 pub(super) fn read(
     store: &mut Store<'_>,
     header: &Header,
+    places: Vec<u64>,
     noted: Option<u64>,
     entries: &mut Entries,
     sink: &mut impl RecordSink,
 ) -> Result<(), Exhausted> {
-    let mut walk = Walk { layout: header.layout(), header, noted, places: Vec::new(), last: None, begun: false };
-    let mut at = header.size;
+    let begun = entries.behind() > 0;
+    let mut walk = Walk { layout: header.layout(), header, noted, places, last: None, begun };
+    let mut at = header.size.max(entries.behind());
     while at.saturating_add(16) <= store.length() {
         walk.note_damage_before(at, entries, sink);
         if let Some(object) = walk.sound(at, store)? {
@@ -46,7 +49,7 @@ pub(super) fn read(
         }
     }
     if let Some(last) = walk.last {
-        entries.take(last, store, sink)?;
+        take_entry(last, store, entries, sink)?;
     }
     walk.note_damage_before(u64::MAX, entries, sink);
     Ok(())
@@ -97,7 +100,7 @@ impl Walk<'_> {
                 if !self.begun || self.is_wanted(&entry, store) {
                     self.begun = true;
                     self.last = None;
-                    entries.take(object.at, store, sink)?;
+                    take_entry(object.at, store, entries, sink)?;
                 } else {
                     self.last = Some(object.at);
                 }
@@ -118,10 +121,13 @@ impl Walk<'_> {
     fn sound(&self, at: u64, store: &mut Store<'_>) -> Result<Option<Object>, Exhausted> {
         let Some(object) = store.object(at, self.layout) else { return Ok(None) };
         let end = object.end();
-        let is_followed = store.object(end, self.layout).is_some()
-            || end.saturating_add(16) > store.length()
-            || end > self.header.tail_object && store.is_empty(end);
+        let is_followed = store.is_between_objects(end, self.layout) && !self.is_hole(end, store);
         Ok((is_followed || self.proves_itself(&object, store)?).then_some(object))
+    }
+
+    /// Nothing stands at `at`, and something does behind it.
+    fn is_hole(&self, at: u64, store: &mut Store<'_>) -> bool {
+        at <= self.header.tail_object && store.is_empty(at)
     }
 
     /// A value has its hash, an entry leads to values in front of it.
@@ -145,15 +151,30 @@ impl Walk<'_> {
         }
     }
 
-    /// The next object behind `at`.
+    /// The next value or entry behind `at` that proves itself; what stands between is not needed.
     fn next_sound(&self, at: u64, store: &mut Store<'_>) -> Result<Option<u64>, Exhausted> {
         let mut next = at.checked_next_multiple_of(8).unwrap_or(u64::MAX).max(at.saturating_add(8) & !7);
         while next.saturating_add(16) <= store.length() {
-            if self.sound(next, store)?.is_some() {
+            let object = store.object(next, self.layout);
+            if let Some(object) = object.filter(|object| matches!(object.kind, Kind::Data | Kind::Entry))
+                && self.proves_itself(&object, store)?
+            {
                 return Ok(Some(next));
             }
             next = next.saturating_add(8);
         }
         Ok(None)
     }
+}
+
+fn take_entry(
+    at: u64,
+    store: &mut Store<'_>,
+    entries: &mut Entries,
+    sink: &mut impl RecordSink,
+) -> Result<(), Exhausted> {
+    if !entries.take(at, store, sink)? {
+        entries.note_damage(at, sink);
+    }
+    Ok(())
 }
