@@ -101,7 +101,7 @@ impl Bytes for Positioned<'_> {
 
 /// A journal in memory, packed in blocks.
 struct Kept {
-    blocks: Vec<Vec<u8>>,
+    blocks: Vec<Box<[u8]>>,
     length: u64,
     /// The block that was read last, unpacked, and its number.
     open: (usize, Vec<u8>),
@@ -126,7 +126,8 @@ impl Kept {
                     return (kept, Err(io::Error::other(why)));
                 }
                 kept.length += block.len() as u64;
-                kept.blocks.push(packed);
+                // The packer sets aside what the worst bytes would need.
+                kept.blocks.push(packed.into_boxed_slice());
             }
             match read {
                 Ok(BLOCK_BYTES) => {}
