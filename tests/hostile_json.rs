@@ -132,7 +132,7 @@ proptest! {
         let whole = json(&stream, usize::MAX);
         prop_assert_eq!(&whole, &json(&stream, size));
         prop_assert!(whole.windows(2).all(|pair| pair[0].offset <= pair[1].offset));
-        let _ = sniff::sniff(&stream);
+        let _ = sniff::sniff(&stream, "");
     }
 
     #[test]
@@ -167,7 +167,7 @@ proptest! {
         mutate(&mut text, &mutations);
         verbose(&text);
         wrapped(&text);
-        let _ = sniff::sniff(&text);
+        let _ = sniff::sniff(&text, "");
     }
 
     #[test]
@@ -175,7 +175,7 @@ proptest! {
         prop_assert_eq!(json(&text, usize::MAX), json(&text, size));
         verbose(&text);
         wrapped(&text);
-        let _ = sniff::sniff(&text);
+        let _ = sniff::sniff(&text, "");
     }
 }
 

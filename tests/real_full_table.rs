@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{conntriage, root, skip};
@@ -41,20 +41,55 @@ fn burst(out: &Path, load: &str) -> Value {
         .arg(root().join("tests/tools/burst.py"))
         .args(["--max", "400", "--flush", "1", "--load", load, "--out"])
         .arg(out)
+        .arg("--journal-files")
+        .arg(journals(out))
         .status()
         .unwrap();
     assert!(status.success(), "the burst could not be made");
     serde_json::from_str(&std::fs::read_to_string(out.join("truth.json")).unwrap()).unwrap()
 }
 
+/// Where journald's own files are kept: not beside the others, since they hold the kernel's whole ring.
+fn journals(out: &Path) -> PathBuf {
+    out.with_extension("journals")
+}
+
+/// Journald's file as it is, while it is written to and after, tells of the incidents that its export tells of.
+fn native_files_tell_what_their_exports_tell(out: &Path, truth: &Value) {
+    let directory = journals(out);
+    for name in ["online", "offline"] {
+        let (file, export) = (format!("{name}.journal"), format!("{name}.export"));
+        let output = Command::new("journalctl")
+            .args(["-q", "--no-pager", "-o", "export", "--file", &file])
+            .current_dir(&directory)
+            .output()
+            .unwrap();
+        std::fs::write(directory.join(&export), output.stdout).unwrap();
+        let comparable = |input: &str| {
+            let report = report(&[input], &directory);
+            let incidents = serde_json::to_string(&report["incidents"]).unwrap();
+            let id = report["inputs"][0]["id"].as_str().unwrap();
+            serde_json::from_str::<Vec<Value>>(&incidents.replace(id, "the input")).unwrap()
+        };
+        let found = comparable(&file);
+        let mut of_burst = found.iter().map(|i| &i["namespace"]["inode"]);
+        assert!(of_burst.any(|inode| *inode == truth["netns_inode"]), "{name}");
+
+        assert_eq!(found, comparable(&export), "{name}");
+    }
+}
+
 fn incidents(inputs: &[&str], directory: &Path) -> Vec<Value> {
+    report(inputs, directory)["incidents"].as_array().unwrap().clone()
+}
+
+fn report(inputs: &[&str], directory: &Path) -> Value {
     let output = conntriage(directory)
         .args(["analyze", "--format", "json", "--year", "2026"])
         .args(inputs)
         .output()
         .unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    report["incidents"].as_array().unwrap().clone()
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[test]
@@ -69,6 +104,7 @@ fn the_report_of_a_real_full_table_holds_the_kernels_own_count() {
         let truth = burst(&out, load);
         let drops = truth["drops"].as_u64().unwrap();
         assert!(drops > 20, "the table was not full: {truth}");
+        native_files_tell_what_their_exports_tell(&out, &truth);
         // Each log for itself, then rsyslog's and journald's together: copies, not twice the cost.
         for inputs in [
             &["messages"][..],

@@ -85,10 +85,11 @@ pub fn place(path: &str, member: Option<&str>) -> String {
 }
 
 /// Names that a log's dialect may have.
-pub const LOG_DIALECTS: [&str; 9] = [
+pub const LOG_DIALECTS: [&str; 10] = [
     "lines",
     "syslog",
     "journal-export",
+    "journal-file",
     "journal-json",
     "journal-verbose",
     "kmsg",

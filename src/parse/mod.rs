@@ -1,6 +1,7 @@
 //! Bytes → values, total: any bytes give values and blemishes. Opens nothing, never panics.
 
 pub mod counters;
+pub mod journal_file;
 pub mod json;
 pub mod json_frames;
 pub mod kernel;

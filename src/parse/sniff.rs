@@ -18,6 +18,8 @@ pub enum Dialect {
     Json(super::log::json_lines::JsonLog),
     /// Lines that a container's runtime or a collector's tool wrapped (`parse::log::wrapped_lines`).
     Wrapped,
+    /// A native journal file, read by position (`parse::journal_file`).
+    JournalFile,
     /// A table (`parse::table`).
     Table(super::table::TableDialect),
     /// Counters and settings (`parse::counters`).
@@ -38,6 +40,9 @@ pub fn sniff(head: &[u8], path: &str) -> Option<Dialect> {
     }
     if let Some(log) = super::log::json_lines::looks_like(head) {
         return Some(Dialect::Json(log));
+    }
+    if super::journal_file::looks_like(head) {
+        return Some(Dialect::JournalFile);
     }
     if let Some(dialect) = super::table::sniff(head) {
         return Some(Dialect::Table(dialect));

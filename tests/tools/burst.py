@@ -11,6 +11,7 @@ What it records into --out:
   kern.log            the same rsyslogd, RSYSLOG_FileFormat (RFC 3339)
   journal.export      systemd-journald of our own (own mount + UTS namespace), `journalctl -o export`
   journal.short       the same as `-o short-precise`
+  (--journal-files DIR: journald's own file too, while it is written to and after)
   stat_nf_conntrack.before / .after, nf_conntrack (at the height), sysctl, ip-addr, slabinfo, uname, count
   truth.json          the kernel's counters: what any report about the logs must be held against
 
@@ -294,14 +295,23 @@ module(load="imklog"{stamp} permitNonKernelFacility="off")
             for f in ("messages", "kern.log"):
                 shutil.copy(f"{self.work}/{f}", f"{out}/{f}")
         if self.a.journal:
+            self.keep_journal("online.journal")
             os.kill(self.journald.pid, signal.SIGTERM)    # unshare and sh both exec'd: this is journald
             self.journald.wait(10)
+            self.keep_journal("offline.journal")
             jc = ["journalctl", "-q", "--no-pager", "--utc", f"--directory={self.work}/run/log/journal",
                   f"--since=@{since:.6f}"]
             for name, more in (("journal.export", ["-o", "export"]), ("journal.short", ["-o", "short-precise"]),
                                ("journal.mono", ["-o", "short-monotonic"])):
                 with open(f"{out}/{name}", "wb") as f:
                     subprocess.run(jc + more, check=True, stdout=f)
+
+    def keep_journal(self, name):
+        """The file as journald has it, written to or not.  It holds the whole ring of the kernel, not just the burst."""
+        if self.a.journal_files:
+            os.makedirs(self.a.journal_files, exist_ok=True)
+            shutil.copy(f"{self.work}/run/log/journal/{self.a.machine_id}/system.journal",
+                        f"{self.a.journal_files}/{name}")
 
     def truth(self, out, before, after, inode):
         def sums(text):
@@ -359,6 +369,7 @@ def main():
     p.add_argument("--no-table", dest="table", action="store_false")
     p.add_argument("--no-rsyslog", dest="rsyslog", action="store_false")
     p.add_argument("--no-journal", dest="journal", action="store_false")
+    p.add_argument("--journal-files")
     p.add_argument("--host", default="gw1")
     p.add_argument("--machine-id", default="8f3c1a5be27d4c06a94e5d1b7f20c36e")
     p.add_argument("--boot-id", default="5d0e7c1a-93b4-4f27-8a6e-c21f04b98d73")

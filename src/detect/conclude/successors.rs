@@ -179,7 +179,13 @@ impl Reach {
 
 /// The path without anything that rotation (or a cut) adds at its end.
 fn family(path: &str) -> &str {
-    super::hosts::stem(path).trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-')
+    let stem = super::hosts::stem(path);
+    // journald: `system.journal` becomes `system@<ids and numbers>.journal`, a damaged one `….journal~`.
+    if let Some(name) = stem.strip_suffix(".journal").or_else(|| stem.strip_suffix(".journal~")) {
+        let rotated = name.rsplit_once('@').filter(|(_, ids)| !ids.contains('/'));
+        return rotated.map_or(name, |(name, _)| name);
+    }
+    stem.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-')
 }
 
 /// A candidate: `early` goes on in `late`. Ordered from the best to the worst.
@@ -469,5 +475,8 @@ mod tests {
         assert_eq!(rotation_number("messages.2.gz"), 2);
         assert!(rotation_number("messages-20240107") > rotation_number("messages-20240114"));
         assert_eq!(family("log/kern.log.12"), "log/kern");
+        assert_eq!(family("j/system@0008-0001-0006.journal.xz"), family("j/system.journal"));
+        assert_eq!(family("j/system@00065b-4cf8.journal~"), "j/system");
+        assert_ne!(family("j/user-1000.journal"), family("j/user-1001.journal"));
     }
 }

@@ -52,7 +52,7 @@ impl Form {
             Dialect::Wrapped => Some(Self::Wrapped),
             Dialect::DmesgDeltas => Some(Self::Deltas),
             Dialect::DmesgJson => Some(Self::DmesgJson),
-            Dialect::Table(_) | Dialect::Counters(_) => None,
+            Dialect::JournalFile | Dialect::Table(_) | Dialect::Counters(_) => None,
         }
     }
 

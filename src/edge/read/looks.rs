@@ -13,6 +13,7 @@ use super::blocks::{PART_BYTES, PartBlock, each_block};
 use super::bundles;
 use super::decode::{Decoded, decode};
 use super::identity::{END_BYTES, Identified, path_id, stream_id};
+use super::journal;
 use super::logs::{Form, Heading, ends_before_it_begins, heading};
 use super::one::{Again, Counted, Origin, StreamRead, Understood, cut_short, read_stream};
 use super::open::{Opened, open};
@@ -228,6 +229,7 @@ where
             (Understood::Table(dialect, who, Again::FromFile), error)
         }
         Dialect::JournalExport
+        | Dialect::JournalFile
         | Dialect::JournalVerbose
         | Dialect::DmesgDeltas
         | Dialect::DmesgJson
@@ -252,7 +254,7 @@ fn is_packed(file: &File) -> bool {
     begins_with_hole || Packing::of(head).is_some() || archive::looks_like(head)
 }
 
-fn file_id(file: &File, length: u64) -> io::Result<Box<str>> {
+pub(super) fn file_id(file: &File, length: u64) -> io::Result<Box<str>> {
     let size = usize::try_from(length).unwrap_or(usize::MAX).min(END_BYTES);
     let (mut first, mut last) = (vec![0; size], vec![0; size]);
     file.read_exact_at(&mut first, 0)?;
@@ -370,6 +372,10 @@ where
     } else {
         let opened = open(&item.path).map_err(|error| error.to_string())?;
         hints.modified = opened.modified;
+        if let Some(read) = journal::read_file::<S, _>(&opened) {
+            progress.add(read.bytes);
+            return Ok((vec![read], hints));
+        }
         let origin = if opened.length.is_some() { Origin::File } else { Origin::Passing };
         hole = opened.pass_hole();
         (Box::new(opened.file), origin)

@@ -9,6 +9,7 @@ use super::blocks::each_block;
 use super::decode::{DEPTH_MAX, Decoded, Face, decode};
 use super::gzip::Strange;
 use super::identity::{Identified, path_id};
+use super::journal;
 use super::logs::{Form, LogRead, Order, read_log};
 use super::open::words;
 use crate::edge::progress::Progress;
@@ -134,6 +135,7 @@ fn understand<S, W>(
     } else {
         let path = member.as_deref().unwrap_or(path);
         match sniff(&head, path) {
+            Some(Dialect::JournalFile) => journal::read_passing::<S, _>(&mut reader),
             Some(Dialect::Table(dialect)) => read_table::<W>(&mut reader, dialect, origin, padding),
             Some(Dialect::Counters(dialect)) => read_counters(&mut reader, dialect, path),
             Some(dialect) => {
@@ -216,6 +218,9 @@ fn archive_fault(error: &io::Error, members: u64) -> String {
 pub fn cut_short(error: &io::Error, via: &[&'static str], bytes: u64) -> String {
     if let Some(strange) = error.get_ref().and_then(|inner| inner.downcast_ref::<Strange>()) {
         return format!("{strange}; all {bytes} decoded bytes were analysed");
+    }
+    if let Some(words) = journal::fault(error) {
+        return words;
     }
     let why = match error.kind() {
         io::ErrorKind::UnexpectedEof => "ends in the middle (truncated)".to_owned(),
