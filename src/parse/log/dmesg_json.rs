@@ -13,9 +13,9 @@ use crate::model::blemish::BlemishKind;
 use crate::model::fold::RecordSink;
 use crate::model::record::{Content, Record, Trust};
 use crate::model::time::Moment;
+use crate::parse::json::Text;
 
 use super::header::{Facility, Header};
-use super::json_scan::unescaped;
 use super::lines::{Interest, LineParser, Source};
 use super::speech::{self, Speaker, Speech};
 use super::time;
@@ -128,7 +128,7 @@ impl DmesgJsonParser {
     fn end_object(&mut self, sink: &mut impl RecordSink) {
         let entry = std::mem::take(&mut self.entry);
         let Some(message) = &entry.message else { return };
-        let message = unescaped(message);
+        let message = Text(message).unescaped();
         let words = message.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let source = Source { line: words, offset: entry.start.unwrap_or_default() };
         if let Some(kind) = entry.damage {

@@ -16,7 +16,6 @@ mod journal_short;
 pub mod journal_verbose;
 mod json_leaves;
 pub mod json_lines;
-mod json_scan;
 mod kmsg;
 pub mod lines;
 mod logread;

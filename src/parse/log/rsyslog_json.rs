@@ -5,9 +5,9 @@
 //! StdJSONFmt drops the tag: the facility alone says that the kernel speaks.
 
 use crate::model::blemish::BlemishKind;
+use crate::parse::json::{Event, Reader, Text};
 
 use super::header::{Facility, Header, Line};
-use super::json_scan::{Value, members, unescaped};
 use super::speech::{self, Speaker, Speech};
 use super::time;
 
@@ -49,24 +49,38 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn read(line: &'a [u8]) -> Self {
         let mut fields = Self::default();
-        for (name, value) in members(line) {
-            let Value::Text(text) = value else { continue };
-            match name {
-                b"message" => fields.message = Some(text),
-                b"fromhost" => fields.host = Some(text),
-                b"facility" => fields.facility = speech::facility_of_name(text),
-                b"timereported" => fields.reported = Some(text),
-                b"programname" => fields.program = Some(text),
-                _ => {}
+        let mut events = Reader::new(line);
+        while let Some(Ok(event)) = events.next() {
+            match event {
+                Event::Key(name) => fields.member(name, &mut events),
+                // The object itself begins, or ends.
+                Event::ObjectBegins => {}
+                _ => break,
             }
         }
         fields
+    }
+
+    fn member(&mut self, name: Text<'a>, events: &mut Reader<'a>) {
+        let text = match events.next() {
+            Some(Ok(Event::String(Text(text)))) => text,
+            Some(Ok(Event::ObjectBegins | Event::ArrayBegins)) => return drop(events.skip_container()),
+            _ => return,
+        };
+        match name.0 {
+            b"message" => self.message = Some(text),
+            b"fromhost" => self.host = Some(text),
+            b"facility" => self.facility = speech::facility_of_name(text),
+            b"timereported" => self.reported = Some(text),
+            b"programname" => self.program = Some(text),
+            _ => {}
+        }
     }
 }
 
 fn open(facility: Option<Facility>, line: &[u8]) -> Speech<'_> {
     let fields = Fields::read(line);
-    let message = unescaped(fields.message.unwrap_or_default());
+    let message = Text(fields.message.unwrap_or_default()).unescaped();
     let name = match fields.program {
         Some(name) => name,
         None if facility == Some(0) => b"kernel",
