@@ -191,7 +191,7 @@ impl FlowSink for HowSink {
     fn take(&mut self, item: &TableItem) {
         match item {
             TableItem::Flow(flow) if self.at_listing == self.listing && !self.seen.again(flow) => {
-                self.add(flow)
+                self.add(flow);
             }
             TableItem::Listing => self.at_listing += 1,
             _ => {}

@@ -26,6 +26,8 @@ struct Broken {
     pieces: Vec<(u64, Box<[u8]>)>,
     /// The tool's last line cut it, in the middle of a word.
     cut: bool,
+    /// It may be whole: only what can stand at an entry's end is still taken for a part of it.
+    whole: bool,
 }
 
 /// One stream, or a stretch of one.
@@ -37,6 +39,8 @@ pub struct TableReader {
     broken: Option<Box<Broken>>,
     /// The list is one of entries that are not in the table.
     aside: bool,
+    /// Entries were met that are broken over lines: where one ends, only the next one's beginning tells.
+    wrapped: bool,
     depends: bool,
 }
 
@@ -50,7 +54,15 @@ impl TableReader {
         };
         let document = (dialect == TableDialect::ConntrackXml).then(Document::default);
         let depends = document.is_some();
-        Self { form, document, listing: Listing::default(), broken: None, aside: false, depends }
+        Self {
+            form,
+            document,
+            listing: Listing::default(),
+            broken: None,
+            aside: false,
+            wrapped: false,
+            depends,
+        }
     }
 
     /// What was read depends on what stands before it: a list that ends, an entry over two lines, entries with ids (of
@@ -68,6 +80,7 @@ impl TableReader {
             listing: self.listing.beside(),
             broken: None,
             aside: false,
+            wrapped: false,
             depends: self.document.is_some(),
         }
     }
@@ -93,7 +106,7 @@ impl TableReader {
             if text.is_empty() {
                 continue;
             }
-            if self.broken.is_none() && line.len() <= LINE_BYTES_MAX {
+            if self.broken.is_none() && !self.wrapped && line.len() <= LINE_BYTES_MAX {
                 match self.form.line(text, end) {
                     Ok(item) => self.hand(&item, at, sink),
                     Err(_) => self.odd(line, text, end, at, sink),
@@ -166,8 +179,10 @@ impl TableReader {
         match found {
             Found::Said(said) => self.said(said, sink),
             Found::Begins => self.listing.ends(),
-            Found::Item(Ok(item), at, _) => self.hand(&item, at, sink),
-            Found::Item(Err(kind), at, bytes) => sink.take(&damaged(kind, at, bytes)),
+            Found::Item(item, at, bytes) => match *item {
+                Ok(item) => self.hand(&item, at, sink),
+                Err(kind) => sink.take(&damaged(kind, at, bytes)),
+            },
         }
     }
 
@@ -190,7 +205,9 @@ impl TableReader {
     /// What stands in front of the tool's last line goes on behind it.
     fn cut(&mut self, front: &[u8], at: u64, sink: &mut impl FlowSink) {
         let text = peel(front);
-        if trim(text).is_empty() {
+        // A line number, or the name of a file.
+        let label = trim(text);
+        if label.iter().all(u8::is_ascii_digit) || matches!(label, [.., b':']) {
             return;
         }
         if let Some(broken) = self.broken.take() {
@@ -209,15 +226,20 @@ impl TableReader {
         let own = begins(peeled) || is_event(peeled) || is_expectation(peeled);
         let rubric = if own { None } else { rubric(text) };
         if let Some(mut broken) = self.broken.take() {
-            if (broken.cut || !own) && rubric.is_none() {
-                let length = broken.text.len();
+            if (broken.cut || !own) && rubric.is_none() && (!broken.whole || is_tail(peeled)) {
+                let (length, cut) = (broken.text.len(), broken.cut);
                 broken.add(peeled, at, text);
                 match self.form.any(&broken.text, end) {
-                    Ok((form, item)) => {
+                    Ok((form, item)) if cut || end == LineEnd::EndOfInput => {
                         self.becomes(form);
                         return self.hand(&item, broken.at(), sink);
                     }
-                    Err(_) if own => broken.take_back(length),
+                    Ok(_) => {
+                        (self.wrapped, broken.whole) = (true, true);
+                        self.broken = Some(broken);
+                        return;
+                    }
+                    Err(_) if own || broken.whole => broken.take_back(length),
                     Err(_) if broken.has_room() && end == LineEnd::Newline => {
                         self.broken = Some(broken);
                         return;
@@ -228,6 +250,9 @@ impl TableReader {
             self.settle(&broken, sink);
         }
         match self.form.any(peeled, end) {
+            Ok((_, TableItem::Flow(_))) if self.wrapped && end == LineEnd::Newline => {
+                self.broken = Some(Box::new(Broken { whole: true, ..Broken::new(peeled, at, text) }));
+            }
             Ok((form, item)) => {
                 if matches!(item, TableItem::Flow(_)) {
                     self.becomes(form);
@@ -291,11 +316,10 @@ impl TableReader {
 
     /// What was taken for the beginning of an entry stands alone: an entry whose end somebody took away, or damage.
     fn settle(&mut self, broken: &Broken, sink: &mut impl FlowSink) {
-        if let [(at, _)] = *broken.pieces
-            && let Ok((form, item)) = self.form.any(&broken.text, LineEnd::Open)
-        {
+        let end = if broken.pieces.len() == 1 { LineEnd::Open } else { LineEnd::Newline };
+        if let Ok((form, item)) = self.form.any(&broken.text, end) {
             self.becomes(form);
-            return self.hand(&item, at, sink);
+            return self.hand(&item, broken.at(), sink);
         }
         self.listing.count_damaged();
         let mut kind = self.form.any(&broken.text, LineEnd::Newline).err().unwrap_or(BlemishKind::Truncated);
@@ -308,7 +332,7 @@ impl TableReader {
 
 impl Broken {
     fn new(text: &[u8], at: u64, raw: &[u8]) -> Self {
-        Self { text: text.to_vec(), pieces: vec![(at, beginning(raw))], cut: false }
+        Self { text: text.to_vec(), pieces: vec![(at, beginning(raw))], cut: false, whole: false }
     }
 
     /// Where it begins.
@@ -369,6 +393,12 @@ const KEYS: [&[u8]; 22] = [
     b"labels=",
     b"stream_timeout=",
 ];
+
+/// What can stand at the end of an entry that could be whole without it: `id=594825766 labels=bulk`, or a part of it.
+fn is_tail(line: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" =_,.:-".contains(byte);
+    line.len() < 80 && line.iter().all(plain) && memchr::memmem::find(line, b"src=").is_none()
+}
 
 fn begins_a_word(line: &[u8]) -> bool {
     matches!(line, [b'[' | b'-', ..]) || KEYS.iter().any(|key| line.starts_with(key))

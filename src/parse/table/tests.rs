@@ -226,7 +226,7 @@ fn what_is_damaged_says_how_and_where() {
         ("ipv4     2 tcp      300 9\n".to_owned(), BlemishKind::Truncated),
         ("ipv4     2 tc".to_owned(), BlemishKind::Truncated),
         ("\0\0\0\0\n".to_owned(), BlemishKind::Unrecognised),
-        (format!("tcp      6 9 CLOSE {PORTS} {BACK} use=2\n"), BlemishKind::Unrecognised),
+        (format!("Tcp      6 9 CLOSE {PORTS} {BACK} use=2\n"), BlemishKind::Unrecognised),
     ];
     for (text, kind) in cases {
         assert_eq!(damage(nf, &text), Some(kind), "{text}");

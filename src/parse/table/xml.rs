@@ -29,7 +29,7 @@ const DEPTH_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) enum Found<'a> {
     /// An element or what is left of one, at this offset, with its bytes.
-    Item(Result<TableItem, BlemishKind>, u64, &'a [u8]),
+    Item(Box<Result<TableItem, BlemishKind>>, u64, &'a [u8]),
     /// The tool's last line.
     Said(Said),
     /// Another document begins.
@@ -105,18 +105,18 @@ impl Document {
 /// Hands an element on, without the tool's last line if that stands in it.
 fn give(bytes: &[u8], at: u64, whole: bool, found: &mut impl FnMut(Found<'_>)) {
     if bytes.len() > LINE_BYTES_MAX {
-        return found(Found::Item(Err(BlemishKind::LineTooLong), at, bytes));
+        return found(Found::Item(Box::new(Err(BlemishKind::LineTooLong)), at, bytes));
     }
     let Some((begin, said)) = summary::find(bytes) else {
         let item = if whole { element(bytes) } else { Err(BlemishKind::Truncated) };
-        return found(Found::Item(item, at, bytes));
+        return found(Found::Item(Box::new(item), at, bytes));
     };
     found(Found::Said(said));
     let behind = bytes.get(begin..).unwrap_or_default();
     let end = memchr::memchr(b'\n', behind).map_or(behind.len(), |end| end + 1);
     let mended = [bytes.get(..begin).unwrap_or_default(), behind.get(end..).unwrap_or_default()].concat();
     let item = if whole { element(&mended) } else { Err(BlemishKind::Truncated) };
-    found(Found::Item(item, at, bytes));
+    found(Found::Item(Box::new(item), at, bytes));
 }
 
 /// What stands between the elements.
@@ -131,7 +131,7 @@ fn lines_between(between: &[u8], offset: u64, found: &mut impl FnMut(Found<'_>))
         } else if !(text.is_empty() || text.starts_with(b"<") || text.starts_with(b"[USERSPACE]"))
             && super::rubric::rubric(text).is_none()
         {
-            found(Found::Item(Err(BlemishKind::Unrecognised), at, line));
+            found(Found::Item(Box::new(Err(BlemishKind::Unrecognised)), at, line));
         }
         at = at.saturating_add(line.len() as u64).saturating_add(1);
     }
@@ -305,7 +305,7 @@ mod tests {
         let (mut document, mut all, mut offset) = (Document::default(), Vec::new(), 0);
         let mut keep = |found: Found<'_>| {
             if let Found::Item(item, _, _) = found {
-                all.push(item);
+                all.push(*item);
             }
         };
         for block in blocks {
