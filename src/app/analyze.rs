@@ -13,6 +13,7 @@ use crate::diagnose::gather::{Surroundings, gather};
 use crate::edge::output;
 use crate::edge::progress::Wanted;
 use crate::edge::read::{self, FirstLook, looks::Reading};
+use crate::model::census::Who;
 use crate::model::input::{Input, InputKind, TableStream};
 use crate::model::report::Report;
 use crate::report::{escape, spell, text};
@@ -77,9 +78,10 @@ fn second_looks(first: &mut FirstLook<census::WhoPart>, local: &[IpAddr]) -> Vec
     let mut tables = Vec::new();
     for table in std::mem::take(&mut first.tables) {
         let leaders = census::leaders(&table.who, &local);
+        let listing = table.who.listing();
         let (how, changed, note) = match census::noted(&table.who, &leaders) {
             Some(how) => (how, false, None),
-            None => match read::second_look(&table, || HowSink::new(&leaders)) {
+            None => match read::second_look(&table, || HowSink::new(&leaders).of_listing(listing)) {
                 Ok((how, changed)) => (how, changed, None),
                 Err(why) => (census::HowPart::default(), true, Some(why)),
             },
@@ -99,15 +101,51 @@ fn second_looks(first: &mut FirstLook<census::WhoPart>, local: &[IpAddr]) -> Vec
 fn enter(input: &mut Input, census: &crate::model::census::Census, note: Option<&str>) {
     let who = &census.who;
     input.malformed = who.damaged.values().map(|blemish| blemish.count).sum();
-    input.records = who.entries + who.expectations + who.duplicates + input.malformed;
+    input.records = who.entries + who.expectations + who.others + who.duplicates + input.malformed;
     input.first_malformed =
         who.damaged.iter().min_by_key(|(_, b)| b.first_offset).map(|(kind, b)| (*kind, b.clone()));
+    let told = told(who);
+    if !told.is_empty() {
+        let before = input.note.take().map(|note| format!("{note}; ")).unwrap_or_default();
+        input.note = Some(format!("{before}{}", told.join("; ")).into());
+    }
+    input.complete &= who.shown.is_none_or(|shown| shown <= listed(who));
     if census.changed_between_looks {
         let note =
             note.unwrap_or("changed while it was read; the leaders' details are of the second reading");
         input.note = Some(note.into());
     }
     input.complete &= input.malformed == 0 && !census.changed_between_looks;
+}
+
+/// Entries that stand in the list, in whatever condition.
+fn listed(who: &Who) -> u64 {
+    let damaged: u64 = who.damaged.values().map(|blemish| blemish.count).sum();
+    who.entries.saturating_add(who.duplicates).saturating_add(damaged)
+}
+
+/// What is to be known of a list beside its entries.
+fn told(who: &Who) -> Vec<String> {
+    let mut told = Vec::new();
+    if who.listings > 0 {
+        told.push(format!(
+            "holds {} lists of a table, one after another; the one with the most entries is counted ({})",
+            who.listings + 1,
+            who.entries
+        ));
+    }
+    if let Some(shown) = who.shown.filter(|shown| *shown != listed(who)) {
+        let listed = listed(who);
+        let why = if shown > listed { "the list is not whole" } else { "it is not one list alone" };
+        told.push(format!("conntrack says that {shown} entries were shown, and {listed} stand here: {why}"));
+    }
+    if who.others > 0 {
+        told.push(format!(
+            "{} of its lines are events, or entries that are dying or unconfirmed, and are not counted",
+            who.others
+        ));
+    }
+    told
 }
 
 /// Inputs that make the result partial.

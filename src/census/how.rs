@@ -33,6 +33,9 @@ pub struct HowSink {
     drafts: Vec<Draft>,
     words: Words,
     seen: Seen,
+    /// Which of the lists of the stream is described, and which one is being read.
+    listing: u64,
+    at_listing: u64,
     sources: Index<AddressKey>,
     destinations: Index<AddressKey>,
     peers: Index<PeerKey>,
@@ -111,6 +114,12 @@ impl HowSink {
         sink
     }
 
+    /// The same of this one of several lists in the stream ([`WhoPart::listing`]).
+    #[must_use]
+    pub fn of_listing(self, listing: u64) -> Self {
+        Self { listing, ..self }
+    }
+
     /// The places of the leaders that a pair belongs to.
     #[inline]
     fn places(&self, pair: PairKey) -> [u32; 4] {
@@ -180,10 +189,12 @@ impl FlowSink for HowSink {
 
     #[inline]
     fn take(&mut self, item: &TableItem) {
-        if let TableItem::Flow(flow) = item
-            && !self.seen.again(flow)
-        {
-            self.add(flow);
+        match item {
+            TableItem::Flow(flow) if self.at_listing == self.listing && !self.seen.again(flow) => {
+                self.add(flow);
+            }
+            TableItem::Listing => self.at_listing += 1,
+            _ => {}
         }
     }
 

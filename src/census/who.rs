@@ -43,6 +43,10 @@ pub struct WhoSink {
     part: WhoPart,
     seen: Seen,
     gathered: Vec<(PairKey, Entry)>,
+    /// The list with the most entries of those before this one.
+    largest: Option<Box<WhoPart>>,
+    /// Lists with entries before this one.
+    lists: u64,
 }
 
 /// First look, a part of a table. Holds four tallies of at most 2 × [`TALLY_KEYS`](crate::model::census::TALLY_KEYS)
@@ -50,6 +54,11 @@ pub struct WhoSink {
 /// one sink, and few parts are joined, not one per block.
 #[derive(Debug)]
 pub struct WhoPart {
+    /// Which of the lists of the stream is counted, from 0, and how many others with entries there are.
+    listing: u64,
+    listings: u64,
+    shown: Option<u64>,
+    others: u64,
     entries: u64,
     duplicates: u64,
     expectations: u64,
@@ -70,6 +79,10 @@ pub struct WhoPart {
 impl Default for WhoPart {
     fn default() -> Self {
         Self {
+            listing: 0,
+            listings: 0,
+            shown: None,
+            others: 0,
             entries: 0,
             duplicates: 0,
             expectations: 0,
@@ -105,6 +118,9 @@ impl FlowSink for WhoSink {
                 }
             }
             TableItem::Expectation => self.part.expectations += 1,
+            TableItem::Other => self.part.others += 1,
+            TableItem::Listing => self.next_list(),
+            TableItem::Shown(count) => self.part.add_shown(Some(*count)),
             TableItem::Damaged { kind, offset, raw } => {
                 add_blemish(&mut self.part.damaged, *kind, 1, *offset, raw);
             }
@@ -112,13 +128,50 @@ impl FlowSink for WhoSink {
     }
 
     fn finish(mut self) -> WhoPart {
+        self.end_list();
+        let lists = self.lists.saturating_sub(1);
+        let mut counted = self.largest.map_or(self.part, |largest| *largest);
+        counted.listings = lists;
+        counted
+    }
+}
+
+impl WhoSink {
+    /// The list ends. Of several the one with the most entries is counted, the first one of equal ones: they are of one
+    /// table at different times, or of one time in different forms, and their sum would be of no time at all.
+    fn end_list(&mut self) {
         self.part.add_all(&self.gathered);
-        self.part
+        self.gathered.clear();
+        if let Some(largest) = &mut self.largest
+            && self.part.entries == 0
+        {
+            return largest.add_beside(&self.part);
+        }
+        self.lists += 1;
+        if self.largest.as_ref().is_none_or(|largest| largest.entries < self.part.entries) {
+            self.largest = Some(Box::new(std::mem::take(&mut self.part)));
+        }
+    }
+
+    /// Another list begins.
+    #[cold]
+    fn next_list(&mut self) {
+        let next = self.part.listing + 1;
+        self.part.add_all(&self.gathered);
+        self.gathered.clear();
+        if self.part.entries > 0 {
+            self.end_list();
+            (self.part, self.seen) = (WhoPart::default(), Seen::default());
+        }
+        self.part.listing = next;
     }
 }
 
 impl Part for WhoPart {
     fn join(mut self, right: Self) -> Self {
+        self.listings = self.listings.saturating_add(right.listings);
+        self.others = self.others.saturating_add(right.others);
+        self.add_shown(right.shown);
         self.entries = self.entries.saturating_add(right.entries);
         self.duplicates = self.duplicates.saturating_add(right.duplicates);
         self.expectations = self.expectations.saturating_add(right.expectations);
@@ -147,6 +200,27 @@ impl Part for WhoPart {
 }
 
 impl WhoPart {
+    /// Which of the lists of the stream is counted, from 0.
+    pub fn listing(&self) -> u64 {
+        self.listing
+    }
+
+    /// Adds what stands in a stretch without entries: lines that are no entries, and damage.
+    fn add_beside(&mut self, beside: &Self) {
+        self.others = self.others.saturating_add(beside.others);
+        self.expectations = self.expectations.saturating_add(beside.expectations);
+        for (kind, blemish) in &beside.damaged {
+            add_blemish(&mut self.damaged, *kind, blemish.count, blemish.first_offset, &blemish.first_raw);
+        }
+    }
+
+    /// The tool said that it showed so many.
+    fn add_shown(&mut self, shown: Option<u64>) {
+        if let Some(shown) = shown {
+            self.shown = Some(self.shown.unwrap_or(0).saturating_add(shown));
+        }
+    }
+
     /// Counts of one entry what is not counted in batches.
     #[inline]
     fn add(&mut self, flow: &Flow) -> Entry {
@@ -198,6 +272,9 @@ impl WhoPart {
         let zones = self.other_zones.iter().map(|(zone, count)| (*zone, *count));
         Who {
             entries: self.entries,
+            listings: self.listings,
+            shown: self.shown,
+            others: self.others,
             classes: summed(classes),
             remaining: self.remaining.ended(&self.words),
             nat: self.nat,

@@ -143,26 +143,34 @@ impl<'a> Case<'a> {
 
     /// The leading source.
     pub(crate) fn top_source(&self) -> Option<Holder<'a>> {
-        let row = self.census?.who.sources.rows.first()?;
+        let who = &self.census?.who;
+        let row = who.sources.leading(who.entries).first()?;
         let how = self.how(&LeaderKey::Source(row.key))?;
         Some(Holder { address: row.key, entries: how.entries, is_local: self.locals.is_local(row.key), how })
     }
 
-    /// Share of the leading source; none without a table.
+    /// Share that no source has more than, which is that of the leading one if one leads; none without a table.
     pub(crate) fn top_source_share(&self) -> Option<f64> {
-        Some(share(self.census?.who.sources.rows.first()?.count, self.entries()))
+        let who = &self.census?.who;
+        Some(share(who.sources.most(who.entries), self.entries()))
+    }
+
+    /// Entries that no source has more than; 0 without a table.
+    pub(crate) fn most_of_a_source(&self) -> u64 {
+        self.census.map_or(0, |census| census.who.sources.most(census.who.entries))
     }
 
     /// The leading peer: (peer, entries, its description).
     pub(crate) fn top_peer(&self) -> Option<(Peer, u64, &'a Leader)> {
-        let row = self.census?.who.peers.rows.first()?;
+        let who = &self.census?.who;
+        let row = who.peers.leading(who.entries).first()?;
         let how = self.how(&LeaderKey::Peer(row.key))?;
         Some((row.key, how.entries, how))
     }
 
     /// Pairs of a source, descending.
     pub(crate) fn pairs_of(&self, source: IpAddr) -> Vec<(Pair, u64)> {
-        let rows = self.census.map_or(&[][..], |c| &c.who.pairs.rows);
+        let rows = self.census.map_or(&[][..], |c| c.who.pairs.leading(c.who.entries));
         rows.iter().filter(|row| row.key.source == source).map(|row| (row.key, row.count)).collect()
     }
 

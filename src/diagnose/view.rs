@@ -81,7 +81,7 @@ pub(crate) fn top_sources(case: &Case<'_>) -> Vec<TopSource> {
             note: source_note(row.key, is_local, how),
         }
     };
-    let mut out: Vec<TopSource> = sources.rows.iter().map(row).collect();
+    let mut out: Vec<TopSource> = sources.leading(census.who.entries).iter().map(row).collect();
     out.sort_by(|a, b| b.entries.cmp(&a.entries).then(a.address.cmp(&b.address)));
     out.truncate(rows(case));
     out
@@ -111,7 +111,7 @@ pub(crate) fn top_peers(case: &Case<'_>) -> Vec<TopPeer> {
     let Some(census) = case.census else { return Vec::new() };
     let peers = &census.who.peers;
     let mut out: Vec<TopPeer> = peers
-        .rows
+        .leading(census.who.entries)
         .iter()
         .map(|row| {
             let how = case.how(&LeaderKey::Peer(row.key));
@@ -137,7 +137,7 @@ pub(crate) fn top_pairs(case: &Case<'_>) -> Vec<TopPair> {
     let mut out: Vec<TopPair> = census
         .who
         .pairs
-        .rows
+        .leading(census.who.entries)
         .iter()
         .map(|row| {
             let entries = case.how(&LeaderKey::Pair(row.key)).map_or(row.count, |how| how.entries);

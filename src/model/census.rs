@@ -57,6 +57,27 @@ pub struct Ranking<K> {
     pub distinct: Option<u64>,
 }
 
+impl<K> Ranking<K> {
+    /// Entries that a key may have which is not among the rows, where not all are counted exactly.
+    fn unseen(&self, entries: u64) -> u64 {
+        if self.distinct.is_some() { 0 } else { self.error.max(entries / TALLY_KEYS as u64) }
+    }
+
+    /// The rows that lead, in a table of so many entries: those above what keys may have that are not among the rows.
+    /// Where every key occurs once, none does, and which ones are among the rows is an accident.
+    pub fn leading(&self, entries: u64) -> &[Row<K>] {
+        let many = usize::try_from(entries).is_ok_and(|entries| entries > LEADERS_MAX);
+        let once = many && self.rows.first().is_some_and(|row| row.count <= 1);
+        let end = self.rows.partition_point(|row| row.count > self.unseen(entries));
+        self.rows.get(..end).filter(|_| !once).unwrap_or_default()
+    }
+
+    /// No key has more entries than this.
+    pub fn most(&self, entries: u64) -> u64 {
+        self.rows.first().map_or(0, |row| row.count).max(self.unseen(entries))
+    }
+}
+
 impl<K> Default for Ranking<K> {
     fn default() -> Self {
         Self { rows: Vec::new(), error: 0, distinct: Some(0) }
@@ -199,6 +220,12 @@ pub struct Who {
     pub zones: BTreeMap<u16, u64>,
     /// Expectations printed among the entries.
     pub expectations: u64,
+    /// Events and entries of lists that are not the table, printed among the entries and not counted.
+    pub others: u64,
+    /// Other lists in the same input, which had fewer entries and are not counted.
+    pub listings: u64,
+    /// Entries that the tool said it had shown; none where its last line was not kept.
+    pub shown: Option<u64>,
     /// Damaged lines.
     pub damaged: BTreeMap<BlemishKind, Blemish>,
     /// Entries whose source is of that kind.

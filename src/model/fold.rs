@@ -31,6 +31,12 @@ pub enum TableItem {
     Flow(Flow),
     /// An expectation (2.4.21 prints them in the same file): not an entry.
     Expectation,
+    /// An event, or an entry of a list that is not the table (dying, unconfirmed): not an entry of the table.
+    Other,
+    /// What follows is another list, of the same table or of another: its entries are not to be added to those before.
+    Listing,
+    /// The tool that printed the list said that it has so many entries.
+    Shown(u64),
     /// A damaged line, at this byte offset of the decoded stream, with its first bytes (at most 200).
     Damaged {
         /// Of which kind.

@@ -5,6 +5,7 @@ mod cases;
 mod commands;
 mod correlation;
 mod metamorphic;
+mod nobody;
 mod rate;
 mod table;
 mod web8;

@@ -25,7 +25,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let mix = case.mix()?;
     let census = case.census?;
     let top_source = case.top_source_share()?;
-    let top_peer = share(census.who.peers.rows.first().map_or(0, |row| row.count), case.entries());
+    let top_peer = share(census.who.peers.most(census.who.entries), case.entries());
     let unreplied = share(mix.replied(Reply::Unreplied), mix.total());
     let sources = census.who.sources.distinct;
     let crowd = sources.is_none_or(|n| n >= SOURCES_MIN);
@@ -56,7 +56,11 @@ fn summary(case: &Case<'_>, top_source: f64, sources: Option<u64>) -> Vec<Senten
     };
     let mut who = sentence![Word::Count(case.entries(), noun::ENTRY), "are shared by"];
     who.0.extend(many.0);
-    who = who.with(", the largest with").with(Word::Share(top_source)).with(": nobody in particular");
+    who = match case.top_source() {
+        Some(_) => who.with(", the largest with").with(Word::Share(top_source)),
+        None => who.with(", none with more than").with(Word::Count(case.most_of_a_source(), noun::ENTRY)),
+    };
+    who = who.with(": nobody in particular");
     let how = match case.usage.max {
         Some(max) => sentence![
             "the mix is that of honest use; the limit of",

@@ -85,7 +85,8 @@ fn measure(case: &Case<'_>) -> Option<Leak> {
 /// The destination port that most leading peers share: (port, entries of those peers, number of peers).
 fn port(case: &Case<'_>) -> Option<(u16, u64, u64)> {
     let mut ports: std::collections::BTreeMap<u16, (u64, u64)> = std::collections::BTreeMap::new();
-    for row in &case.census?.who.peers.rows {
+    let who = &case.census?.who;
+    for row in who.peers.leading(who.entries) {
         let Some(port) = row.key.port.filter(|_| row.key.l4 == L4::TCP) else { continue };
         let Some(how) = case.how(&LeaderKey::Peer(row.key)) else { continue };
         let established = super::super::mix::Mix(&how.classes).established_assured();

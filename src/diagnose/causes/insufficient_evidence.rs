@@ -167,7 +167,9 @@ fn endpoint(peer: Peer) -> Word {
 /// Who.
 fn leaders(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
     let Some(top) = case.top_source() else {
-        let out = sentence!["the table holds", Word::Count(mix.total(), noun::ENTRY)];
+        let mut out = sentence!["the table holds", Word::Count(mix.total(), noun::ENTRY), "of"];
+        out.0.extend(sources(case).0);
+        let out = out.with(", none with more than").with(Word::Count(case.most_of_a_source(), noun::ENTRY));
         return match case.top_peer() {
             Some((peer, entries, _)) => {
                 out.with(";").with(part(entries, mix)).with("go to").with(endpoint(peer))
@@ -191,6 +193,14 @@ fn leaders(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
             out.with(";").with(part(entries, mix)).with("go to").with(endpoint(peer))
         }
         (None, None) => out,
+    }
+}
+
+/// How many sources there are.
+fn sources(case: &Case<'_>) -> Sentence {
+    match case.census.and_then(|census| census.who.sources.distinct) {
+        Some(n) => sentence![Word::Count(n, noun::SOURCE)],
+        None => sentence!["more than 32,768 sources"],
     }
 }
 
@@ -237,6 +247,9 @@ fn first_steps(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
             Word::Code("ss -tanp".to_owned()),
             "there) and let it reuse connections"
         ];
+    }
+    if case.top_source().is_none() {
+        return sentence!["no source leads: see what they all talk to; a larger limit gives time"];
     }
     sentence![
         "see which program of the leading source does it (",

@@ -87,7 +87,8 @@ fn measure(case: &Case<'_>) -> Option<Flood> {
 
 /// The peer with most half-open connections among the leaders.
 fn most_half_open<'a>(case: &Case<'a>) -> Option<(Peer, &'a Leader)> {
-    let rows = &case.census?.who.peers.rows;
+    let who = &case.census?.who;
+    let rows = who.peers.leading(who.entries);
     rows.iter()
         .filter(|row| row.key.l4 == L4::TCP)
         .filter_map(|row| Some((row.key, case.how(&crate::model::census::LeaderKey::Peer(row.key))?)))

@@ -73,7 +73,7 @@ pub(crate) fn delete_established_to(case: &Case<'_>, idle_seconds: u64) -> Optio
     let mut freed: u64 = 0;
     let mut commands = Vec::new();
     let mut others: u64 = 0;
-    for row in &census.who.peers.rows {
+    for row in census.who.peers.leading(census.who.entries) {
         let Some(silent) = silent(case, row.key, idle_seconds) else { continue };
         if commands.len() >= LINES_MAX {
             others = others.saturating_add(1);

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::archive;
@@ -21,12 +21,12 @@ use super::packing::Packing;
 use super::walk::{Found, walk};
 use crate::edge::progress::{Progress, Wanted};
 use crate::model::bundle::Bundle;
-use crate::model::fold::{FlowSink, Part, RecordSink};
+use crate::model::fold::{FlowSink, Part, RecordSink, TableItem};
 use crate::model::input::{CounterStream, Hints, Input, InputKind, LogStream, place};
 use crate::model::piece::Piece;
 use crate::parse::log::lines::LineParser;
 use crate::parse::sniff::{Dialect, sniff};
-use crate::parse::table::{self, TableDialect};
+use crate::parse::table::{TableDialect, TableReader};
 use crate::wire::bundle;
 
 /// Workers at most, however many cores there are.
@@ -136,11 +136,11 @@ where
     } else {
         let opened = open(&table.path).map_err(|error| error.to_string())?;
         hole = opened.pass_hole();
-        if let Some(length) = opened.length.filter(|length| *length >= 2 * PART_BYTES)
-            && !is_packed(&opened.file)
+        if let Again::InParts = &table.again
+            && let Some(length) = opened.length
         {
-            let dialect = table.dialect;
-            let worker = || TableWorker { dialect, sink: new() };
+            let (first, depends) = (beginning(&opened.file, table.dialect), AtomicBool::new(false));
+            let worker = || TableWorker { reader: first.beside(), sink: new(), depends: &depends };
             let (part, error) = in_parts(&opened.file, length, None, worker);
             let same = file_id(&opened.file, length).is_ok_and(|id| id == table.id) && error.is_none();
             return Ok((part, !same));
@@ -149,11 +149,10 @@ where
     };
     let decoded = Decoded { padding: hole, ..decode(raw, &[]) }.without_padding();
     let mut reader = Identified::new(decoded.reader);
-    let mut sink = new();
+    let (mut lines, mut sink) = (TableReader::new(table.dialect), new());
     // A table cut short was cut short at the first look too, and is reported there.
-    let _ = each_block(&mut reader, decoded.padding, |block, offset| {
-        table::block(table.dialect, block, offset, &mut sink);
-    });
+    let _ = each_block(&mut reader, decoded.padding, |block, offset| lines.block(block, offset, &mut sink));
+    lines.finish(&mut sink);
     let changed = matches!(table.again, Again::FromFile) && reader.id() != table.id;
     Ok((sink.finish(), changed))
 }
@@ -223,10 +222,19 @@ where
             }
             (Understood::Log("lines", Box::new(piece)), error)
         }
+        Dialect::Table(dialect) if dialect.instead().is_some() => return None,
         Dialect::Table(dialect) => {
-            let (who, error) =
-                in_parts(&file, length, Some(progress), || TableWorker { dialect, sink: W::default() });
-            (Understood::Table(dialect, who, Again::FromFile), error)
+            let (first, depends) = (beginning(&file, dialect), AtomicBool::new(false));
+            if first.depends() {
+                return None;
+            }
+            let worker = || TableWorker { reader: first.beside(), sink: W::default(), depends: &depends };
+            let (who, error) = in_parts(&file, length, Some(progress), worker);
+            // Only here and there does a table turn out to be one whose lines hang together.
+            if depends.into_inner() {
+                return None;
+            }
+            (Understood::Table(dialect, who, Again::InParts), error)
         }
         Dialect::JournalExport
         | Dialect::JournalFile
@@ -294,22 +302,55 @@ impl<S: RecordSink<Part = Piece>> Worker for LogWorker<S> {
     }
 }
 
-/// Lines of a table.
-struct TableWorker<T> {
-    dialect: TableDialect,
-    sink: T,
+/// A reader that has read the beginning of a table.
+fn beginning(file: &File, dialect: TableDialect) -> TableReader {
+    let mut head = vec![0; END_BYTES];
+    let filled = file.read_at(&mut head, 0).unwrap_or(0);
+    let whole = head.get(..filled).unwrap_or_default();
+    let whole = whole.get(..memchr::memrchr(b'\n', whole).map_or(0, |end| end + 1)).unwrap_or_default();
+    let mut reader = TableReader::new(dialect);
+    reader.block(whole, 0, &mut Nothing);
+    reader
 }
 
-impl<T: FlowSink> Worker for TableWorker<T> {
+/// Lines of a table.
+struct TableWorker<'a, T> {
+    reader: TableReader,
+    sink: T,
+    /// Some worker met what only a reader of the whole table can tell.
+    depends: &'a AtomicBool,
+}
+
+impl<T: FlowSink> Worker for TableWorker<'_, T> {
     type Part = T::Part;
 
     fn read(&mut self, block: &PartBlock) {
         let (lines, offset) = block.lines();
-        table::block(self.dialect, lines, offset, &mut self.sink);
+        self.reader.block(lines, offset, &mut self.sink);
     }
 
-    fn finish(self) -> T::Part {
+    fn finish(mut self) -> T::Part {
+        self.reader.finish(&mut self.sink);
+        self.depends.fetch_or(self.reader.depends(), Ordering::Relaxed);
         self.sink.finish()
+    }
+}
+
+/// Forgets.
+#[derive(Default)]
+struct Nothing;
+
+impl Part for Nothing {
+    fn join(self, _: Self) -> Self {
+        self
+    }
+}
+
+impl FlowSink for Nothing {
+    type Part = Self;
+    fn take(&mut self, _: &TableItem) {}
+    fn finish(self) -> Self {
+        self
     }
 }
 
@@ -451,6 +492,12 @@ fn blank_input(item: &Found) -> Input {
     }
 }
 
+/// Which list of entries that are not in the table a file is by its name: they look like those that are.
+fn aside(path: &str) -> Option<&'static str> {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    ["dying", "unconfirmed"].into_iter().find(|list| name.contains(list))
+}
+
 /// Enters what a stream turned out to be.
 fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: StreamRead<P>, hints: Hints) {
     let StreamRead { member: _, what, id, bytes, via, modified: _, padding, note, error } = read;
@@ -478,6 +525,20 @@ fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: Str
             input.first_malformed =
                 piece.malformed.iter().min_by_key(|(_, b)| b.first_offset).map(|(k, b)| (*k, b.clone()));
             look.logs.push(LogStream { id, hints, dialect, piece: *piece });
+        }
+        Understood::Beside(dialect, records, damaged) => {
+            input.dialect = Some(dialect.name());
+            (input.records, input.malformed) = (records, damaged);
+            input.complete = false;
+            input.note = dialect.instead().map(Into::into);
+        }
+        Understood::Table(dialect, ..) if aside(&hints.path).is_some() => {
+            input.dialect = Some(dialect.name());
+            input.complete = false;
+            input.note = aside(&hints.path).map(|list| {
+                format!("by its name a list of {list} entries, which are not in the table: not counted")
+                    .into()
+            });
         }
         Understood::Table(dialect, who, again) => {
             (input.kind, input.dialect) = (InputKind::Table, Some(dialect.name()));

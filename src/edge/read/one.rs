@@ -14,13 +14,13 @@ use super::logs::{Form, LogRead, Order, read_log};
 use super::open::words;
 use crate::edge::progress::Progress;
 use crate::model::counters::Counters;
-use crate::model::fold::{FlowSink, RecordSink};
+use crate::model::fold::{FlowSink, Part, RecordSink, TableItem};
 use crate::model::input::LogStream;
 use crate::model::piece::Piece;
 use crate::model::time::WallTime;
 use crate::parse::counters::{self, CounterDialect};
 use crate::parse::sniff::{Dialect, sniff};
-use crate::parse::table::{self, TableDialect};
+use crate::parse::table::{TableDialect, TableReader};
 use crate::wire::bundle::{self, Manifest};
 use crate::wire::signals;
 
@@ -33,6 +33,8 @@ pub enum Understood<W> {
     Log(&'static str, Box<Piece>),
     /// A table, first look, and where its bytes can be had again.
     Table(TableDialect, W, Again),
+    /// A list that looks like a table and is none: records and damaged ones among them.
+    Beside(TableDialect, u64, u64),
     /// Counters, their records, and the damage.
     Counters(CounterDialect, Box<Counters>, u64, Vec<Damage>),
     /// What `scan` wrote.
@@ -79,6 +81,8 @@ pub struct StreamRead<W> {
 pub enum Again {
     /// Where they came from.
     FromFile,
+    /// Where they came from, in stretches.
+    InParts,
     /// Here: they came through a pipe or out of an archive, and were kept, packed.
     Kept(Arc<Vec<u8>>),
     /// Nowhere: there were too many to keep.
@@ -136,6 +140,9 @@ fn understand<S, W>(
         let path = member.as_deref().unwrap_or(path);
         match sniff(&head, path) {
             Some(Dialect::JournalFile) => journal::read_passing::<S, _>(&mut reader),
+            Some(Dialect::Table(dialect)) if dialect.instead().is_some() => {
+                read_beside(&mut reader, dialect, padding)
+            }
             Some(Dialect::Table(dialect)) => read_table::<W>(&mut reader, dialect, origin, padding),
             Some(Dialect::Counters(dialect)) => read_counters(&mut reader, dialect, path),
             Some(dialect) => {
@@ -258,16 +265,58 @@ fn read_table<W>(
 where
     W: FlowSink + Default,
 {
-    let mut sink = W::default();
+    let (mut table, mut sink) = (TableReader::new(dialect), W::default());
     let mut keeping = (origin == Origin::Passing).then(Keeping::new);
     let result = each_block(reader, first_byte, |block, offset| {
-        table::block(dialect, block, offset, &mut sink);
+        table.block(block, offset, &mut sink);
         if let Some(keeping) = &mut keeping {
             keeping.keep(block);
         }
     });
+    table.finish(&mut sink);
     let again = keeping.map_or(Again::FromFile, Keeping::end);
     (Understood::Table(dialect, sink.finish(), again), result)
+}
+
+/// Reads a list that is no table only to say how long it is.
+fn read_beside<P>(
+    reader: &mut impl Read,
+    dialect: TableDialect,
+    first_byte: u64,
+) -> (Understood<P>, io::Result<()>) {
+    let (mut table, mut sink) = (TableReader::new(dialect), Lines::default());
+    let result = each_block(reader, first_byte, |block, offset| table.block(block, offset, &mut sink));
+    table.finish(&mut sink);
+    (Understood::Beside(dialect, sink.records, sink.damaged), result)
+}
+
+/// Counts what a list is made of.
+#[derive(Default)]
+struct Lines {
+    records: u64,
+    damaged: u64,
+}
+
+impl Part for Lines {
+    fn join(self, right: Self) -> Self {
+        Self { records: self.records + right.records, damaged: self.damaged + right.damaged }
+    }
+}
+
+impl FlowSink for Lines {
+    type Part = Self;
+
+    fn take(&mut self, item: &TableItem) {
+        match item {
+            TableItem::Flow(_) | TableItem::Expectation | TableItem::Other => self.records += 1,
+            TableItem::Damaged { .. } => (self.records, self.damaged) = (self.records + 1, self.damaged + 1),
+            TableItem::Listing | TableItem::Shown(_) => {}
+        }
+    }
+
+    fn finish(self) -> Self {
+        self
+    }
 }
 
 /// Packs the bytes of a table away for its second look: a million entries take about 15 MiB.

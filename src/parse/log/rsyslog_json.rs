@@ -64,7 +64,11 @@ impl<'a> Fields<'a> {
     fn member(&mut self, name: Text<'a>, events: &mut Reader<'a>) {
         let text = match events.next() {
             Some(Ok(Event::String(Text(text)))) => text,
-            Some(Ok(Event::ObjectBegins | Event::ArrayBegins)) => return drop(events.skip_container()),
+            Some(Ok(Event::ObjectBegins | Event::ArrayBegins)) => {
+                // What is no JSON ends the events, and so the members.
+                let _ = events.skip_container();
+                return;
+            }
             _ => return,
         };
         match name.0 {

@@ -59,8 +59,8 @@ pub(super) fn read(mut cursor: Cursor<'_>, l4: L4) -> Option<Flow> {
         original_volume: None,
         reply_volume: None,
         mark: end.mark,
-        age_seconds: None,
-        id: None,
+        age_seconds: end.age_seconds,
+        id: end.id,
     })
 }
 
@@ -83,6 +83,8 @@ struct End {
     assured: bool,
     mark: Option<u32>,
     zone: u16,
+    age_seconds: Option<u64>,
+    id: Option<u32>,
 }
 
 /// Flags, marks and zone, each where it belongs or not at all, and nothing else.
@@ -94,9 +96,25 @@ fn end(mut cursor: Cursor<'_>) -> Option<End> {
         cursor.word();
     }
     let zone = if cursor.strip(b" zone=") { u16::try_from(cursor.digits()?).ok()? } else { 0 };
-    step(&mut cursor, b" use=")?;
-    cursor.word();
-    cursor.0.is_empty().then_some(End { assured, mark, zone })
+    let age_seconds = if cursor.strip(b" use=") { None } else { Some(age(&mut cursor)?) };
+    if cursor.word().is_empty() {
+        return None;
+    }
+    if cursor.0.is_empty() {
+        return Some(End { assured, mark, zone, age_seconds, id: None });
+    }
+    step(&mut cursor, b" id=")?;
+    let id = Some(u32::try_from(cursor.digits()?).ok()?);
+    cursor.0.is_empty().then_some(End { assured, mark, zone, age_seconds, id })
+}
+
+/// The age (`nf_conntrack_timestamp`), and what stands in front of the count of references.
+#[inline]
+fn age(cursor: &mut Cursor<'_>) -> Option<u64> {
+    step(cursor, b" delta-time=")?;
+    let seconds = cursor.digits()?;
+    step(cursor, b" use=")?;
+    Some(seconds)
 }
 
 /// Steps over these bytes; none if others stand here.

@@ -13,38 +13,40 @@ use crate::model::flow::{Flow, L3, L4, L4Part, Reply, State, Tuple, Volume, Zone
 
 /// What is read of one direction, as far as it is printed.
 #[derive(Debug, Default)]
-struct Direction {
-    source: Option<IpAddr>,
-    destination: Option<IpAddr>,
-    source_port: Option<u16>,
-    destination_port: Option<u16>,
-    icmp_type: Option<u8>,
-    icmp_code: Option<u8>,
-    icmp_id: Option<u16>,
-    source_key: Option<u16>,
-    destination_key: Option<u16>,
-    packets: Option<u64>,
-    bytes: Option<u64>,
+pub(super) struct Direction {
+    pub(super) source: Option<IpAddr>,
+    pub(super) destination: Option<IpAddr>,
+    pub(super) source_port: Option<u16>,
+    pub(super) destination_port: Option<u16>,
+    pub(super) icmp_type: Option<u8>,
+    pub(super) icmp_code: Option<u8>,
+    pub(super) icmp_id: Option<u16>,
+    pub(super) source_key: Option<u16>,
+    pub(super) destination_key: Option<u16>,
+    pub(super) packets: Option<u64>,
+    pub(super) bytes: Option<u64>,
 }
 
 /// What is read of one line.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a word that stands in the line or not")]
 pub(super) struct Entry {
-    remaining: Option<i64>,
-    state: Option<State>,
-    original: Direction,
-    reply: Direction,
-    in_reply: bool,
-    unreplied: bool,
-    assured: bool,
-    offloaded: bool,
-    zone: Option<u16>,
-    original_zone: Option<u16>,
-    reply_zone: Option<u16>,
-    mark: Option<u32>,
-    age_seconds: Option<u64>,
-    id: Option<u32>,
+    pub(super) remaining: Option<i64>,
+    pub(super) state: Option<State>,
+    pub(super) original: Direction,
+    pub(super) reply: Direction,
+    pub(super) in_reply: bool,
+    pub(super) unreplied: bool,
+    pub(super) assured: bool,
+    pub(super) offloaded: bool,
+    pub(super) zone: Option<u16>,
+    pub(super) original_zone: Option<u16>,
+    pub(super) reply_zone: Option<u16>,
+    pub(super) mark: Option<u32>,
+    pub(super) age_seconds: Option<u64>,
+    pub(super) id: Option<u32>,
+    /// The form prints no type, code and identifier of an echo.
+    pub(super) echo_untold: bool,
     /// `use=` was met, which every kernel prints last: the line was not cut.
     pub(super) ended: bool,
 }
@@ -111,10 +113,7 @@ impl Entry {
             Some(b"dpor") if cursor.strip(b"dport=") => {
                 self.direction().destination_port = Some(small(cursor.number())?);
             }
-            Some(b"use=") => {
-                cursor.word();
-                self.ended = true;
-            }
+            Some(b"use=") => self.ended = cursor.word() != b"use=",
             Some(b"mark") if cursor.strip(b"mark=") => self.mark = Some(small(cursor.number())?),
             Some(b"zone") if cursor.strip(b"zone=") => self.zone = Some(small(cursor.number())?),
             _ => self.rare_field(cursor)?,
@@ -156,6 +155,9 @@ impl Entry {
             self.reply_zone = Some(small(cursor.number())?);
         } else if cursor.strip(b"delta-time=") {
             self.age_seconds = Some(small(cursor.number())?);
+        } else if cursor.strip(b"(conntrack-tools):") {
+            // The tool's last line stands in this one.
+            return Err(BlemishKind::Unrecognised);
         } else {
             cursor.word();
         }
@@ -182,8 +184,8 @@ impl Entry {
         if self.remaining.is_none() && !self.offloaded {
             return Err(BlemishKind::MissingField);
         }
-        let original = self.original.tuple(l4)?;
-        let reply = self.reply.tuple(l4)?;
+        let original = self.original.tuple(l4, self.echo_untold)?;
+        let reply = self.reply.tuple(l4, self.echo_untold)?;
         let family = family(&original, &reply)?;
         if matches!(l3, Some(L3::V4 | L3::V6)) && l3 != Some(family) {
             return Err(BlemishKind::BadAddress);
@@ -221,12 +223,12 @@ impl Entry {
 impl Direction {
     /// Both addresses, and what the protocol demands beside them.
     #[inline]
-    fn tuple(&self, l4: L4) -> Result<Tuple, BlemishKind> {
+    fn tuple(&self, l4: L4, echo_untold: bool) -> Result<Tuple, BlemishKind> {
         let missing = BlemishKind::MissingField;
         let (Some(source), Some(destination)) = (self.source, self.destination) else { return Err(missing) };
         let l4 = match l4 {
             L4::TCP | L4::UDP | L4::UDPLITE | L4::SCTP | L4::DCCP => self.ports().ok_or(missing)?,
-            L4::ICMP | L4::ICMPV6 => self.icmp().ok_or(missing)?,
+            L4::ICMP | L4::ICMPV6 if !echo_untold => self.icmp().ok_or(missing)?,
             _ => self.ports().or(self.icmp()).or(self.gre()).unwrap_or(L4Part::Absent),
         };
         Ok(Tuple { source, destination, l4 })
@@ -266,6 +268,6 @@ fn family(original: &Tuple, reply: &Tuple) -> Result<L3, BlemishKind> {
 
 /// A number that fits its field.
 #[inline]
-fn small<N: TryFrom<u64>>(number: Option<u64>) -> Result<N, BlemishKind> {
+pub(super) fn small<N: TryFrom<u64>>(number: Option<u64>) -> Result<N, BlemishKind> {
     number.and_then(|number| N::try_from(number).ok()).ok_or(BlemishKind::ImpossibleNumber)
 }

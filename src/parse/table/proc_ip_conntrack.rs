@@ -4,6 +4,7 @@
 //! 2.4.21 prints expectations into the same file, as lines that begin with `EXPECTING:`.
 
 use super::cursor::Cursor;
+use super::expect::is_expectation;
 use super::{LineEnd, protocol, rest};
 use crate::model::blemish::BlemishKind;
 use crate::model::flow::L4;
@@ -20,21 +21,12 @@ pub(super) fn line(line: &[u8], end: LineEnd) -> Result<TableItem, BlemishKind> 
     if cursor.strip(b"udp      17 ") {
         return rest(cursor, end, None, L4::UDP);
     }
+    // An offloaded entry with its layer 3 name would pass for one of another protocol.
+    if line.starts_with(b"ipv") {
+        return Err(BlemishKind::Unrecognised);
+    }
     if let Some(l4) = protocol(&mut cursor) {
         return rest(cursor, end, None, l4);
     }
     if is_expectation(line) { Ok(TableItem::Expectation) } else { Err(BlemishKind::Unrecognised) }
-}
-
-/// `EXPECTING: 298 use=1 proto=6 …`, `EXPECTING: - use=1 …`, with or without a number in front.
-fn is_expectation(line: &[u8]) -> bool {
-    let mut cursor = Cursor(line);
-    cursor.skip_blanks();
-    if cursor.number().is_some() {
-        cursor.skip_blanks();
-    } else {
-        cursor = Cursor(line);
-        cursor.skip_blanks();
-    }
-    cursor.word() == b"EXPECTING:"
 }

@@ -17,11 +17,7 @@ pub(super) fn line(line: &[u8], end: LineEnd) -> Result<TableItem, BlemishKind> 
     if let Some((l3, l4)) = common(&mut cursor) {
         return rest(cursor, end, Some(l3), l4);
     }
-    let l3 = match protocol(&mut cursor).ok_or(BlemishKind::Unrecognised)?.0 {
-        AF_INET => L3::V4,
-        AF_INET6 => L3::V6,
-        _ => L3::Other,
-    };
+    let l3 = layer3(protocol(&mut cursor).ok_or(BlemishKind::Unrecognised)?.0);
     cursor.skip_blanks();
     match cursor.0.first() {
         None => return Err(BlemishKind::Truncated),
@@ -30,6 +26,15 @@ pub(super) fn line(line: &[u8], end: LineEnd) -> Result<TableItem, BlemishKind> 
     }
     let l4 = protocol(&mut cursor).ok_or(BlemishKind::Truncated)?;
     rest(cursor, end, Some(l3), l4)
+}
+
+/// The address family with this number.
+pub(super) fn layer3(number: u8) -> L3 {
+    match number {
+        AF_INET => L3::V4,
+        AF_INET6 => L3::V6,
+        _ => L3::Other,
+    }
 }
 
 /// How nearly every line begins. Only a shorter way to what the reading by words finds too.

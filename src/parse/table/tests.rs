@@ -226,7 +226,7 @@ fn what_is_damaged_says_how_and_where() {
         ("ipv4     2 tcp      300 9\n".to_owned(), BlemishKind::Truncated),
         ("ipv4     2 tc".to_owned(), BlemishKind::Truncated),
         ("\0\0\0\0\n".to_owned(), BlemishKind::Unrecognised),
-        (format!("tcp      6 9 CLOSE {PORTS} {BACK} use=2\n"), BlemishKind::Unrecognised),
+        (format!("Tcp      6 9 CLOSE {PORTS} {BACK} use=2\n"), BlemishKind::Unrecognised),
     ];
     for (text, kind) in cases {
         assert_eq!(damage(nf, &text), Some(kind), "{text}");
@@ -281,7 +281,10 @@ fn the_shorter_way_reads_what_the_walk_by_keys_reads() {
         "mark=4 secctx=a:b use=2",
         "[ASSURED] mark=1 secmark=0 use=2",
         "[ASSURED] zone=7 use=x",
-        "mark=9 zone=65535 use=",
+        "mark=9 zone=65535 use=11",
+        "mark=0 delta-time=18 use=1",
+        "[ASSURED] mark=0 use=1 id=594825766",
+        "mark=0 zone=5 delta-time=3 use=1 id=4294967295",
     ];
     let backs = [
         BACK,
