@@ -3,5 +3,7 @@
 pub mod counters;
 pub mod kernel;
 pub mod log;
+pub mod packet;
+pub mod programs;
 pub mod sniff;
 pub mod table;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::header::Facility;
 use super::{repeat, time};
+use crate::parse::programs::Program;
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(super) enum Speaker {
     Rsyslogd,
     /// A log daemon that writes `last message repeated` under no name.
     Unnamed,
+    /// A program whose lines may be evidence, by its tag: any user can write under it.
+    Program(Program),
     /// Any other program or user.
     Other,
 }
@@ -100,7 +103,7 @@ fn speaker(facility: Option<Facility>, name: &[u8]) -> Speaker {
         b"systemd-journald" | b"systemd-journal" => Speaker::Journald,
         b"rsyslogd" => Speaker::Rsyslogd,
         name if name.starts_with(b"rsyslogd-") => Speaker::Rsyslogd,
-        _ => Speaker::Other,
+        name => Program::named(name).map_or(Speaker::Other, Speaker::Program),
     }
 }
 
@@ -204,7 +207,7 @@ mod tests {
         assert_eq!(tagged(Some(1), b"kernel: x").speaker, Speaker::Other);
         assert_eq!(said("user.warn kernel: x").0, Speaker::Other);
         assert_eq!(tagged(Some(1), b"kern.warn kernel: x").speaker, Speaker::Other);
-        for line in ["kernelx: x", "mykernel: x", "sshd[12]: kernel: x", ""] {
+        for line in ["kernelx: x", "mykernel: x", "cron[12]: kernel: x", ""] {
             assert_eq!(said(line).0, Speaker::Other, "{line}");
         }
     }
