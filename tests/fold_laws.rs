@@ -5,11 +5,18 @@ mod owned;
 
 use conntriage::detect::join::{Bounds, join_within};
 use conntriage::model::blemish::BlemishKind;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use conntriage::model::flow::L4;
 use conntriage::model::fold::Part;
-use conntriage::model::piece::{DOUBLINGS_MAX, LOSSES_MAX, LossKind, MARKS_MAX, Piece, RUNS_PER_KEY_MAX};
+use conntriage::model::packets::{Fate, PACKET_ROWS, Packet};
+use conntriage::model::piece::{
+    DOUBLINGS_MAX, LOSSES_MAX, LossKind, MARKS_MAX, NAMED_MAX, Piece, RUNS_PER_KEY_MAX,
+};
 use conntriage::model::record::{Content, Trust};
 use conntriage::model::run::{BINS_MAX, Flush, LINE_BYTES_MAX, LINES_KEPT, SUBJECTS_MAX, TOKENS_KEPT};
-use conntriage::model::signal::{NamespaceWord, RelatedKind, Signal};
+use conntriage::model::signal::{About, NamespaceWord, RelatedKind, Signal};
 use conntriage::model::time::{BootId, DAY_US, Moment, SECOND_US, Stamp};
 use owned::{Owned, cut_and_join, full, runs, scan, scan_within, subject, suppressed, visible};
 use proptest::prelude::*;
@@ -24,6 +31,19 @@ struct Draft {
     content: Content,
 }
 
+fn packet() -> impl Strategy<Value = Packet> {
+    let fate = prop::sample::select(Fate::ALL.to_vec());
+    (fate, 0_u8..6, proptest::option::of(20_u16..26), any::<bool>()).prop_map(
+        |(fate, source, port, opens)| Packet {
+            fate,
+            source: [198, 51, 100, source].into(),
+            l4: L4::TCP,
+            port,
+            opens,
+        },
+    )
+}
+
 fn content() -> impl Strategy<Value = Content> {
     let namespace = prop_oneof![Just(None), (1_u64..6).prop_map(Some)];
     let kind = prop_oneof![
@@ -35,7 +55,13 @@ fn content() -> impl Strategy<Value = Content> {
     let signal = prop_oneof![
         8 => namespace.prop_map(|namespace| Signal::Full(subject(namespace))),
         1 => Just(Signal::OtherLimited),
-        1 => kind.prop_map(|kind| Signal::Related { kind, capacity: None, port: Some(80) }),
+        1 => (kind, proptest::option::of(0_u64..9)).prop_map(|(kind, value)| Signal::Related {
+            kind,
+            capacity: None,
+            port: Some(80),
+            about: value.map(|value| Box::new(About { value: Some(value), ..About::default() })),
+        }),
+        2 => packet().prop_map(Signal::Packet),
         1 => proptest::option::of(0_u64..9).prop_map(|count| Signal::Lost { count }),
     ];
     prop_oneof![
@@ -116,13 +142,16 @@ fn written(drafts: &[Draft], shift_us: i64) -> Vec<Owned> {
 fn bounds() -> impl Strategy<Value = Bounds> {
     prop_oneof![
         Just(Bounds::REAL),
-        (1_usize..8, 1_usize..6, 1_usize..12, 1_usize..6).prop_map(
-            |(keys, runs_per_key, runs_per_stream, marks)| Bounds {
+        (1_usize..8, 1_usize..6, 1_usize..12, 1_usize..6, 1_usize..8).prop_map(
+            |(keys, runs_per_key, runs_per_stream, marks, packet_clocks)| Bounds {
                 keys,
                 runs_per_key,
                 runs_per_stream,
                 run_bytes: usize::MAX,
-                marks
+                marks,
+                packet_clocks,
+                packet_slots: 2 * packet_clocks + keys,
+                packet_rows: 1_000,
             }
         ),
         (2_000_usize..60_000).prop_map(|run_bytes| Bounds { run_bytes, ..Bounds::REAL }),
@@ -238,6 +267,7 @@ proptest! {
         let bytes: usize = runs(&piece).map(conntriage::model::run::Run::bytes).sum();
         prop_assert!(bytes <= bounds.run_bytes || piece.link_doublings == DOUBLINGS_MAX);
         prop_assert!(piece.marks.values().map(Vec::len).sum::<usize>() <= bounds.marks);
+        prop_assert!(piece.marks.values().flatten().all(|mark| mark.about.len() <= NAMED_MAX));
         for run in runs(&piece) {
             for stretch in [Some(&run.lead), run.trail.as_ref()].into_iter().flatten() {
                 prop_assert!(stretch.first.len() <= TOKENS_KEPT && stretch.last.len() <= TOKENS_KEPT);
@@ -246,6 +276,101 @@ proptest! {
             prop_assert!(run.first_lines.len() <= LINES_KEPT && run.last_lines.len() <= LINES_KEPT);
         }
     }
+}
+
+/// The true number of packets, by source.
+fn true_packets(records: &[Owned]) -> BTreeMap<IpAddr, u64> {
+    let mut truth = BTreeMap::new();
+    for record in records {
+        let (packet, times) = match &record.content {
+            Content::Signal(Signal::Packet(packet)) => (packet, 1),
+            Content::Repeated { signal: Signal::Packet(packet), times } => (packet, *times),
+            _ => continue,
+        };
+        *truth.entry(packet.source).or_default() += times;
+    }
+    truth
+}
+
+/// Packets from few sources often and from many seldom, in a log of one host.
+fn traffic() -> impl Strategy<Value = Vec<Owned>> {
+    let source = prop_oneof![0_u16..4, 0_u16..4, 0_u16..500];
+    let line = (source, 0_u16..4, 0_i64..400, 0_usize..4);
+    prop::collection::vec(line, 0..900).prop_map(|lines| {
+        let mut now = 0;
+        let line = |(offset, (source, port, step, fate)): (u64, (u16, u16, i64, usize))| {
+            now += step * SECOND_US;
+            let [high, low] = source.to_be_bytes();
+            let packet = Packet {
+                fate: Fate::ALL[fate],
+                source: [203, 0, high, low].into(),
+                l4: L4::TCP,
+                port: Some(port),
+                opens: port == 0,
+            };
+            Owned::at(stamped(60 * offset, now), Content::Signal(Signal::Packet(packet)))
+        };
+        (0..).zip(lines).map(line).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: owned::cases(200), failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A1 and A10 for packets, with B1's law where rows are cut: no count is above the truth, and none is below it by
+    /// more than the error; and without a cut the order of joins changes nothing.
+    #[test]
+    fn packets_are_counted_within_their_error_however_a_log_is_cut(
+        records in traffic(),
+        cuts in prop::collection::vec(0_usize..10_000, 0..9),
+        order in prop::collection::vec(0_usize..10_000, 1..9),
+        packet_rows in prop_oneof![Just(16_usize), Just(64), Just(2_000)],
+        packet_slots in 2_usize..60,
+    ) {
+        let bounds = Bounds { packet_rows, packet_slots, ..Bounds::REAL };
+        let truth = true_packets(&records);
+        let (whole, joined) = (scan_within(&records, bounds), cut_and_join(&records, &cuts, &order, bounds));
+        for piece in [&whole, &joined] {
+            let packets = &piece.packets;
+            prop_assert_eq!(packets.count(), records.len() as u64);
+            prop_assert!(packets.rows() <= 6 * packet_rows);
+            prop_assert!(packets.error() <= 3 * (records.len() / packet_rows) as u64);
+            for (source, count) in &truth {
+                let found = packets.count_of(*source);
+                prop_assert!(found <= *count, "{source}: {found} of {count}");
+                if packets.error() == 0 {
+                    prop_assert_eq!(found, *count);
+                }
+            }
+        }
+        if whole.packets.error() == 0 && joined.packets.error() == 0 {
+            prop_assert_eq!(whole, joined);
+        }
+    }
+}
+
+#[test]
+fn packets_of_all_distinct_sources_and_hosts_stay_within_bounds() {
+    let line = |n: u32| {
+        let host = if n.is_multiple_of(3) { format!("h{:06}", 900_000 - n) } else { "gw".to_owned() };
+        let packet = Packet {
+            fate: Fate::Refused,
+            source: std::net::Ipv4Addr::from_bits(n.wrapping_mul(2_654_435_761)).into(),
+            l4: L4::TCP,
+            port: u16::try_from(n % 65_536).ok(),
+            opens: true,
+        };
+        let moment = stamped(u64::from(n) * 200, i64::from(n) * 90 * SECOND_US);
+        let content = Content::Signal(Signal::Packet(packet));
+        Owned { host: Some(host.into_bytes()), ..Owned::at(moment, content) }
+    };
+    let records: Vec<Owned> = (0..120_000).map(line).collect();
+    let piece = scan(&records);
+    assert_eq!(piece.packets.count(), 120_000);
+    assert!(piece.packets.left_out > 0);
+    assert!(piece.packets.rows() <= 6 * PACKET_ROWS);
+    let joined = cut_and_join(&records, &[40_000, 70_000], &[1, 0], Bounds::REAL);
+    assert_eq!((joined.packets.count(), joined.packets.left_out), (120_000, piece.packets.left_out));
 }
 
 fn stamped(offset: u64, at: i64) -> Moment {
@@ -279,6 +404,7 @@ fn the_real_bounds_hold_against_a_hostile_log() {
                 kind: RelatedKind::NeighbourOverflow,
                 capacity: None,
                 port: None,
+                about: None,
             }),
             _ => full(Some(n)),
         };
@@ -402,7 +528,12 @@ fn a_turn_of_the_year_and_a_boot_part_runs() {
         let moment = Moment { offset, stamp, precision_us: 1_000_000, since_boot_us: None, seq: None };
         Owned::at(moment, content)
     };
-    let boot = Content::Signal(Signal::Related { kind: RelatedKind::BootBegins, capacity: None, port: None });
+    let boot = Content::Signal(Signal::Related {
+        kind: RelatedKind::BootBegins,
+        capacity: None,
+        port: None,
+        about: None,
+    });
     let records = vec![
         yearless(0, 365, full(None)),
         yearless(1, 0, full(None)),
@@ -418,7 +549,12 @@ fn a_turn_of_the_year_and_a_boot_part_runs() {
 
 #[test]
 fn the_boot_of_one_host_does_not_part_the_runs_of_another() {
-    let boot = Content::Signal(Signal::Related { kind: RelatedKind::BootBegins, capacity: None, port: None });
+    let boot = Content::Signal(Signal::Related {
+        kind: RelatedKind::BootBegins,
+        capacity: None,
+        port: None,
+        about: None,
+    });
     let mut records = every_second(vec![full(None), boot, full(None)]);
     records[1].host = Some(b"other".to_vec());
     assert_eq!(runs(&scan(&records)).count(), 1);

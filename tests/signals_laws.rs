@@ -6,11 +6,13 @@ mod owned;
 
 use conntriage::model::bundle::BootTie;
 use conntriage::model::era::Era;
+use conntriage::model::flow::L4;
 use conntriage::model::fold::Part;
 use conntriage::model::input::{Hints, LogStream};
+use conntriage::model::packets::{Fate, Packet};
 use conntriage::model::piece::Piece;
 use conntriage::model::record::Content;
-use conntriage::model::signal::{Capacity, RelatedKind, Signal};
+use conntriage::model::signal::{About, Capacity, RelatedKind, Signal};
 use conntriage::model::time::{Moment, SECOND_US, Stamp, WallTime};
 use conntriage::wire::signals::{looks_like, read, write};
 use limiter::{Caller, Clock, Dice, Load, Shape, print};
@@ -49,13 +51,36 @@ fn records(seed: u64) -> Vec<Owned> {
         odd.raw = (0..=255).collect();
         odd.host = dice.pick(&[None, Some(&b"h\xff"[..])]).map(Into::into);
         let capacity = Some(Capacity { buckets: 16384, max: 65536, entry_bytes: None });
-        odd.content = match dice.roll() % 7 {
+        let about = About {
+            value: dice.pick(&[None, Some(7)]),
+            peer: dice.pick(&[None, Some(("2001:db8::7".parse().unwrap(), Some(3128)))]),
+            name: dice.pick(&[None, Some("eth0")]).map(Into::into),
+        };
+        let packet = Packet {
+            fate: dice.pick(&Fate::ALL),
+            source: dice.pick(&["203.0.113.9", "2001:db8::9", "::"]).parse().unwrap(),
+            l4: L4::TCP,
+            port: dice.pick(&[None, Some(23)]),
+            opens: dice.pick(&[true, false]),
+        };
+        odd.content = match dice.roll() % 10 {
             0 => Content::RepeatedUnknown { times: 3 },
             1 => Content::Repeated { signal: Signal::OtherLimited, times: 30 },
             2 => Content::Signal(Signal::Lost { count: None }),
-            3 => Content::Signal(Signal::Related { kind: RelatedKind::Capacity, capacity, port: Some(80) }),
+            3 => Content::Signal(Signal::Related {
+                kind: RelatedKind::Capacity,
+                capacity,
+                port: Some(80),
+                about: None,
+            }),
             4 => Content::BootSeparator,
             5 => owned::suppressed(-5),
+            6 => Content::Repeated { signal: Signal::Packet(packet), times: 3 },
+            7 => Content::Signal(Signal::Packet(packet)),
+            8 => {
+                let (kind, about) = (RelatedKind::PortsExhausted, Some(Box::new(about)));
+                Content::Signal(Signal::Related { kind, capacity: None, port: None, about })
+            }
             _ => Content::Malformed(conntriage::model::blemish::BlemishKind::Truncated),
         };
         odd.moment.stamp = dice.pick(&[odd.moment.stamp, Some(Stamp::Yearless(5)), Some(Stamp::Local(-7))]);

@@ -11,12 +11,12 @@ use super::entry::Entry;
 use super::histogram::Histograms;
 use super::key::{AddressKey, PairKey, PeerKey};
 use super::nat;
-use super::rows::Rows;
 use super::seen::Seen;
 use super::who::{WhoPart, summed};
 use crate::model::census::{DISTINCT_MAX, Distinct, Leader, LeaderKey, Nat};
 use crate::model::flow::Flow;
 use crate::model::fold::{FlowSink, Part, TableItem};
+use crate::model::tally::Rows;
 
 /// Pages of remaining times of one leader: 150 KiB. ESTABLISHED over five days, evenly, takes 247.
 const PAGES_MAX: usize = 1024;

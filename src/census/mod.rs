@@ -17,10 +17,8 @@ mod how;
 mod key;
 mod nat;
 mod notes;
-mod rows;
 mod seen;
 mod tallies;
-mod tally;
 mod who;
 
 use std::collections::{BTreeMap, BTreeSet};

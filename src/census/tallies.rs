@@ -6,7 +6,7 @@
 //! and each tally is as exact as if it had counted every entry itself.
 
 use super::key::{AddressKey, PairKey, PeerKey};
-use super::tally::Tally;
+use crate::model::tally::Tally;
 
 /// Counts of pairs, and of what stands for entries that no pair counts any more.
 #[derive(Debug, Default)]

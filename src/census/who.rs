@@ -10,15 +10,15 @@ use super::histogram::Histograms;
 use super::key::{AddressKey, PairKey, PeerKey};
 use super::nat;
 use super::notes::{Note, Notes};
-use super::rows::Rows;
 use super::seen::Seen;
 use super::tallies::{Counted, Tallies};
-use super::tally::Tally;
 use crate::model::address_kind::AddressKind;
 use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::census::{LEADERS_MAX, Nat, Ranking, Row, Who};
 use crate::model::flow::Flow;
 use crate::model::fold::{FlowSink, Part, TableItem};
+use crate::model::tally::Rows;
+use crate::model::tally::Tally;
 
 /// Pages of remaining times: 9 MiB. Every protocol and state of the kernel together take below 20,000.
 const PAGES_MAX: usize = 65_536;

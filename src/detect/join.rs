@@ -3,13 +3,15 @@
 //! A piece is **defined** as the join of the pieces of its single records. So however a stream is cut, and in whatever
 //! order the parts are joined, the result is the same. `chain` joins lists of runs and of marks, `run` and `stretch`
 //! the runs themselves, `bins` their timeline; `repetition` understands a repetition at the cut, `numbers` a gap or a restart of the
-//! kernel's record numbers there; `event` counts a line
+//! kernel's record numbers there; `packets` sums up
+//! packet-log lines; `event` counts a line
 //! at the end of a piece, which is the same as joining the piece of that line, only cheaper.
 
 pub(crate) mod bins;
 mod chain;
 pub(crate) mod event;
 pub(crate) mod numbers;
+pub(crate) mod packets;
 pub(crate) mod repetition;
 pub(crate) mod run;
 pub(crate) mod stretch;
@@ -20,6 +22,7 @@ use chain::{Chains, Room};
 
 use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::fold::Part;
+use crate::model::packets::{PACKET_CLOCKS_MAX, PACKET_ROWS, PACKET_SLOTS_MAX};
 use crate::model::piece::{
     Anchors, KEYS_MAX, MARKS_MAX, MarkKey, Piece, ROLLOVER_US, RUN_BYTES_MAX, RUNS_PER_KEY_MAX,
     RUNS_PER_STREAM_MAX,
@@ -40,6 +43,12 @@ pub struct Bounds {
     pub run_bytes: usize,
     /// Marks, and keys of marks.
     pub marks: usize,
+    /// Clocks of packets.
+    pub packet_clocks: usize,
+    /// Time slots of packets, of all clocks; at least twice as many.
+    pub packet_slots: usize,
+    /// Rows that a cut leaves of a tally of packets.
+    pub packet_rows: usize,
 }
 
 impl Bounds {
@@ -50,6 +59,9 @@ impl Bounds {
         runs_per_stream: RUNS_PER_STREAM_MAX,
         run_bytes: RUN_BYTES_MAX,
         marks: MARKS_MAX,
+        packet_clocks: PACKET_CLOCKS_MAX,
+        packet_slots: PACKET_SLOTS_MAX,
+        packet_rows: PACKET_ROWS,
     };
 }
 
@@ -88,6 +100,7 @@ pub fn join_within(mut left: Piece, mut right: Piece, bounds: &Bounds) -> Piece 
     }
     runs_of(&mut left).append(runs_of(&mut right), Room::for_runs(bounds));
     marks_of(&mut left).append(marks_of(&mut right), Room::for_marks(bounds));
+    packets::join(&mut left.packets, std::mem::take(&mut right.packets), bounds);
     join_boots(&mut left, &right);
     left
 }
@@ -172,6 +185,7 @@ fn move_up(left: &Piece, right: &mut Piece) {
             more(&mut mark.rollover, turns(key.stamp));
         }
     }
+    packets::move_up(&mut right.packets, |key| (left.boots_of_key(key), turns(key.stamp)));
     for loss in &mut right.losses {
         more(&mut loss.boot_index, left.boots_of(loss.host.as_deref(), loss.moment.seq.is_some()));
         more(&mut loss.rollover, turns(stamp_kind(&loss.moment)));

@@ -198,6 +198,8 @@ pub struct Around {
     pub port: Option<u16>,
     /// Capacity lines: the limits.
     pub capacity: Option<super::signal::Capacity>,
+    /// What its lines name (peers, limits, programs), with the number of lines that do.
+    pub about: Vec<(super::signal::About, u64)>,
 }
 
 /// One incident.

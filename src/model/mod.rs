@@ -10,6 +10,12 @@ pub mod time;
 
 pub mod signal;
 
+pub mod packets;
+
+pub mod tally;
+
+mod rows;
+
 pub mod record;
 
 pub mod run;

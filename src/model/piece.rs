@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::blemish::{Blemish, BlemishKind};
+use super::packets::Packets;
 use super::run::{Run, RunKey};
-use super::signal::{Capacity, RelatedKind, Signal};
+use super::signal::{About, Capacity, RelatedKind, Signal};
 use super::time::Moment;
 
 /// Runs kept for one key. Above it the linking distance doubles until they fit.
@@ -21,6 +22,8 @@ pub const KEYS_MAX: usize = 4_096;
 pub const DOUBLINGS_MAX: u8 = 30;
 /// Marks kept for one stream, and keys they may have. Above it the distance within which marks merge doubles.
 pub const MARKS_MAX: usize = 4_096;
+/// Things named by the lines of one mark that are kept apart.
+pub const NAMED_MAX: usize = 4;
 /// Repetitions behind one record that are understood without the parser's look-back; further ones are losses.
 pub const HEAD_REPETITIONS_MAX: usize = 16;
 /// Bytes of a host word that are looked at (RFC 5424: 255); as text at most three times as many.
@@ -159,6 +162,9 @@ pub struct Mark {
     pub capacity: Option<Capacity>,
     /// With SYN flood lines: the port of the last one.
     pub port: Option<u16>,
+    /// What its lines name, with the number of lines that do: the first [`NAMED_MAX`] in their order, so that the choice
+    /// does not depend on where a stream was cut.
+    pub about: BTreeMap<About, u64>,
 }
 
 /// One range of one stream.
@@ -205,6 +211,8 @@ pub struct Piece {
     pub marks_left_out: u64,
     /// LINK was doubled this many times for the marks to fit.
     pub mark_doublings: u8,
+    /// Lines of the packet filter's log, summed up.
+    pub packets: Packets,
     /// Signals (table-full lines, repetitions expanded, and suppression lines).
     pub signals: u64,
     /// Repetitions at its head whose meaning is not known yet, at most [`HEAD_REPETITIONS_MAX`].

@@ -1,5 +1,9 @@
 //! What one kernel message says about connection tracking.
 
+use std::net::IpAddr;
+
+use super::packets::Packet;
+
 /// Which table of the connection tracker is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
@@ -82,6 +86,69 @@ pub enum RelatedKind {
     Vmalloc,
     /// `Linux version …`: a boot begins.
     BootBegins,
+    /// `TCP: out of memory -- consider tuning tcp_mem`
+    TcpMemory,
+    /// `Unable to create nf_conntrack_hash`, `kmem_cache_create(nf_conntrack_…) failed`, `Can't alloc conntrack.`: the
+    /// tracker did not get its memory.
+    AllocationFailed,
+    /// `nf_conntrack: default automatic helper assignment has been turned off …`: the tracker came up then.
+    HelpersUnassigned,
+    /// `Bridge firewalling registered`: br_netfilter is loaded, bridged frames are tracked.
+    BridgeTracked,
+    /// `bridge: filtering via arp/ip/ip6tables is no longer available by default. …`: they are not, until it is.
+    BridgeUntracked,
+    /// `xt_hashlimit: max count of %u reached`: a table of the packet filter, not the tracker's.
+    HashlimitFull,
+    /// `openvswitch: zone: %u exceeds conntrack limit`: the limit of one zone.
+    ZoneLimit,
+    /// `IPVS: …: TCP 10.0.0.1:80 - no destination available`
+    IpvsNoDestination,
+    /// `bond0: … link status definitely down …`: packets take another way from then on.
+    LinkChanged,
+    /// `docker0: port 3(veth1a2b) entered forwarding state`: a container or guest came up.
+    PortForwarding,
+    /// Rules of the packet filter were replaced or reloaded (audit 1325, firewalld, dockerd).
+    RulesReloaded,
+    /// kube-proxy set the limit.
+    LimitSet,
+    /// systemd-sysctl could not write a setting of the tracker.
+    SettingRefused,
+    /// A router of a pair became master or backup (keepalived).
+    Failover,
+    /// conntrackd committed entries of another machine to the table.
+    EntriesInjected,
+    /// A program of this host found no free local port towards a peer (nginx, haproxy).
+    PortsExhausted,
+    /// A program of this host waited in vain for a peer (nginx).
+    UpstreamTimeout,
+    /// A program of this host suffers: kubelet, named, chronyd, sshd, nrpe.
+    Victim,
+    /// No line but a sum of packet-log lines, as are the following: packets that a firewall refused.
+    PacketsRefused,
+    /// Packets that a firewall let through.
+    PacketsPassed,
+    /// Packets that fit no entry.
+    PacketsInvalid,
+    /// Packets of which the log does not say what became.
+    PacketsLogged,
+    /// First packets of TCP connections from all over to one port.
+    PacketsOpening,
+    /// Fewer lines of packets while the table was full.
+    PacketsDip,
+}
+
+/// Bytes of a name that are kept.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// What an evidence line names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct About {
+    /// A limit, a number of entries, a zone.
+    pub value: Option<u64>,
+    /// The other end of a connection.
+    pub peer: Option<(IpAddr, Option<u16>)>,
+    /// An interface, a program, a backend, a setting: at most [`NAME_BYTES_MAX`] bytes.
+    pub name: Option<Box<str>>,
 }
 
 /// The limits that a capacity line prints at module load, before any sysctl changes them.
@@ -115,7 +182,11 @@ pub enum Signal {
         capacity: Option<Capacity>,
         /// With SYN flood lines: the port.
         port: Option<u16>,
+        /// What else it names, if anything.
+        about: Option<Box<About>>,
     },
+    /// A packet that a rule of the packet filter logged.
+    Packet(Packet),
     /// A kernel line, none of the above, that stands right behind a suppression line: it is the one
     /// that the limiter allowed, so it used a token.
     OtherLimited,

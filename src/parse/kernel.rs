@@ -6,12 +6,17 @@
 //! `__nf_conntrack_alloc` (2.6.18 on), `nf_ct_expect_related_report`, `net_ratelimit`, `__printk_ratelimit` and
 //! `___ratelimit`, `tcp_conn_request`, `neigh_alloc`. Headers and the `[seconds]` bracket are not this file's concern.
 
+mod evidence;
+
+pub(crate) use evidence::{command, named, told};
+
 use std::sync::LazyLock;
 
 use regex::bytes::{Captures, Regex};
 
 use crate::model::blemish::BlemishKind;
 use crate::model::signal::{Capacity, Limiter, NamespaceWord, RelatedKind, Signal, Subject, Table, Wording};
+use crate::parse::packet;
 
 /// What a kernel message (text behind the header, `[seconds]` already taken off) says; none: nothing about us.
 pub fn signal(message: &[u8]) -> Option<Signal> {
@@ -22,6 +27,12 @@ pub fn signal(message: &[u8]) -> Option<Signal> {
 /// apart (`ImpossibleNumber`) from one that says nothing about us.
 pub fn read(message: &[u8]) -> Result<Option<Signal>, BlemishKind> {
     let message = message.trim_ascii();
+    if let Some(packet) = packet::read(message) {
+        return Ok(Some(Signal::Packet(packet)));
+    }
+    if evidence::ends_as_a_link_message(message) {
+        return Ok(evidence::of_a_link(message));
+    }
     if !FIRST_BYTES.contains(message.first().unwrap_or(&0)) {
         return Ok(None);
     }
@@ -37,7 +48,7 @@ pub fn read(message: &[u8]) -> Result<Option<Signal>, BlemishKind> {
 }
 
 /// First bytes of every text below: most kernel messages are dismissed by theirs.
-const FIRST_BYTES: &[u8] = b"inNp_TDOLP";
+const FIRST_BYTES: &[u8] = b"inNp_TDOLPUkaBbxoIt";
 
 /// What a text without numbers means.
 #[derive(Clone, Copy)]
@@ -75,6 +86,21 @@ const FIXED: &[(&[u8], Meaning)] = &[
     // tcp_check_oom, tcp_out_of_resources; until 2.6.32 both limits share the second text.
     (b"TCP: too many orphaned sockets", Meaning::Related(RelatedKind::OrphanedSockets)),
     (b"Out of socket memory", Meaning::Related(RelatedKind::OrphanedSockets)),
+    // tcp_check_oom, 3.x on.
+    (b"TCP: out of memory -- consider tuning tcp_mem", Meaning::Related(RelatedKind::TcpMemory)),
+    // nf_conntrack_init and its forerunners; from 3.x on without any text.
+    (b"Unable to create ip_conntrack_hash", Meaning::Related(RelatedKind::AllocationFailed)),
+    (b"Unable to create nf_conntrack_hash", Meaning::Related(RelatedKind::AllocationFailed)),
+    (b"Unable to create ip_conntrack slab cache", Meaning::Related(RelatedKind::AllocationFailed)),
+    (b"Unable to create nf_conn slab cache", Meaning::Related(RelatedKind::AllocationFailed)),
+    (b"Unable to create ip_expect slab cache", Meaning::Related(RelatedKind::AllocationFailed)),
+    (b"nf_conntrack_alloc: Can't alloc conntrack.", Meaning::Related(RelatedKind::AllocationFailed)),
+    // br_netfilter_init, br_init (3.18 on).
+    (b"Bridge firewalling registered", Meaning::Related(RelatedKind::BridgeTracked)),
+    (
+        b"bridge: filtering via arp/ip/ip6tables is no longer available by default. Update your scripts to load br_netfilter if you need this.",
+        Meaning::Related(RelatedKind::BridgeUntracked),
+    ),
 ];
 
 /// A message with numbers.
@@ -168,7 +194,7 @@ static GRAMMARS: LazyLock<Vec<Grammar>> = LazyLock::new(|| {
         // A pattern that does not compile is a fault of this file; a test compiles them all.
         regex.ok().map(|regex| Grammar { begins, regex, read })
     };
-    PATTERNS.iter().filter_map(compiled).collect()
+    PATTERNS.iter().chain(evidence::PATTERNS).filter_map(compiled).collect()
 });
 
 fn full(table: Table, wording: Wording, namespace: NamespaceWord) -> Signal {
@@ -176,7 +202,7 @@ fn full(table: Table, wording: Wording, namespace: NamespaceWord) -> Signal {
 }
 
 fn related(kind: RelatedKind) -> Signal {
-    Signal::Related { kind, capacity: None, port: None }
+    Signal::Related { kind, capacity: None, port: None, about: None }
 }
 
 /// The number in a group. Groups hold digits and a sign only, so what fails here is its size.
@@ -227,12 +253,12 @@ fn capacity(captures: &Captures<'_>) -> Result<Signal, BlemishKind> {
         None => None,
     };
     let capacity = Capacity { buckets: u64::from(buckets), max: u64::from(max), entry_bytes };
-    Ok(Signal::Related { kind: RelatedKind::Capacity, capacity: Some(capacity), port: None })
+    Ok(Signal::Related { kind: RelatedKind::Capacity, capacity: Some(capacity), port: None, about: None })
 }
 
 fn syn_flood(captures: &Captures<'_>) -> Result<Signal, BlemishKind> {
     let port = number(captures, 1)?;
-    Ok(Signal::Related { kind: RelatedKind::SynFlood, capacity: None, port: Some(port) })
+    Ok(Signal::Related { kind: RelatedKind::SynFlood, capacity: None, port: Some(port), about: None })
 }
 
 #[cfg(test)]
@@ -241,12 +267,12 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!(GRAMMARS.len(), PATTERNS.len());
+        assert_eq!(GRAMMARS.len(), PATTERNS.len() + evidence::PATTERNS.len());
     }
 
     #[test]
     fn every_text_and_pattern_begins_with_a_first_byte() {
-        let begins = PATTERNS.iter().flat_map(|pattern| pattern.0.iter().copied());
+        let begins = PATTERNS.iter().chain(evidence::PATTERNS).flat_map(|pattern| pattern.0.iter().copied());
         for start in FIXED.iter().map(|fixed| fixed.0).chain(begins) {
             assert!(FIRST_BYTES.contains(&start[0]), "{}", start.escape_ascii());
         }

@@ -6,5 +6,7 @@ pub mod json;
 pub mod json_frames;
 pub mod kernel;
 pub mod log;
+pub mod packet;
+pub mod programs;
 pub mod sniff;
 pub mod table;

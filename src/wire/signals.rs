@@ -10,6 +10,7 @@
 mod fields;
 mod limits;
 mod mirror;
+mod packets;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -321,7 +321,9 @@ fn content(what: &What) -> Content {
             Content::Signal(Signal::Suppressed { limiter: Limiter::NetRatelimit, count: *count })
         }
         What::Other => Content::Signal(Signal::OtherLimited),
-        What::Related(kind) => Content::Signal(Signal::Related { kind: *kind, capacity: None, port: None }),
+        What::Related(kind) => {
+            Content::Signal(Signal::Related { kind: *kind, capacity: None, port: None, about: None })
+        }
         What::Reboot => Content::BootSeparator,
     }
 }

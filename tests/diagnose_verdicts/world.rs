@@ -105,6 +105,7 @@ pub(crate) fn around(kind: RelatedKind) -> Around {
         count: 1,
         port: None,
         capacity: None,
+        about: Vec::new(),
     }
 }
 

@@ -275,9 +275,12 @@ impl Printed {
                 count: i64::try_from(count).unwrap(),
             },
             Line::Printed(Caller::Drop(namespace)) => Signal::Full(subject(self.era, namespace)),
-            Line::Printed(Caller::Known) => {
-                Signal::Related { kind: RelatedKind::NeighbourOverflow, capacity: None, port: None }
-            }
+            Line::Printed(Caller::Known) => Signal::Related {
+                kind: RelatedKind::NeighbourOverflow,
+                capacity: None,
+                port: None,
+                about: None,
+            },
             Line::Printed(Caller::Unknown) => Signal::OtherLimited,
         }
     }

@@ -98,8 +98,25 @@ pub(crate) fn signal(signal: &Signal) -> String {
             let bytes = capacity.entry_bytes.map_or(String::new(), |bytes| format!(",{bytes}B"));
             format!("related:Capacity({},{}{bytes})", capacity.buckets, capacity.max)
         }
-        Signal::Related { kind, port, .. } => {
-            format!("related:{kind:?}{}", port.map_or(String::new(), |port| format!("({port})")))
+        Signal::Related { kind, port, about, .. } => {
+            let port = port.map_or(String::new(), |port| format!("({port})"));
+            let about = about.as_ref().map_or(String::new(), |about| {
+                let value = about.value.map(|value| value.to_string());
+                let peer = about.peer.map(|(address, port)| match port {
+                    Some(port) => std::net::SocketAddr::new(address, port).to_string(),
+                    None => address.to_string(),
+                });
+                let name = about.name.as_ref().map(ToString::to_string);
+                let told: Vec<String> = [value, peer, name].into_iter().flatten().collect();
+                format!("({})", told.join(","))
+            });
+            format!("related:{kind:?}{port}{about}")
+        }
+        Signal::Packet(packet) => {
+            let port = packet.port.map_or(String::new(), |port| format!(":{port}"));
+            let opens = if packet.opens { ":opens" } else { "" };
+            let l4 = packet.l4.name().map_or_else(|| packet.l4.0.to_string(), ToOwned::to_owned);
+            format!("packet:{:?}:{}:{l4}{port}{opens}", packet.fate, packet.source)
         }
         Signal::OtherLimited => "other-limited".into(),
         Signal::Lost { count } => format!("lost:{}", count.map_or("?".into(), |count| count.to_string())),

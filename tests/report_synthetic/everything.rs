@@ -292,6 +292,7 @@ fn full_around() -> Around {
         count: 12,
         port: Some(443),
         capacity: Some(Capacity { buckets: 65_536, max: 262_144, entry_bytes: Some(320) }),
+        about: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::boots::Boots;
 use super::hosts::Hosts;
+use super::named;
 use super::place::{self, Scale};
 use super::successors::{OVERLAP_US, Track};
 use crate::model::incident::Around;
@@ -110,6 +111,7 @@ fn fact(found: &Found<'_>, scale: Scale, window: (i64, i64), tracks: &[Track]) -
         count: found.mark.count,
         port: found.mark.port,
         capacity: found.mark.capacity,
+        about: found.mark.about.iter().map(|(about, lines)| (about.clone(), *lines)).collect(),
     }
 }
 
@@ -136,5 +138,6 @@ fn words(kind: RelatedKind, mark: &Mark) -> Sentence {
         RelatedKind::NeighbourOverflow => "the neighbour table was full".into(),
         RelatedKind::Vmalloc => "the hash table did not fit into contiguous memory".into(),
         RelatedKind::BootBegins => "the machine booted".into(),
+        _ => named::words(kind, mark),
     }
 }

@@ -107,7 +107,8 @@ impl Hosts {
 
 /// Keys of everything that was kept of a stream.
 fn keys(stream: &LogStream) -> impl Iterator<Item = &RunKey> {
-    stream.piece.runs.keys().chain(stream.piece.marks.keys().map(|mark| &mark.key))
+    let piece = &stream.piece;
+    piece.runs.keys().chain(piece.marks.keys().map(|mark| &mark.key)).chain(piece.packets.keys())
 }
 
 /// A name of a rotated file without what rotation adds: `messages-20240107.gz`, `messages.2` → `messages`.

@@ -10,13 +10,14 @@ use super::boots::Boots;
 use super::copies::{Counted, Counting, Part, coverage, ends};
 use super::cost;
 use super::hosts::Hosts;
+use super::packets::Traffic;
 use super::place::{Placed, Scale};
 use super::shares;
 use super::successors::Track;
 use super::timeline;
 use super::topics::{Topic, Topics};
 use super::windows::Order;
-use crate::model::incident::{Incident, Namespace, TimeBasis, Times};
+use crate::model::incident::{Around, Incident, Namespace, TimeBasis, Times};
 use crate::model::run::Ticks;
 use crate::model::signal::Table;
 use crate::model::time::{BootId, SECOND_US, WallTime};
@@ -34,6 +35,7 @@ pub(super) struct Known<'a> {
     pub(super) counting: &'a Counting,
     pub(super) order: &'a Order,
     pub(super) evidence: &'a Evidence<'a>,
+    pub(super) traffic: &'a Traffic<'a>,
     /// Runs closer than this are one incident.
     pub(super) quiet_us: i64,
 }
@@ -126,10 +128,19 @@ fn describe(case: &Case<'_>, known: &Known<'_>) -> Incident {
         times,
         drops,
         timeline: timeline::of(case, known),
-        around: known.evidence.near(case.host, case.scale, (case.start, case.end), leader, known.tracks),
+        around: around(case, known, leader),
         lines: lines(case, known, leader),
         ongoing: ongoing(case, known, leader),
     }
+}
+
+/// Evidence lines around it, and what the packet filter logged, in order of time.
+fn around(case: &Case<'_>, known: &Known<'_>, leader: usize) -> Vec<Around> {
+    let span = (case.start, case.end);
+    let mut around = known.evidence.near(case.host, case.scale, span, leader, known.tracks);
+    around.extend(known.traffic.near(case.host, case.scale, span, leader, known.tracks));
+    around.sort_by_key(|fact| fact.at);
+    around
 }
 
 /// The track that shows most of it, of the most trusted.

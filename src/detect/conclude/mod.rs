@@ -10,7 +10,7 @@
 //!    log, because boots are counted along it; after it, `place` puts every run on a scale.
 //! 6. `copies`: one line in several logs counts once.
 //! 7. `windows`: the run that a suppression count belongs to; `cost` makes the drop interval of it.
-//! 8. `incidents` (with `shares`, `timeline`, `around`): where an incident begins and ends. `containers`: one line of
+//! 8. `incidents` (with `shares`, `timeline`, `around`, `packets`): where an incident begins and ends. `containers`: one line of
 //!    a container in its host's log and its own.
 //! 9. `told`: what had to be assumed and what stays unknown; `chosen`: what the user asked to see.
 
@@ -24,7 +24,9 @@ mod cost;
 mod equal;
 mod hosts;
 mod incidents;
+mod named;
 mod notes;
+mod packets;
 mod place;
 mod shares;
 mod successors;
@@ -70,6 +72,7 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
     let counting = copies::choose(&runs, &tracks, &topics);
     let order = windows::Order::of(&runs);
     let evidence = around::Evidence::gather(&tracks, &hosts, &boots);
+    let traffic = packets::Traffic::gather(&tracks, &hosts, &boots);
     let known = incidents::Known {
         runs: &runs,
         tracks: &tracks,
@@ -79,6 +82,7 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
         counting: &counting,
         order: &order,
         evidence: &evidence,
+        traffic: &traffic,
         quiet_us: quiet_us(settings),
     };
     let cases = incidents::cases(&known);

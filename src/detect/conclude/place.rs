@@ -155,6 +155,31 @@ pub(super) fn mark(
     (spot.scale != Scale::Untimed).then_some((spot.scale, spot.lo, spot.hi))
 }
 
+/// Where a time slot of packets begins: a time on their stamps' clock, or since boot where they have none.
+pub(super) fn slot(
+    track: &Track,
+    key: &RunKey,
+    rollover: u32,
+    us: i64,
+    boot: Option<(usize, &Boots)>,
+) -> Option<(Scale, i64)> {
+    let stamp = match key.stamp {
+        StampKind::Absolute => Some(Stamp::Absolute(us)),
+        StampKind::Local => Some(Stamp::Local(us)),
+        StampKind::Yearless => Some(Stamp::Yearless(us)),
+        StampKind::Absent => None,
+    };
+    let ticks = match (stamp, key.ticks) {
+        (Some(_), _) => Ticks::Stamp,
+        (None, ticks) => ticks,
+    };
+    let since_boot_us = stamp.is_none().then_some(us);
+    let head = Moment { offset: 0, stamp, precision_us: 0, since_boot_us, seq: None };
+    let key = RunKey { host: None, ticks, ..key.clone() };
+    let spot = place(track, &Laid { key: &key, head: &head, ends: Some((us, us)), rollover }, boot, None);
+    (spot.scale != Scale::Untimed).then_some((spot.scale, spot.lo))
+}
+
 /// The time of a moment on the clock that a key's runs use.
 fn on_own_clock(key: &RunKey, moment: &Moment) -> Option<i64> {
     match key.ticks {

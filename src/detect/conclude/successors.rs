@@ -414,6 +414,10 @@ fn move_to(piece: &mut Piece, begin: u64) {
         shift(&mut mark.first);
         shift(&mut mark.last);
     }
+    for clock in piece.packets.clocks_mut() {
+        shift(&mut clock.first);
+        shift(&mut clock.last);
+    }
     for run in piece.runs.values_mut().flatten() {
         shift(&mut run.head);
         shift(&mut run.tail);

@@ -151,6 +151,9 @@ fn leap_days(piece: &Piece) -> BTreeSet<u32> {
     for mark in piece.marks.values().flatten() {
         seen.extend([(mark.first.stamp, mark.rollover), (mark.last.stamp, mark.rollover)]);
     }
+    for (_, (_, rollover), _, clock) in piece.packets.clocks() {
+        seen.extend([(clock.first.stamp, rollover), (clock.last.stamp, rollover)]);
+    }
     seen.extend(piece.losses.iter().map(|loss| (loss.moment.stamp, loss.rollover)));
     let leap =
         seen.into_iter().filter(|(stamp, _)| matches!(stamp, Some(Stamp::Yearless(us)) if is_leap_day(*us)));

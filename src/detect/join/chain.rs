@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::Bounds;
-use crate::model::piece::{BACK_US, DOUBLINGS_MAX, LINK_US, Mark};
+use crate::model::piece::{BACK_US, DOUBLINGS_MAX, LINK_US, Mark, NAMED_MAX};
 use crate::model::run::Run;
 use crate::model::time::Moment;
 
@@ -74,7 +74,7 @@ impl Linked for Mark {
     }
 
     fn bytes(&self) -> usize {
-        // All of one size: their number is bounded.
+        // What they name is bounded, and so is their number.
         0
     }
 
@@ -83,6 +83,13 @@ impl Linked for Mark {
         self.last = right.last;
         self.capacity = right.capacity;
         self.port = right.port;
+        for (about, lines) in right.about {
+            let sum = self.about.entry(about).or_default();
+            *sum = sum.saturating_add(lines);
+        }
+        while self.about.len() > NAMED_MAX {
+            self.about.pop_last();
+        }
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::Counting;
 use super::chain::{Chains, Room, may_link};
 use super::run::{Line, Says};
+use super::{Counting, packets};
 use crate::model::piece::{LOSSES_MAX, Loss, LossKind, Mark, MarkKey, Piece};
 use crate::model::run::{Run, RunKey};
-use crate::model::signal::{Capacity, Limiter, RelatedKind, Signal};
+use crate::model::signal::{About, Capacity, Limiter, RelatedKind, Signal};
 use crate::model::time::Moment;
 
 /// The sums of runs and of their bytes are looked at when this part of what there may be came anew.
@@ -37,12 +37,13 @@ pub(crate) fn once(into: &mut Counting<'_>, said: &Said<'_>, signal: &Signal) {
             suppressed(into, said, *limiter, *count);
         }
         Signal::OtherLimited => extend(into, said, Says::Other),
-        Signal::Related { kind, capacity, port } => {
+        Signal::Related { kind, capacity, port, about } => {
             if takes_a_token(*kind) {
                 extend(into, said, Says::Other);
             }
-            mark(into, said, *kind, (*capacity, *port), 1);
+            mark(into, said, *kind, (*capacity, *port, about.as_deref()), 1);
         }
+        Signal::Packet(packet) => packets::add(into.piece, into.bounds, said, packet, 1),
         Signal::Lost { count } => {
             lose_here(into.piece, said, *count, LossKind::LogLines);
         }
@@ -63,12 +64,13 @@ pub(crate) fn again(into: &mut Counting<'_>, said: &Said<'_>, signal: &Signal, t
             lose_here(into.piece, said, refused, LossKind::UnknownRepetition);
         }
         Signal::OtherLimited => extend(into, said, Says::OtherAgain(times)),
-        Signal::Related { kind, capacity, port } => {
+        Signal::Related { kind, capacity, port, about } => {
             if takes_a_token(*kind) {
                 extend(into, said, Says::OtherAgain(times));
             }
-            mark(into, said, *kind, (*capacity, *port), times);
+            mark(into, said, *kind, (*capacity, *port, about.as_deref()), times);
         }
+        Signal::Packet(packet) => packets::add(into.piece, into.bounds, said, packet, times),
         Signal::Lost { count } => {
             let all = count.and_then(|count| count.checked_mul(times));
             lose_here(into.piece, said, all, LossKind::LogLines);
@@ -104,8 +106,35 @@ fn takes_a_token(kind: RelatedKind) -> bool {
         RelatedKind::TimeWaitOverflow
         | RelatedKind::SynFlood
         | RelatedKind::OrphanedSockets
-        | RelatedKind::NeighbourOverflow => true,
-        RelatedKind::Capacity | RelatedKind::Vmalloc | RelatedKind::BootBegins => false,
+        | RelatedKind::NeighbourOverflow
+        | RelatedKind::TcpMemory
+        | RelatedKind::HashlimitFull
+        | RelatedKind::ZoneLimit
+        | RelatedKind::IpvsNoDestination => true,
+        RelatedKind::Capacity
+        | RelatedKind::Vmalloc
+        | RelatedKind::BootBegins
+        | RelatedKind::AllocationFailed
+        | RelatedKind::HelpersUnassigned
+        | RelatedKind::BridgeTracked
+        | RelatedKind::BridgeUntracked
+        | RelatedKind::LinkChanged
+        | RelatedKind::PortForwarding
+        // Lines of programs, and sums of packets, which the packet filter logs through its own limits.
+        | RelatedKind::RulesReloaded
+        | RelatedKind::LimitSet
+        | RelatedKind::SettingRefused
+        | RelatedKind::Failover
+        | RelatedKind::EntriesInjected
+        | RelatedKind::PortsExhausted
+        | RelatedKind::UpstreamTimeout
+        | RelatedKind::Victim
+        | RelatedKind::PacketsRefused
+        | RelatedKind::PacketsPassed
+        | RelatedKind::PacketsInvalid
+        | RelatedKind::PacketsLogged
+        | RelatedKind::PacketsOpening
+        | RelatedKind::PacketsDip => false,
     }
 }
 
@@ -145,12 +174,13 @@ fn mark(
     into: &mut Counting<'_>,
     said: &Said<'_>,
     kind: RelatedKind,
-    (capacity, port): (Option<Capacity>, Option<u16>),
+    (capacity, port, about): (Option<Capacity>, Option<u16>, Option<&About>),
     count: u64,
 ) {
     let boot_index = said.boot_index;
     let (first, last, rollover) = (said.moment, said.moment, said.rollover);
-    let mark = Mark { boot_index, rollover, first, last, count, capacity, port };
+    let about = about.map(|about| (about.clone(), count)).into_iter().collect();
+    let mark = Mark { boot_index, rollover, first, last, count, capacity, port, about };
     let mut lists = [(MarkKey { key: said.key.clone(), kind }, vec![mark])].into();
     let (mut doublings, mut left_out) = (into.piece.mark_doublings, 0);
     let one = Chains { lists: &mut lists, doublings: &mut doublings, left_out: &mut left_out };

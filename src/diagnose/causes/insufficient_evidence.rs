@@ -331,7 +331,44 @@ fn hint(kind: RelatedKind) -> Option<(&'static str, &'static str)> {
             ("around-module-load", "the tracker was loaded then: limits and entries began anew")
         }
         RelatedKind::BootBegins => ("around-boot", "the machine booted then"),
-        RelatedKind::Vmalloc => return None,
+        RelatedKind::PortsExhausted => (
+            "around-ports",
+            "this host opens the connections itself, more than it has ports for: look at the peer named, not at strangers",
+        ),
+        RelatedKind::UpstreamTimeout => (
+            "around-upstream",
+            "connections to that peer wait without an answer: it is down, or its packets were dropped",
+        ),
+        RelatedKind::EntriesInjected => {
+            ("around-injected", "entries of another machine were added to its own")
+        }
+        RelatedKind::Failover => ("around-failover", "traffic moved from one machine to another"),
+        RelatedKind::RulesReloaded => {
+            ("around-rules", "where a reload unloads the tracker, limits and entries begin anew")
+        }
+        RelatedKind::LimitSet => ("around-limit-set", "the limit in force is that one from then on"),
+        RelatedKind::SettingRefused => ("around-setting-refused", "what is configured is not in force"),
+        RelatedKind::PacketsRefused => {
+            ("around-refused", "with them it fills nothing, however many they are")
+        }
+        RelatedKind::PacketsOpening => ("around-opening", "a flood, or very many clients at once"),
+        RelatedKind::PacketsDip => ("around-dip", "it was full all the time, not now and then"),
+        // Told around the incident; what they mean depends on more than a line.
+        RelatedKind::Vmalloc
+        | RelatedKind::TcpMemory
+        | RelatedKind::AllocationFailed
+        | RelatedKind::HelpersUnassigned
+        | RelatedKind::BridgeTracked
+        | RelatedKind::BridgeUntracked
+        | RelatedKind::HashlimitFull
+        | RelatedKind::ZoneLimit
+        | RelatedKind::IpvsNoDestination
+        | RelatedKind::LinkChanged
+        | RelatedKind::PortForwarding
+        | RelatedKind::Victim
+        | RelatedKind::PacketsPassed
+        | RelatedKind::PacketsInvalid
+        | RelatedKind::PacketsLogged => return None,
     })
 }
 

@@ -9,6 +9,7 @@ use crate::model::record::{Content, Record, Trust};
 use crate::model::signal::Signal;
 use crate::model::time::{BootId, Moment, Stamp};
 use crate::parse::kernel;
+use crate::parse::programs::{self, Program};
 
 use super::loss;
 use super::recall::Recall;
@@ -50,7 +51,7 @@ impl Recorder {
         } else if entry.is_of_journald() {
             loss::missed_kernel_messages(&entry.message)
         } else {
-            Ok(None)
+            Ok(entry.program.and_then(|program| programs::read(program, &entry.message)))
         };
         match understood {
             Ok(Some(signal)) => Content::Signal(signal),
@@ -62,6 +63,10 @@ impl Recorder {
     fn kernel_message(&mut self, message: &[u8], moment: &Moment) -> Result<Option<Signal>, BlemishKind> {
         self.recall.remember(moment.offset, None);
         let understood = kernel::read(message);
+        // The packet filter's own limit: no token is used, and what waits goes on waiting.
+        if let Ok(Some(Signal::Packet(_))) = understood {
+            return understood;
+        }
         let right_behind = self.recall.is_right_behind(moment);
         match understood {
             Ok(Some(Signal::Suppressed { .. })) => self.recall.wait_behind(*moment),
@@ -94,6 +99,8 @@ pub(super) struct Entry {
     /// `SYSLOG_FACILITY` is there and not 0: a user wrote it into /dev/kmsg.
     of_user: bool,
     is_journald: bool,
+    /// A program whose words may be evidence, by the name it gave itself.
+    program: Option<Program>,
     message: Vec<u8>,
     /// What is wrong with it.
     pub(super) damage: Option<BlemishKind>,
@@ -137,6 +144,7 @@ impl Entry {
             b"SYSLOG_FACILITY" => self.of_user |= value != b"0",
             b"SYSLOG_IDENTIFIER" => {
                 self.is_journald |= matches!(value, b"systemd-journald" | b"systemd-journal");
+                self.program = Program::named(value);
             }
             b"MESSAGE_ID" => self.is_journald |= value == MISSED_KERNEL_MESSAGES,
             b"MESSAGE" if self.message.is_empty() => self.message = value.to_vec(),

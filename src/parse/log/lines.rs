@@ -23,7 +23,7 @@ use crate::model::fold::RecordSink;
 use crate::model::record::{Content, Record, Trust};
 use crate::model::signal::Signal;
 use crate::model::time::{Moment, Stamp};
-use crate::parse::kernel;
+use crate::parse::{kernel, programs};
 
 use super::header::{self, Facility, Header, Line};
 use super::recall::{Previous, Recall, Said};
@@ -43,29 +43,51 @@ const RAW_BYTES_MAX: usize = 512;
 /// A line that holds none of these is of no interest (its time is). Every grammar of [`kernel`], `repeat` and `loss`
 /// contains one of them; a test holds examples of all against this list. Their first four bytes are rare in logs: that
 /// is what makes the search fast.
-const LITERALS: [&str; 19] = [
+const LITERALS: [&str; LITERALS_COUNT] = [
     "_conntrack",
     "suppress",
     "repeated ",
-    "buffered ",
+    // `last message buffered`, `/dev/kmsg buffer overrun`
+    "buffer",
     "SYN flooding",
     "table overflow",
     "orphaned sockets",
-    "Out of socket memory",
-    "drop open request",
+    // `Out of socket memory`, `TCP: out of memory -- consider tuning tcp_mem`
+    "ut of ",
+    // `TCP: drop open request`, `Destination queue full, dropping messages`
+    " drop",
     "Linux version ",
-    "Missed ",
-    "missed ",
-    "overrun, some",
-    "lost due to rate-limiting",
-    "begin to drop messages",
-    "queue full, dropping",
+    "issed ",
+    "rate-limiting",
     // `printk messages dropped **`
     "d **",
     // How grep and ripgrep begin what they colour: within a word that matters.
-    "\x1b[01;31m",
-    "\x1b[0m\x1b[1m",
+    "\x1b[0",
+    // The packet filter's log.
+    " SRC=",
+    // Further evidence of the kernel.
+    "slab cache",
+    "hlimit: max count",
+    "xceeds conntrack limit",
+    "stination available",
+    "ia arp/ip/ip6tables",
+    "definitely ",
+    "entered forwarding",
+    // Evidence of programs.
+    "=1325 audit(",
+    "NETFILTER_CFG",
+    "irewall",
+    " STATE",
+    "mmitted ",
+    "upstream",
+    "no free ports",
+    "imeout",
+    "med out resolving",
+    "n't synchronise",
 ];
+/// With more than 32 of them the search looks at half as many bytes at a time.
+const LITERALS_COUNT: usize = 32;
+const _: () = assert!(LITERALS_COUNT <= 32);
 
 static INTERESTING: LazyLock<Finder> = LazyLock::new(Finder::new);
 
@@ -339,6 +361,7 @@ impl LineParser {
             Speaker::Journald => loss::journald(text),
             Speaker::Rsyslogd => loss::rsyslogd(text),
             Speaker::SyslogNg => loss::syslog_ng(text),
+            Speaker::Program(program) => Ok(programs::read(program, text)),
             Speaker::Other => Ok(None),
         };
         let said =
@@ -354,6 +377,11 @@ impl LineParser {
 
     fn kernel_message(&mut self, text: &[u8], moment: &Moment) -> Result<Option<Signal>, BlemishKind> {
         let mut understood = kernel::read(text);
+        // The packet filter has limits of its own: its line may stand between a suppression line and the line it
+        // belongs to, and uses no token.
+        if let Ok(Some(Signal::Packet(_))) = understood {
+            return understood;
+        }
         if understood == Ok(None)
             && self.glued < GLUED_MAX
             && let Some((message, _)) = glued::next(text).and_then(|start| text.split_at_checked(start))
@@ -453,7 +481,7 @@ impl LineParser {
             Some(Speaker::Journald) => words(|_, text| Speech::new(Speaker::Journald, text)),
             Some(Speaker::Rsyslogd) => words(|_, text| Speech::new(Speaker::Rsyslogd, text)),
             Some(Speaker::SyslogNg) => words(|_, text| Speech::new(Speaker::SyslogNg, text)),
-            Some(Speaker::Unnamed | Speaker::Other) => words(others),
+            Some(Speaker::Unnamed | Speaker::Other | Speaker::Program(_)) => words(others),
             None => match header::read(source.line) {
                 Some(Line::Record(header)) => Ok(header),
                 Some(Line::Damaged(kind)) => Err(kind),
@@ -691,7 +719,7 @@ mod tests {
     use crate::model::fold::Part;
 
     /// Messages of every grammar that gives more than `Passing`; `Nov  6 02:39:55 a ` stands in front of them.
-    const EXAMPLES: [&str; 42] = [
+    const EXAMPLES: [&str; 66] = [
         "kernel: nf_conntrack: table full, dropping packet",
         "kernel: nf_conntrack: nf_conntrack: table full in netns 4026532281, dropping packet",
         "kernel: ip_conntrack: CT 101: table full, dropping packet.",
@@ -734,6 +762,30 @@ mod tests {
         "kernel: nf_\x1b[0m\x1b[1m\x1b[31mconntrack\x1b[0m: table full, dropping packet",
         "user.warn kernel: [ 1225.134675] nf_conntrack: table full, dropping packet",
         "kernel: message repeated 0 times: [ nf_conntrack: table full, dropping packet.]",
+        "kernel: [UFW BLOCK] IN=eth0 OUT= MAC= SRC=203.0.113.9 DST=10.0.0.1 LEN=40 TOS=0x00 PREC=0x00 TTL=9 ID=1 PROTO=TCP SPT=1 DPT=23 WINDOW=1 RES=0x00 SYN URGP=0 ",
+        "kernel: Unable to create nf_conn slab cache",
+        "kernel: TCP: out of memory -- consider tuning tcp_mem",
+        "kernel: xt_hashlimit: max count of 65536 reached",
+        "kernel: openvswitch: zone: 7 exceeds conntrack limit",
+        "kernel: IPVS: rr: TCP 10.0.0.1:80 - no destination available",
+        "kernel: Bridge firewalling registered",
+        "kernel: bridge: filtering via arp/ip/ip6tables is no longer available by default. Update your scripts to load br_netfilter if you need this.",
+        "kernel: bond0: (slave eth1): link status definitely down, disabling slave",
+        "kernel: docker0: port 3(veth1a2b3c4) entered forwarding state",
+        "kernel: audit: type=1325 audit(1726283558.123:456): table=nat:12 family=2 entries=40 op=xt_replace pid=1234 comm=\"iptables-restor\"",
+        "audit[12]: NETFILTER_CFG table=filter:45 family=2 entries=4 op=xt_replace pid=99 comm=\"iptables\"",
+        "systemd[1]: Reloaded firewalld - dynamic firewall daemon.",
+        "Keepalived_vrrp[9]: (VI_1) Entering MASTER STATE",
+        "conntrack-tools[9]: Committed 48211 new entries",
+        "nginx: 2026/11/27 03:12:01 [crit] 812#812: *4411 connect() to 192.0.2.7:3128 failed (99: Cannot assign requested address) while connecting to upstream",
+        "nginx: 2026/11/27 03:12:01 [error] 812#812: *4411 upstream timed out (110: Connection timed out) while connecting to upstream, client: 10.0.0.5, upstream: \"http://10.0.0.9:3128/\"",
+        "haproxy[7]: Connect() failed for backend app: no free ports.",
+        "kubelet[7]: E1127 03:12:01.000001    7 controller.go:146] \"Failed to ensure lease exists\" err=\"Get https://10.0.0.1:6443: dial tcp 10.0.0.1:6443: i/o timeout\"",
+        "named[7]: timed out resolving 'example.org/A/IN': 192.0.2.53#53",
+        "chronyd[7]: Can't synchronise: no selectable sources",
+        "sshd[7]: fatal: Timeout before authentication for 203.0.113.5 port 4711",
+        "kube-proxy[7]: I1127 03:12:01.000001       7 conntrack.go:52] Setting nf_conntrack_max to 131072",
+        "systemd-sysctl[7]: Couldn't write '4194304' to 'net/nf_conntrack_max', ignoring: No such file or directory",
     ];
 
     #[derive(Default)]

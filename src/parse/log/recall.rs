@@ -201,7 +201,7 @@ mod tests {
     }
 
     fn said() -> Said {
-        let signal = Signal::Related { kind: RelatedKind::Vmalloc, capacity: None, port: None };
+        let signal = Signal::Related { kind: RelatedKind::Vmalloc, capacity: None, port: None, about: None };
         Said::new(signal, b"ip_conntrack: falling back to vmalloc.")
     }
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::header::Facility;
 use super::{console, kmsg, repeat, time};
+use crate::parse::programs::Program;
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub(super) enum Speaker {
     SyslogNg,
     /// A log daemon that writes `last message repeated` under no name.
     Unnamed,
+    /// A program whose lines may be evidence, by its tag: any user can write under it.
+    Program(Program),
     /// Any other program or user.
     Other,
 }
@@ -165,7 +168,7 @@ pub(super) fn speaker(facility: Option<Facility>, name: &[u8]) -> Speaker {
         b"rsyslogd" => Speaker::Rsyslogd,
         b"syslog-ng" => Speaker::SyslogNg,
         name if name.starts_with(b"rsyslogd-") => Speaker::Rsyslogd,
-        _ => Speaker::Other,
+        name => Program::named(name).map_or(Speaker::Other, Speaker::Program),
     }
 }
 
@@ -288,7 +291,7 @@ mod tests {
         assert_eq!(said("[UTM] [logger] [kernel] x").0, Speaker::Other);
         assert_eq!(said("WARNING kernel x: y").0, Speaker::Kernel);
         assert_eq!(tagged(Some(1), b"kern.warn kernel: x").speaker, Speaker::Other);
-        for line in ["kernelx: x", "mykernel: x", "sshd[12]: kernel: x", ""] {
+        for line in ["kernelx: x", "mykernel: x", "cron[12]: kernel: x", ""] {
             assert_eq!(said(line).0, Speaker::Other, "{line}");
         }
     }

@@ -297,7 +297,8 @@ fn set_around(scene: &Scene<'_>, incident: &Incident, page: &mut Page) {
     page.heading("Around it");
     for around in &incident.around {
         let at = around.at.map(|at| format!("{}{FIRM}", scene.clock.time_of_day(at))).unwrap_or_default();
-        let times = if around.count > 1 {
+        // A sum of packets says its number itself.
+        let times = if around.count > 1 && !words::is_sum(around.kind) {
             format!(" ({} times)", spell::number(around.count))
         } else {
             String::new()

@@ -134,7 +134,44 @@ pub(super) fn related(kind: RelatedKind) -> &'static str {
         RelatedKind::NeighbourOverflow => "neighbour overflow",
         RelatedKind::Vmalloc => "vmalloc",
         RelatedKind::BootBegins => "boot",
+        RelatedKind::TcpMemory => "TCP memory",
+        RelatedKind::AllocationFailed => "no memory",
+        RelatedKind::HelpersUnassigned => "tracker in use",
+        RelatedKind::BridgeTracked => "bridge tracked",
+        RelatedKind::BridgeUntracked => "bridge not tracked",
+        RelatedKind::HashlimitFull => "hashlimit full",
+        RelatedKind::ZoneLimit => "zone limit",
+        RelatedKind::IpvsNoDestination => "IPVS",
+        RelatedKind::LinkChanged => "link",
+        RelatedKind::PortForwarding => "bridge port",
+        RelatedKind::RulesReloaded => "rules",
+        RelatedKind::LimitSet => "limit set",
+        RelatedKind::SettingRefused => "setting refused",
+        RelatedKind::Failover => "failover",
+        RelatedKind::EntriesInjected => "entries injected",
+        RelatedKind::PortsExhausted => "no free ports",
+        RelatedKind::UpstreamTimeout => "upstream timeout",
+        RelatedKind::Victim => "impact",
+        RelatedKind::PacketsRefused => "packets refused",
+        RelatedKind::PacketsPassed => "packets let through",
+        RelatedKind::PacketsInvalid => "packets without entry",
+        RelatedKind::PacketsLogged => "packets logged",
+        RelatedKind::PacketsOpening => "connections opened",
+        RelatedKind::PacketsDip => "packet log",
     }
+}
+
+/// It is a sum of packets and not a line.
+pub(super) fn is_sum(kind: RelatedKind) -> bool {
+    matches!(
+        kind,
+        RelatedKind::PacketsRefused
+            | RelatedKind::PacketsPassed
+            | RelatedKind::PacketsInvalid
+            | RelatedKind::PacketsLogged
+            | RelatedKind::PacketsOpening
+            | RelatedKind::PacketsDip
+    )
 }
 
 pub(super) fn input_kind(kind: InputKind) -> &'static str {

@@ -59,7 +59,7 @@ words! {
     RelatedKind from signal::RelatedKind {
         Capacity => Capacity, TimeWaitOverflow => TimeWaitOverflow, SynFlood => SynFlood,
         OrphanedSockets => OrphanedSockets, NeighbourOverflow => NeighbourOverflow, Vmalloc => Vmalloc,
-        BootBegins => BootBegins,
+        BootBegins => BootBegins, TcpMemory => TcpMemory, AllocationFailed => AllocationFailed, HelpersUnassigned => HelpersUnassigned, BridgeTracked => BridgeTracked, BridgeUntracked => BridgeUntracked, HashlimitFull => HashlimitFull, ZoneLimit => ZoneLimit, IpvsNoDestination => IpvsNoDestination, LinkChanged => LinkChanged, PortForwarding => PortForwarding, RulesReloaded => RulesReloaded, LimitSet => LimitSet, SettingRefused => SettingRefused, Failover => Failover, EntriesInjected => EntriesInjected, PortsExhausted => PortsExhausted, UpstreamTimeout => UpstreamTimeout, Victim => Victim, PacketsRefused => PacketsRefused, PacketsPassed => PacketsPassed, PacketsInvalid => PacketsInvalid, PacketsLogged => PacketsLogged, PacketsOpening => PacketsOpening, PacketsDip => PacketsDip,
     }
     /// How sure.
     Confidence from diagnosis::Confidence { High => High, Medium => Medium, Low => Low }

@@ -1,6 +1,7 @@
 //! Which fields and names of the model are on the wire: all that a stream is made of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::mirror::{Mirror, arrays, names, objects};
 use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::bundle::BootTie;
+use crate::model::flow::L4;
 use crate::model::input::Hints;
+use crate::model::packets::{Fate, Packet, Packets};
 use crate::model::piece::{
     Anchors, HeadRepetition, LastRecord, Loss, LossKind, Mark, MarkKey, Numbers, Piece,
 };
@@ -16,7 +19,9 @@ use crate::model::record::Trust;
 use crate::model::run::{
     Bins, Callers, Closed, Flush, KeptLine, Opening, Run, RunKey, Stretch, Suppression, Ticks, Token, Visible,
 };
-use crate::model::signal::{Capacity, Limiter, NamespaceWord, RelatedKind, Signal, Subject, Table, Wording};
+use crate::model::signal::{
+    About, Capacity, Limiter, NamespaceWord, RelatedKind, Signal, Subject, Table, Wording,
+};
 use crate::model::time::{BootId, Moment, Stamp, StampKind, WallTime};
 
 names! {
@@ -30,8 +35,13 @@ names! {
     FlushWire for Flush { Full, Other, Unseen }
     LimiterWire for Limiter { Net, Printk, Ratelimit, NetRatelimit }
     RelatedKindWire for RelatedKind {
-        Capacity, TimeWaitOverflow, SynFlood, OrphanedSockets, NeighbourOverflow, Vmalloc, BootBegins,
+        Capacity, TimeWaitOverflow, SynFlood, OrphanedSockets, NeighbourOverflow, Vmalloc, BootBegins, TcpMemory,
+        AllocationFailed, HelpersUnassigned, BridgeTracked, BridgeUntracked, HashlimitFull, ZoneLimit,
+        IpvsNoDestination, LinkChanged, PortForwarding, RulesReloaded, LimitSet, SettingRefused, Failover,
+        EntriesInjected, PortsExhausted, UpstreamTimeout, Victim, PacketsRefused, PacketsPassed, PacketsInvalid,
+        PacketsLogged, PacketsOpening, PacketsDip,
     }
+    FateWire for Fate { Refused, Passed, Invalid, Unknown }
     TableWire for Table { Conntrack, Expectation }
     WordingWire for Wording {
         MaximumLimit, IpPeriod, NfPeriod, NfPlain, NfDoubled, NfDoubledNetns, Container, Expectation,
@@ -94,16 +104,43 @@ objects! {
     MarkKeyWire for MarkKey { key: RunKey, kind: RelatedKind }
     MarkWire for Mark {
         boot_index: u32, rollover: u32, first: Moment, last: Moment, count: u64, capacity: Option<Capacity>,
-        port: Option<u16>,
+        port: Option<u16>, about: BTreeMap<About, u64>,
     }
+    AboutWire for About { value: Option<u64>, peer: Option<(IpAddr, Option<u16>)>, name: Option<Box<str>> }
+    PacketWire for Packet { fate: Fate, source: IpAddr, l4: L4, port: Option<u16>, opens: bool }
     PieceWire for Piece {
         range: (u64, u64), records: u64, anchors: BTreeMap<StampKind, Anchors>, rollovers: u32, boots: u32,
         boots_of_all: u32, boots_by_host: BTreeMap<u16, u32>, restarts: u32, numbers: Option<Numbers>,
         clock_steps: u64,
         malformed: BTreeMap<BlemishKind, Blemish>, losses: Vec<Loss>, losses_left_out: u64,
         runs: BTreeMap<RunKey, Vec<Run>>, keys_left_out: u64, link_doublings: u8,
-        marks: BTreeMap<MarkKey, Vec<Mark>>, marks_left_out: u64, mark_doublings: u8, signals: u64,
+        marks: BTreeMap<MarkKey, Vec<Mark>>, marks_left_out: u64, mark_doublings: u8,
+        packets: Packets, signals: u64,
         head_repetitions: Vec<HeadRepetition>, last_record: Option<LastRecord>, repetitions_behind: u64,
+    }
+}
+
+impl Mirror for L4 {
+    type Wire = u8;
+
+    fn to_wire(&self) -> u8 {
+        self.0
+    }
+
+    fn from_wire(wire: u8) -> Result<Self, String> {
+        Ok(Self(wire))
+    }
+}
+
+impl Mirror for IpAddr {
+    type Wire = String;
+
+    fn to_wire(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_wire(wire: String) -> Result<Self, String> {
+        wire.parse().map_err(|_| "not an address".to_owned())
     }
 }
 
@@ -194,10 +231,21 @@ impl Mirror for NamespaceWord {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum SignalWire {
     Full(SubjectWire),
-    Suppressed { limiter: LimiterWire, count: i64 },
-    Related { kind: RelatedKindWire, capacity: Option<CapacityWire>, port: Option<u16> },
+    Suppressed {
+        limiter: LimiterWire,
+        count: i64,
+    },
+    Related {
+        kind: RelatedKindWire,
+        capacity: Option<CapacityWire>,
+        port: Option<u16>,
+        about: Option<AboutWire>,
+    },
+    Packet(PacketWire),
     OtherLimited,
-    Lost { count: Option<u64> },
+    Lost {
+        count: Option<u64>,
+    },
 }
 
 impl Mirror for Signal {
@@ -209,9 +257,13 @@ impl Mirror for Signal {
             Self::Suppressed { limiter, count } => {
                 SignalWire::Suppressed { limiter: limiter.to_wire(), count: *count }
             }
-            Self::Related { kind, capacity, port } => {
-                SignalWire::Related { kind: kind.to_wire(), capacity: capacity.to_wire(), port: *port }
-            }
+            Self::Related { kind, capacity, port, about } => SignalWire::Related {
+                kind: kind.to_wire(),
+                capacity: capacity.to_wire(),
+                port: *port,
+                about: about.as_ref().map(|about| about.to_wire()),
+            },
+            Self::Packet(packet) => SignalWire::Packet(packet.to_wire()),
             Self::OtherLimited => SignalWire::OtherLimited,
             Self::Lost { count } => SignalWire::Lost { count: *count },
         }
@@ -223,11 +275,13 @@ impl Mirror for Signal {
             SignalWire::Suppressed { limiter, count } => {
                 Self::Suppressed { limiter: Limiter::from_wire(limiter)?, count }
             }
-            SignalWire::Related { kind, capacity, port } => Self::Related {
+            SignalWire::Related { kind, capacity, port, about } => Self::Related {
                 kind: RelatedKind::from_wire(kind)?,
                 capacity: Option::<Capacity>::from_wire(capacity)?,
                 port,
+                about: Option::<About>::from_wire(about)?.map(Box::new),
             },
+            SignalWire::Packet(packet) => Self::Packet(Packet::from_wire(packet)?),
             SignalWire::OtherLimited => Self::OtherLimited,
             SignalWire::Lost { count } => Self::Lost { count },
         })

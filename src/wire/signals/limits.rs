@@ -2,11 +2,14 @@
 
 use crate::model::piece::{
     BLEMISH_BYTES_MAX, DOUBLINGS_MAX, HEAD_REPETITIONS_MAX, HOST_BYTES_MAX, HeadRepetition, KEYS_MAX,
-    LOSSES_MAX, MARKS_MAX, Piece, RUN_BYTES_MAX, RUNS_PER_KEY_MAX, RUNS_PER_STREAM_MAX,
+    LOSSES_MAX, MARKS_MAX, NAMED_MAX, Piece, RUN_BYTES_MAX, RUNS_PER_KEY_MAX, RUNS_PER_STREAM_MAX,
 };
 use crate::model::run::{
     BINS_MAX, KeptLine, LINE_BYTES_MAX, LINES_KEPT, Run, SUBJECTS_MAX, Stretch, TOKENS_KEPT,
 };
+
+use crate::model::packets::{PACKET_CLOCKS_MAX, PACKET_ROWS, PACKET_SLOTS_MAX, Packets, SLOT_DOUBLINGS_MAX};
+use crate::model::signal::NAME_BYTES_MAX;
 
 /// Counts kept of the last windows.
 const RECENT_MAX: usize = 3;
@@ -40,11 +43,32 @@ pub(super) fn check(piece: &Piece) -> Result<(), String> {
         within("runs of one key", list.len(), RUNS_PER_KEY_MAX)?;
         list.iter().try_for_each(check_run)?;
     }
+    for mark in piece.marks.values().flatten() {
+        within("names of a mark", mark.about.len(), NAMED_MAX)?;
+        for about in mark.about.keys() {
+            within("bytes of a name", about.name.as_ref().map_or(0, |name| name.len()), NAME_BYTES_MAX)?;
+        }
+    }
+    check_packets(&piece.packets)?;
     if piece.runs.values().any(Vec::is_empty) || piece.marks.values().any(Vec::is_empty) {
         return Err("a key without runs or marks".to_owned());
     }
     if piece.range.0 > piece.range.1 {
         return Err("a range that ends before it begins".to_owned());
+    }
+    Ok(())
+}
+
+fn check_packets(packets: &Packets) -> Result<(), String> {
+    within("doublings of slots", usize::from(packets.doublings), usize::from(SLOT_DOUBLINGS_MAX))?;
+    within("clocks of packets", packets.held, PACKET_CLOCKS_MAX)?;
+    within("slots of packets", packets.slots, PACKET_SLOTS_MAX)?;
+    for key in packets.keys() {
+        let host = key.host.as_ref().map_or(0, |host| host.len());
+        within("bytes of a host word", host, 3 * HOST_BYTES_MAX)?;
+    }
+    for tally in packets.tallies() {
+        within("rows of packets", tally.rows().len(), 2 * PACKET_ROWS)?;
     }
     Ok(())
 }

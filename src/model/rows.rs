@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::RandomState;
 
-use crate::model::census::TALLY_KEYS;
+use super::census::TALLY_KEYS;
 
 /// Bits of a slot that hold the number of a row, counted from 1; the bits above hold a part of the key's hash, so that
 /// a row is hardly ever looked at for another key's sake.
@@ -19,8 +19,8 @@ const _: () = assert!(4 * TALLY_KEYS + 2 < NUMBER as usize);
 const SLOTS_MIN: usize = 64;
 
 /// Key → count, by open addressing: a slot says which row, and the rows stand beside one another.
-#[derive(Debug)]
-pub(super) struct Rows<K> {
+#[derive(Debug, Clone)]
+pub(crate) struct Rows<K> {
     list: Vec<(K, u64)>,
     /// A power of two, at least a quarter of them free. 0 is a free slot.
     slots: Vec<u32>,
@@ -36,7 +36,7 @@ impl<K> Default for Rows<K> {
 impl<K: Copy + Eq + Hash> Rows<K> {
     /// Adds to the count of a key. Gives the place of its row.
     #[inline]
-    pub(super) fn add(&mut self, key: K, count: u64) -> u32 {
+    pub(crate) fn add(&mut self, key: K, count: u64) -> u32 {
         let hash = self.hasher.hash_one(key);
         let mask = self.slots.len().wrapping_sub(1);
         let mut at = low_bits(hash) & mask;
@@ -93,7 +93,7 @@ impl<K: Copy + Eq + Hash> Rows<K> {
     }
 
     /// Takes from every count, at most what there is; rows that nothing is left of are dropped.
-    pub(super) fn take(&mut self, height: u64) {
+    pub(crate) fn take(&mut self, height: u64) {
         self.list.retain_mut(|(_, count)| {
             *count = count.saturating_sub(height);
             *count > 0
@@ -103,12 +103,12 @@ impl<K: Copy + Eq + Hash> Rows<K> {
 
     /// How many.
     #[inline]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
 
     /// Keys with their counts.
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (K, u64)> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (K, u64)> {
         self.list.iter().copied()
     }
 }

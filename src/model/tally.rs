@@ -7,12 +7,12 @@
 
 use std::hash::Hash;
 
-use super::rows::Rows;
-use crate::model::census::TALLY_KEYS;
+use super::census::TALLY_KEYS;
+pub(crate) use super::rows::Rows;
 
 /// Key → count.
-#[derive(Debug)]
-pub(super) struct Tally<K> {
+#[derive(Debug, Clone)]
+pub(crate) struct Tally<K> {
     counts: Rows<K>,
     /// Height of all cuts.
     error: u64,
@@ -29,13 +29,13 @@ impl<K> Default for Tally<K> {
 impl<K: Copy + Eq + Hash> Tally<K> {
     /// A tally of another size.
     #[cfg(test)]
-    pub(super) fn with_keys(keys: usize) -> Self {
+    pub(crate) fn with_keys(keys: usize) -> Self {
         Self { keys, ..Self::default() }
     }
 
     /// So many more of this key.
     #[inline]
-    pub(super) fn add(&mut self, key: K, count: u64) {
+    pub(crate) fn add(&mut self, key: K, count: u64) {
         self.add_uncut(key, count);
         if self.is_over() {
             self.cut(|_, _| {});
@@ -44,18 +44,18 @@ impl<K: Copy + Eq + Hash> Tally<K> {
 
     /// So many more of this key, whose place among the rows it gives. The caller sees to it that the tally is cut.
     #[inline]
-    pub(super) fn add_uncut(&mut self, key: K, count: u64) -> u32 {
+    pub(crate) fn add_uncut(&mut self, key: K, count: u64) -> u32 {
         self.counts.add(key, count)
     }
 
     /// There are more keys than it may hold.
     #[inline]
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.counts.len() > 2 * self.keys
     }
 
     /// This tally and another one.
-    pub(super) fn join(&mut self, right: &Self) {
+    pub(crate) fn join(&mut self, right: &Self) {
         self.join_error(right);
         for (key, count) in right.rows() {
             self.add_uncut(key, count);
@@ -66,18 +66,24 @@ impl<K: Copy + Eq + Hash> Tally<K> {
     }
 
     /// The error of another tally whose rows are added one by one.
-    pub(super) fn join_error(&mut self, right: &Self) {
+    pub(crate) fn join_error(&mut self, right: &Self) {
         self.error = self.error.saturating_add(right.error);
     }
 
     /// Takes the (k+1)-th largest count from all. What is taken from each key is given to `taken`.
     #[cold]
-    pub(super) fn cut(&mut self, mut taken: impl FnMut(K, u64)) {
+    pub(crate) fn cut(&mut self, taken: impl FnMut(K, u64)) {
+        self.cut_to(self.keys, taken);
+    }
+
+    /// The same, leaving so many keys at most.
+    #[cold]
+    pub(crate) fn cut_to(&mut self, keys: usize, mut taken: impl FnMut(K, u64)) {
         let mut counts: Vec<u64> = self.counts.iter().map(|(_, count)| count).collect();
-        if counts.len() <= self.keys {
+        if counts.len() <= keys {
             return;
         }
-        let (_, height, _) = counts.select_nth_unstable_by(self.keys, |a, b| b.cmp(a));
+        let (_, height, _) = counts.select_nth_unstable_by(keys, |a, b| b.cmp(a));
         let height = *height;
         self.error = self.error.saturating_add(height);
         for (key, count) in self.counts.iter() {
@@ -87,18 +93,37 @@ impl<K: Copy + Eq + Hash> Tally<K> {
     }
 
     /// Keys with their counts, in the order in which they came.
-    pub(super) fn rows(&self) -> impl ExactSizeIterator<Item = (K, u64)> {
+    pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = (K, u64)> {
         self.counts.iter()
+    }
+
+    /// Gives every key its new name, or none: then its count is no longer here.
+    pub(crate) fn rename(&mut self, mut name: impl FnMut(K) -> Option<K>) {
+        let old = std::mem::take(&mut self.counts);
+        for (key, count) in old.iter() {
+            if let Some(key) = name(key) {
+                self.counts.add(key, count);
+            }
+        }
+    }
+
+    /// A tally of rows that another one had, with its error.
+    pub(crate) fn of_rows(rows: impl IntoIterator<Item = (K, u64)>, error: u64) -> Self {
+        let mut tally = Self { error, ..Self::default() };
+        for (key, count) in rows {
+            tally.add_uncut(key, count);
+        }
+        tally
     }
 
     /// How far a count may be below the truth.
     #[inline]
-    pub(super) fn error(&self) -> u64 {
+    pub(crate) fn error(&self) -> u64 {
         self.error
     }
 
     /// Distinct keys, while none was dropped.
-    pub(super) fn distinct(&self) -> Option<u64> {
+    pub(crate) fn distinct(&self) -> Option<u64> {
         (self.error == 0).then_some(self.counts.len() as u64)
     }
 }
