@@ -17,6 +17,11 @@ const FULL: &str =
 const ENTRY: &str = "ipv4     2 tcp      6 100 TIME_WAIT src=10.0.0.1 dst=192.0.2.7 sport=4000 dport=443 \
                      src=192.0.2.7 dst=10.0.0.1 sport=443 dport=4000 [ASSURED] mark=0 zone=0 use=2\n";
 
+/// A table of so many entries.
+fn table(entries: u16) -> String {
+    (0..entries).map(|n| ENTRY.replace("4000", &(4000 + n).to_string())).collect()
+}
+
 fn analyze(directory: &Path, paths: &[&str]) -> (Value, String, i32) {
     let output = conntriage(directory).args(["analyze", "--format", "json"]).args(paths).output().unwrap();
     let (stdout, stderr, code) = outcome(&output);
@@ -72,7 +77,7 @@ fn zst(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn members_of_an_archive_within_an_archive_are_read_where_they_stand() {
     let directory = tempfile::tempdir().unwrap();
-    let table = ENTRY.repeat(3);
+    let table = table(3);
     let inner = archive(&[("messages.1.gz", &gz(FULL.as_bytes())), ("nf_conntrack", table.as_bytes())]);
     let outer = xz(&archive(&[("logs/inner.tar.zst", &zst(&inner)), ("logs/README", b"nothing of ours\n")]));
     std::fs::write(directory.path().join("all.tar.xz"), outer).unwrap();
@@ -208,7 +213,7 @@ fn every_packing_of_one_log_is_one_log() {
 fn an_archive_of_two_machines_gives_each_its_own_table() {
     let directory = tempfile::tempdir().unwrap();
     let logs = ["gw1", "gw2"].map(|host| FULL.replace("gw1", host));
-    let tables = [10, 20].map(|entries| ENTRY.repeat(entries));
+    let tables = [10, 20].map(table);
     let max = |max: u32| format!("net.netfilter.nf_conntrack_max = {max}\n");
     let settings = [max(10), max(20)];
     let bytes = archive(&[

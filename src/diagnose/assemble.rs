@@ -13,7 +13,7 @@ use super::drops::{self, Unused};
 use super::facts::{Case, usage};
 use super::kernel::Kernel;
 use super::locals::Locals;
-use super::{Diagnosis, findings, gaps, rank};
+use super::{Diagnosis, changes, findings, gaps, rank};
 
 /// Everything there is, while it is put together.
 #[derive(Debug)]
@@ -98,7 +98,8 @@ impl<'a> Room<'a> {
         let mut snapshots: Vec<SnapshotUse> = fits.iter().map(used).collect();
         lead(&mut snapshots);
         let counters = sides.map(|(_, sides)| sides.clone());
-        out.incidents.push(IncidentView { incident, confirmed_by, counters, snapshots, body });
+        let changes = changes::between(fits, self.settings.top);
+        out.incidents.push(IncidentView { incident, confirmed_by, counters, snapshots, changes, body });
     }
 
     /// One table, or counters, of no incident; and counters that can only be of that table.

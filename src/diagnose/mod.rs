@@ -12,6 +12,7 @@ mod arith;
 mod assemble;
 mod beside;
 mod causes;
+mod changes;
 mod correlate;
 mod doubts;
 mod drops;

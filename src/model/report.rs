@@ -121,6 +121,28 @@ pub struct SnapshotUse {
     pub note: Option<super::sentence::Sentence>,
 }
 
+/// What is compared between two tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum ChangeKind {
+    Source,
+    Peer,
+    State,
+}
+
+/// What changed from the first table of an incident to the last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Of what.
+    pub kind: ChangeKind,
+    /// Which.
+    pub key: super::sentence::Sentence,
+    /// Entries in the first table.
+    pub before: u64,
+    /// Entries in the last one.
+    pub after: u64,
+}
+
 /// An incident with everything said about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncidentView {
@@ -132,6 +154,8 @@ pub struct IncidentView {
     pub counters: Option<(Counters, Counters)>,
     /// Tables.
     pub snapshots: Vec<SnapshotUse>,
+    /// What changed between the first and the last of them, the largest changes of each kind first.
+    pub changes: Vec<Change>,
     /// Diagnosis.
     pub body: Body,
 }

@@ -234,6 +234,14 @@ fn full_incident() -> IncidentView {
         confirmed_by: vec!["counters"],
         counters: Some((counters(10), counters(20))),
         snapshots: [Role::Before, Role::At, Role::FollowUp, Role::After].map(snapshot_use).into(),
+        changes: [ChangeKind::Source, ChangeKind::Peer, ChangeKind::State]
+            .map(|kind| Change {
+                kind,
+                key: Sentence(vec![Word::Untrusted(HOSTILE.as_bytes().into())]),
+                before: 1_234,
+                after: u64::MAX,
+            })
+            .into(),
         body: full_body(),
     }
 }
@@ -336,6 +344,7 @@ fn bare_incident() -> IncidentView {
         confirmed_by: vec![],
         counters: None,
         snapshots: vec![],
+        changes: vec![],
         body: Body {
             census: None,
             verdict: Verdict {

@@ -96,6 +96,7 @@ fn view() -> IncidentView {
         incident: incident(),
         confirmed_by: vec![],
         counters: None,
+        changes: Vec::new(),
         snapshots: vec![SnapshotUse {
             id: TABLE.into(),
             role: Role::At,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::model::diagnosis::Body;
 use crate::model::incident::{Drops, Incident, Times};
-use crate::model::report::{IncidentView, Role, SnapshotUse, SnapshotView};
+use crate::model::report::{Change, IncidentView, Role, SnapshotUse, SnapshotView};
 use crate::model::sentence::noun;
 use crate::model::time::SECOND_US;
 
@@ -12,6 +12,7 @@ use super::super::escape;
 use super::super::spell::{self, FIRM};
 use super::page::{Page, Style};
 use super::scene::Scene;
+use super::table::{Fit, Table};
 use super::wrap::Indent;
 use super::{census, remedies, timeline, who, why, words};
 
@@ -33,6 +34,7 @@ pub(super) fn set(scene: &Scene<'_>, view: &IncidentView, earlier: &[IncidentVie
     } else {
         set_body(scene, &view.body, page);
         set_snapshots(scene, &view.snapshots, page);
+        set_changes(scene, &view.changes, page);
     }
     set_around(scene, incident, page);
     set_lines(incident, page);
@@ -275,6 +277,30 @@ fn set_snapshots(scene: &Scene<'_>, uses: &[SnapshotUse], page: &mut Page) {
             page.paragraph(Style::Dim, Indent::all(6), &scene.prose(note));
         }
     }
+}
+
+fn set_changes(scene: &Scene<'_>, changes: &[Change], page: &mut Page) {
+    if changes.is_empty() {
+        return;
+    }
+    page.heading("From the first table to the last");
+    let mut table = Table::new(&[
+        ("what", Fit::Whole),
+        ("first", Fit::Number),
+        ("last", Fit::Number),
+        ("change", Fit::Number),
+    ]);
+    for change in changes {
+        let by = spell::number(change.before.abs_diff(change.after));
+        let sign = if change.after < change.before { "-" } else { "+" };
+        table.row(vec![
+            scene.prose(&change.key),
+            spell::number(change.before),
+            spell::number(change.after),
+            format!("{sign}{by}"),
+        ]);
+    }
+    table.set(page, 4);
 }
 
 /// `at, 2 min after its first line`

@@ -6,8 +6,7 @@ use crate::model::report::Report;
 use super::shape::Gap;
 
 /// Fields of every incident.
-const OF_INCIDENTS: [(&str, &str); 3] = [
-    ("incidents[].changes", "tables of before and after are not compared by this version"),
+const OF_INCIDENTS: [(&str, &str); 2] = [
     ("incidents[].recurrence", "patterns over several incidents are not looked for by this version"),
     ("incidents[].namespace.owner", "who holds a namespace, and its name, are not looked up by this version"),
 ];

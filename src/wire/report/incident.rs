@@ -2,13 +2,13 @@
 
 use crate::model::counters;
 use crate::model::incident::{self, Namespace as Which};
-use crate::model::report::{IncidentView, SnapshotUse as Use, SnapshotView};
+use crate::model::report::{ChangeKind, IncidentView, SnapshotUse as Use, SnapshotView};
 
 use super::super::value::{Number, moment};
 use super::Door;
 use super::body::Parts;
 use super::shape::{
-    Around, BeforeAfter, Counters, Drops, HostTotal, Incident, Namespace, SinceBoot, Slab, Snapshot,
+    Around, BeforeAfter, Change, Counters, Drops, HostTotal, Incident, Namespace, SinceBoot, Slab, Snapshot,
     SnapshotUse, StatCounters, StreamDrops, Time, Timeline, TimelinePoint,
 };
 use super::words::Widening;
@@ -46,7 +46,7 @@ impl Door<'_> {
             timeline: timeline(incident),
             counters: before_after(view.counters.as_ref()),
             snapshots: view.snapshots.iter().map(|facts| self.snapshot_use(facts)).collect(),
-            changes: Vec::new(),
+            changes: view.changes.iter().map(|change| self.change(change)).collect(),
             around: incident.around.iter().map(|around| self.around(around)).collect(),
             recurrence: None,
             census,
@@ -60,6 +60,16 @@ impl Door<'_> {
             what_if,
             will_not_help,
         }
+    }
+
+    fn change(&self, change: &crate::model::report::Change) -> Change {
+        let kind = match change.kind {
+            ChangeKind::Source => "source",
+            ChangeKind::Peer => "peer",
+            ChangeKind::State => "state",
+        };
+        let key = self.say(&change.key);
+        Change { kind: kind.to_owned(), key, before: change.before, after: change.after }
     }
 
     pub(super) fn snapshot(&self, view: &SnapshotView) -> Snapshot {
