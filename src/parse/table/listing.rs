@@ -6,12 +6,15 @@
 //! where its first entry comes again. It does not end where what follows is of another address family than all before:
 //! `conntrack -L` of most versions lists IPv4 alone, and the table's other half is then listed behind it.
 
-use crate::model::flow::{Flow, L3, L4, Tuple, Zones};
+use crate::model::flow::{Flow, L3, L4, L4Part, Tuple, Zones};
 
 /// A first entry that comes again within so many bytes is one of a bucket that was read twice, not another list.
 const AGAIN_BYTES_MIN: u64 = 1024;
 
-/// The first entry of a list, and where it stands.
+/// What stands for the port of an entry without one.
+const NO_PORT: u32 = u32::MAX;
+
+/// The first entry of a list that has ports, and where it stands.
 #[derive(Debug, Clone, Copy)]
 struct First {
     at: u64,
@@ -36,6 +39,10 @@ pub(super) struct Listing {
     /// Address families met, a bit each.
     families: u8,
     first: Option<First>,
+    /// Its source port, by which nearly every other entry is told from it in one step.
+    port: u32,
+    /// From so many entries on each is looked at closely.
+    alarm: u64,
 }
 
 /// What an entry is to the list.
@@ -51,17 +58,34 @@ pub(super) enum Border {
 
 impl Default for Listing {
     fn default() -> Self {
-        Self { entries: 0, base: 0, until: u64::MAX, due: false, held: None, families: 0, first: None }
+        Self {
+            entries: 0,
+            base: 0,
+            until: u64::MAX,
+            due: false,
+            held: None,
+            families: 0,
+            first: None,
+            port: NO_PORT,
+            alarm: 0,
+        }
     }
 }
 
 impl Listing {
-    /// This entry may be the first of another list.
+    /// This entry must be looked at closely: it may be the first of another list.
     #[inline]
     pub(super) fn stirs(&self, flow: &Flow) -> bool {
-        self.due
-            || self.entries >= self.until
-            || self.first.as_ref().is_some_and(|first| first.original == flow.original)
+        self.entries >= self.alarm || port(flow) == self.port
+    }
+
+    /// It was. `wary`: so must the next one be.
+    pub(super) fn looked_at(&mut self, flow: &Flow, at: u64, wary: bool) {
+        if self.first.is_none() && port(flow) != NO_PORT {
+            self.first = Some(First { at, original: flow.original, l4: flow.l4, zones: flow.zones });
+            self.port = port(flow);
+        }
+        self.alarm = if wary || self.due || self.first.is_none() { 0 } else { self.until };
     }
 
     /// What this entry is, which [`Self::stirs`] says may begin another list.
@@ -89,12 +113,9 @@ impl Listing {
 
     /// Counts an entry.
     #[inline]
-    pub(super) fn count(&mut self, flow: &Flow, at: u64) {
+    pub(super) fn count(&mut self, flow: &Flow) {
         self.entries += 1;
         self.families |= family(flow.l3);
-        if self.first.is_none() {
-            self.first = Some(First { at, original: flow.original, l4: flow.l4, zones: flow.zones });
-        }
     }
 
     /// Counts an entry that could not be read.
@@ -105,10 +126,12 @@ impl Listing {
     /// A heading, or a change of form.
     pub(super) fn ends(&mut self) {
         self.due |= self.entries > 0;
+        self.alarm = 0;
     }
 
     /// The tool said that so many entries were shown. True: of this list; false: of the next one, for all that is known.
     pub(super) fn shown(&mut self, count: u64) -> bool {
+        self.alarm = 0;
         let begun = self.until != u64::MAX;
         if begun && self.entries > self.base {
             self.due = true;
@@ -123,12 +146,21 @@ impl Listing {
 
     /// The list that a stretch of the stream belongs to, of which this is the beginning: its first entry is known.
     pub(super) fn beside(&self) -> Self {
-        Self { first: self.first, ..Self::default() }
+        Self { first: self.first, port: self.port, ..Self::default() }
     }
 
     /// What the tool said of a list that never came.
     pub(super) fn left(&mut self) -> Option<u64> {
         self.held.take()
+    }
+}
+
+/// The source port.
+#[inline]
+fn port(flow: &Flow) -> u32 {
+    match flow.original.l4 {
+        L4Part::Ports { source, .. } => u32::from(source),
+        _ => NO_PORT,
     }
 }
 

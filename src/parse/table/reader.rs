@@ -11,6 +11,7 @@ use super::summary::{self, Said};
 use super::xml::{Document, Found};
 use super::{LINE_BYTES_MAX, LineEnd, RAW_BYTES_MAX, TableDialect, lines, trim};
 use crate::model::blemish::BlemishKind;
+use crate::model::flow::Flow;
 use crate::model::fold::{FlowSink, TableItem};
 
 /// Lines that one entry may be broken into. At 40 columns the longest entry is 15 lines.
@@ -134,34 +135,35 @@ impl TableReader {
     #[inline]
     fn hand(&mut self, item: &TableItem, at: u64, sink: &mut impl FlowSink) {
         if let TableItem::Flow(flow) = item {
-            if self.listing.stirs(flow) {
-                self.border(item, at, sink);
+            if self.listing.stirs(flow) && self.look_at(flow, at, sink) {
+                return;
             }
-            self.listing.count(flow, at);
-            self.depends |= flow.id.is_some();
-            if self.aside {
-                return sink.take(&TableItem::Other);
-            }
+            self.listing.count(flow);
         }
         sink.take(item);
     }
 
-    /// Says that another list begins, if one does.
+    /// Says that another list begins, if one does. True: the entry is none of the table.
     #[cold]
-    fn border(&mut self, item: &TableItem, at: u64, sink: &mut impl FlowSink) {
-        let TableItem::Flow(flow) = item else { return };
-        let said = match self.listing.border(flow, at) {
-            Border::Within => return,
-            Border::Joined(said) => said,
-            Border::Next(said) => {
+    fn look_at(&mut self, flow: &Flow, at: u64, sink: &mut impl FlowSink) -> bool {
+        let border = self.listing.border(flow, at);
+        // A list has ids throughout or not at all, and its first entry is always looked at.
+        self.depends |= flow.id.is_some();
+        if let Border::Next(said) | Border::Joined(said) = border {
+            self.depends = true;
+            if matches!(border, Border::Next(_)) {
                 sink.take(&TableItem::Listing);
-                said
             }
-        };
-        self.depends = true;
-        if let Some(count) = said {
-            sink.take(&TableItem::Shown(count));
+            if let Some(count) = said {
+                sink.take(&TableItem::Shown(count));
+            }
         }
+        self.listing.looked_at(flow, at, self.aside);
+        if self.aside {
+            self.listing.count(flow);
+            sink.take(&TableItem::Other);
+        }
+        self.aside
     }
 
     /// What the tool said at its end.
