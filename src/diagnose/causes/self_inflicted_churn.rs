@@ -107,7 +107,7 @@ fn summary(case: &Case<'_>, churn: &Churn<'_>) -> Vec<Sentence> {
 fn who(churn: &Churn<'_>) -> Sentence {
     let mut out = match churn.holder.is_local {
         Some(true) => sentence!["this host (", churn.holder.address, ") holds"],
-        _ => sentence![churn.holder.address, ", perhaps this host itself, holds"],
+        _ => sentence![churn.holder.address, ", perhaps this host, holds"],
     };
     out = out
         .with(Word::Share(churn.share_of_table))
