@@ -4,7 +4,7 @@
 
 mod conclude_model;
 
-use conclude_model::{Line, Machine, Shape, What, second, stream_of};
+use conclude_model::{Boot, Line, Machine, Shape, What, second, stream_of};
 use conntriage::detect::conclude::conclude;
 use conntriage::model::incident::{Conclusion, HighIs, Incident, Namespace, TimeBasis};
 use conntriage::model::input::LogStream;
@@ -479,7 +479,7 @@ fn an_incident_at_the_end_of_its_log_may_go_on_unless_another_log_goes_on_withou
 fn evidence_near_an_incident_is_told_once_and_evidence_far_away_is_not() {
     let mut log = one_burst();
     let burst = NOON + 600 * SECOND_US;
-    log.retain(|line| !matches!(line.what, What::Related(_)));
+    log.retain(|line| !matches!(line.what, What::Related(_) | What::Packet(_)));
     for at in [burst - 500 * SECOND_US, burst - 700 * SECOND_US, burst + 20 * SECOND_US] {
         let place = log.iter().position(|line| line.at > at).expect("the log goes on");
         let line = Line { at, what: What::Related(RelatedKind::Capacity), ..log[place].clone() };
@@ -559,4 +559,57 @@ fn what_is_assumed_of_a_log_is_said_once_however_many_files_it_is_in() {
     assert_eq!(about, ["zone", "year", "era"]);
     let order: Vec<&str> = files.goes_on_from.iter().map(|(_, path)| &**path).collect();
     assert_eq!(order, ["log/messages.2", "log/messages.1"]);
+}
+
+/// An hour of a log: a packet of a scanner refused every four seconds, and every twentieth from elsewhere; in the middle
+/// ten minutes of a full table, in which they come every so many seconds.
+fn firewall_log(name: &str, in_it: i64) -> LogStream {
+    let mut lines = Vec::new();
+    for second in (0..3_600).step_by(4) {
+        let inside = (1_500..2_100).contains(&second);
+        let mut say = |what| {
+            let (at, since_boot) = (NOON + second * SECOND_US, second * SECOND_US);
+            lines.push(Line { at, since_boot, boot: Boot::default(), seq: 0, what });
+        };
+        if inside && second % 20 == 0 {
+            say(What::Full(0));
+        }
+        if !inside || second % in_it == 0 {
+            say(What::Packet(if second % 80 == 0 { 4 } else { 0 }));
+        }
+    }
+    stream_of(name, &format!("log/{name}"), &lines, Shape::Export, Some(NOON + DAY_US))
+}
+
+/// Kinds of the facts around the only incident, and how many packets each is about.
+fn packet_facts(streams: &[LogStream]) -> Vec<(RelatedKind, u64)> {
+    let found = found(streams);
+    assert_eq!(found.incidents.len(), 1);
+    found.incidents[0].around.iter().map(|around| (around.kind, around.count)).collect()
+}
+
+#[test]
+fn packets_that_a_firewall_refused_clear_their_source_and_their_lines_grow_fewer_while_the_table_is_full() {
+    let facts = packet_facts(&[firewall_log("messages", 40)]);
+    let refused = facts.iter().find(|(kind, _)| *kind == RelatedKind::PacketsRefused);
+    // Of 1,800 s around and in the incident, rounded to slots of 64 s, 1,200 show a packet every four.
+    assert!(refused.is_some_and(|(_, count)| (270..340).contains(count)), "{facts:?}");
+    assert!(facts.iter().any(|(kind, _)| *kind == RelatedKind::PacketsDip), "{facts:?}");
+    assert!(
+        !facts.iter().any(|(kind, _)| *kind == RelatedKind::PacketsOpening),
+        "what is refused floods nothing"
+    );
+}
+
+#[test]
+fn where_lines_of_packets_go_on_as_before_no_dip_is_told() {
+    let facts = packet_facts(&[firewall_log("messages", 4)]);
+    assert!(!facts.iter().any(|(kind, _)| *kind == RelatedKind::PacketsDip), "{facts:?}");
+}
+
+#[test]
+fn packets_in_two_logs_of_a_host_are_not_added_up() {
+    let (one, other) = (firewall_log("messages", 40), firewall_log("kern.log", 40));
+    let both = [one.clone(), LogStream { id: "other".into(), ..other }];
+    assert_eq!(packet_facts(&both), packet_facts(&[one]));
 }

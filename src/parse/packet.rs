@@ -17,6 +17,9 @@ const PREFIX_BYTES_MAX: usize = 128;
 /// Bytes of an interface's name (IFNAMSIZ), with the terminating one.
 const INTERFACE_BYTES_MAX: usize = 16;
 
+/// Bytes of the longest key, `PARAMETER`.
+const KEY_BYTES_MAX: usize = 9;
+
 static OUT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" OUT="));
 
 /// The packet that a kernel message tells of; none: it is no such message.
@@ -55,26 +58,16 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// The next word, and where its first `=` stands. Words are short, so that looking at every byte once is quickest.
+    /// The next word, and where its first `=` stands: behind a key, which is short.
     #[inline]
     fn next(&mut self) -> Option<(&'a [u8], Option<usize>)> {
         if self.rest.is_empty() {
             return None;
         }
-        let mut equals = None;
-        let mut end = self.rest.len();
-        for (at, byte) in self.rest.iter().enumerate() {
-            match byte {
-                b' ' => {
-                    end = at;
-                    break;
-                }
-                b'=' if equals.is_none() => equals = Some(at),
-                _ => {}
-            }
-        }
+        let end = memchr::memchr(b' ', self.rest).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at_checked(end)?;
         self.rest = rest.get(1..).unwrap_or_default();
+        let equals = word.iter().take(KEY_BYTES_MAX + 1).position(|byte| *byte == b'=');
         Some((word, equals))
     }
 

@@ -2,8 +2,10 @@
 //! logs keep them.
 
 use conntriage::detect::scan::Scan;
+use conntriage::model::flow::L4;
 use conntriage::model::fold::RecordSink;
 use conntriage::model::input::{Hints, LogStream};
+use conntriage::model::packets::{Fate, Packet};
 use conntriage::model::record::{Content, Record, Trust};
 use conntriage::model::signal::{Limiter, NamespaceWord, RelatedKind, Signal, Subject, Table, Wording};
 use conntriage::model::time::{BootId, Moment, SECOND_US, Stamp, WallTime, YEARLESS_BASE_US};
@@ -30,6 +32,8 @@ pub(crate) enum What {
     Suppressed(i64),
     Other,
     Related(RelatedKind),
+    /// A packet that a rule logged, from one of a few sources.
+    Packet(u8),
     Reboot,
 }
 
@@ -126,6 +130,8 @@ impl Machine {
                 // This one goes through the limiter, and that one does not.
                 0 => self.calls.push((moment, What::Related(RelatedKind::NeighbourOverflow))),
                 1 => self.unlimited.push((moment, What::Related(RelatedKind::Vmalloc))),
+                2 | 3 => self.unlimited.push((moment, What::Packet(0))),
+                4 => self.unlimited.push((moment, What::Packet(1))),
                 _ => self.unlimited.push((moment, What::Passing)),
             }
             at += seconds * SECOND_US;
@@ -324,6 +330,13 @@ fn content(what: &What) -> Content {
         What::Related(kind) => {
             Content::Signal(Signal::Related { kind: *kind, capacity: None, port: None, about: None })
         }
+        What::Packet(source) => Content::Signal(Signal::Packet(Packet {
+            fate: Fate::ALL[usize::from(*source) % 4],
+            source: [203, 0, 113, *source].into(),
+            l4: L4::TCP,
+            port: Some(23),
+            opens: true,
+        })),
         What::Reboot => Content::BootSeparator,
     }
 }
