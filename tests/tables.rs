@@ -6,6 +6,7 @@
 //! `tools/table_forms.py`, conntrack 1.4.7 on 6.18): whatever the form, the census must be the same.
 
 #![allow(clippy::disallowed_methods, reason = "tests run programs and read files")]
+#![allow(clippy::format_collect, reason = "tests may build their text as it reads best")]
 
 mod common;
 

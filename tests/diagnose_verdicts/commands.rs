@@ -3,11 +3,16 @@
 use conntriage::model::diagnosis::Body;
 use conntriage::model::flow::State;
 use conntriage::model::incident::Namespace;
+use conntriage::model::report::Snapshot;
 use conntriage::model::signal::Wording;
 
 use crate::cases::{flood, gateway, leak, limits};
 use crate::table::{Group, masqueraded, tcp};
 use crate::world::{incident, lines, of_incident, of_table, released, snapshot};
+
+fn tables() -> Vec<Snapshot> {
+    vec![crate::web8::table(), flood(), gateway(), leak(), six(), translated()]
+}
 
 fn every_body() -> Vec<Body> {
     let mut out = Vec::new();
@@ -19,7 +24,7 @@ fn every_body() -> Vec<Body> {
         Wording::NfDoubledNetns,
         Wording::Expectation,
     ] {
-        for table in [crate::web8::table(), flood(), gateway(), leak(), six(), translated()] {
+        for table in tables() {
             out.push(of_incident(incident(wording, 402), vec![table]));
         }
         out.push(of_incident(incident(wording, 402), Vec::new()));
@@ -27,7 +32,7 @@ fn every_body() -> Vec<Body> {
     for release in
         ["2.6.18-274.el5", "2.6.32-754.el6", "3.10.0-1160.el7", "4.14.5", "4.18.0-553.el8", "6.18.44"]
     {
-        for mut table in [crate::web8::table(), flood(), gateway(), leak(), six(), translated()] {
+        for mut table in tables() {
             table.counters = released(table.counters, release);
             table.host = None;
             out.push(of_incident(incident(Wording::NfPlain, 402), vec![table.clone()]));
@@ -37,14 +42,14 @@ fn every_body() -> Vec<Body> {
     out
 }
 
-fn six() -> conntriage::model::report::Snapshot {
+fn six() -> Snapshot {
     let groups: [Group; 1] = [tcp("2001:db8::10", ("2001:db8::40", 8080), State::TimeWait, 9_000, (0, 119))];
     let mut table = snapshot(&groups, limits(9_000, 9_000, 2_250));
     table.counters.addresses[0].address = "2001:db8::10".parse().unwrap();
     table
 }
 
-fn translated() -> conntriage::model::report::Snapshot {
+fn translated() -> Snapshot {
     let groups = [masqueraded(tcp("203.0.113.10", ("192.0.2.40", 8080), State::TimeWait, 9_000, (0, 119)))];
     snapshot(&groups, limits(9_000, 9_000, 2_250))
 }
