@@ -1,7 +1,7 @@
 //! What this version never computes. Each field that is therefore always null or empty is named here, and nowhere
 //! else, so that no null stands without its reason.
 
-use crate::model::report::Report;
+use crate::model::report::{Report, SnapshotUse};
 
 use super::shape::Gap;
 
@@ -16,6 +16,10 @@ const OF_TIMELINES: (&str, &str) = (
     "incidents[].timeline.points[].drops, early_drops, count, max",
     "logs do not say; the kernel's counters were not sampled during the incident",
 );
+
+/// A field of incidents with fewer than two tables whose times are known.
+const OF_SINGLE_TABLES: (&str, &str) =
+    ("incidents[].changes", "what changed is known only between two tables whose times are known");
 
 /// Fields of every table.
 const OF_TABLES: [(&str, &str); 2] = [
@@ -33,10 +37,13 @@ pub(super) fn constant(report: &Report) -> Vec<Gap> {
         !report.snapshots.is_empty() || report.incidents.iter().any(|view| !view.snapshots.is_empty());
     let mut points = report.incidents.iter().flat_map(|view| &view.incident.timeline.points);
     let lacks_samples = points.any(|point| point.count.is_none() || point.drops.is_none());
+    let is_timed = |table: &&SnapshotUse| table.listed.is_some() && table.taken_at.is_some();
+    let lacks_a_pair = report.incidents.iter().any(|view| view.snapshots.iter().filter(is_timed).count() < 2);
+    let single = lacks_a_pair.then_some(&OF_SINGLE_TABLES);
     let timelines = lacks_samples.then_some(&OF_TIMELINES);
     let incidents = OF_INCIDENTS.iter().filter(|_| has_incidents);
     let tables = OF_TABLES.iter().filter(|_| has_tables);
     let gap =
         |(what, why): &(&str, &str)| Gap { what: (*what).to_owned(), why: (*why).to_owned(), command: None };
-    incidents.chain(timelines).chain(tables).map(gap).collect()
+    incidents.chain(single).chain(timelines).chain(tables).map(gap).collect()
 }
