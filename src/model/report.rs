@@ -139,6 +139,8 @@ pub struct Change {
     pub key: super::sentence::Sentence,
     /// Entries in the first table.
     pub before: u64,
+    /// Entries in the leading table, where that is neither the first nor the last.
+    pub at: Option<u64>,
     /// Entries in the last one.
     pub after: u64,
 }

@@ -239,7 +239,8 @@ fn full_incident() -> IncidentView {
                 kind,
                 key: Sentence(vec![Word::Untrusted(HOSTILE.as_bytes().into())]),
                 before: 1_234,
-                after: u64::MAX,
+                at: Some(u64::MAX),
+                after: 0,
             })
             .into(),
         body: full_body(),

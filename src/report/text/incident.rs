@@ -283,22 +283,17 @@ fn set_changes(scene: &Scene<'_>, changes: &[Change], page: &mut Page) {
     if changes.is_empty() {
         return;
     }
-    page.heading("From the first table to the last");
+    page.heading("From table to table");
     let mut table = Table::new(&[
-        ("what", Fit::Whole),
+        ("entries of", Fit::Whole),
         ("first", Fit::Number),
+        ("at the incident", Fit::Number),
         ("last", Fit::Number),
-        ("change", Fit::Number),
     ]);
     for change in changes {
-        let by = spell::number(change.before.abs_diff(change.after));
-        let sign = if change.after < change.before { "-" } else { "+" };
-        table.row(vec![
-            scene.prose(&change.key),
-            spell::number(change.before),
-            spell::number(change.after),
-            format!("{sign}{by}"),
-        ]);
+        let at = change.at.map(spell::number).unwrap_or_default();
+        let key = scene.say(&change.key);
+        table.row(vec![key, spell::number(change.before), at, spell::number(change.after)]);
     }
     table.set(page, 4);
 }

@@ -69,7 +69,7 @@ impl Door<'_> {
             ChangeKind::State => "state",
         };
         let key = self.say(&change.key);
-        Change { kind: kind.to_owned(), key, before: change.before, after: change.after }
+        Change { kind: kind.to_owned(), key, before: change.before, at: change.at, after: change.after }
     }
 
     pub(super) fn snapshot(&self, view: &SnapshotView) -> Snapshot {

@@ -409,9 +409,11 @@ shapes! {
         kind: String,
         /// Which.
         key: String,
-        /// Entries before.
+        /// Entries in the first table.
         before: u64,
-        /// Entries after.
+        /// Entries in the leading table, where that is neither the first nor the last.
+        at: Option<u64>,
+        /// Entries in the last table.
         after: u64,
     }
 
