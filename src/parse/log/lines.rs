@@ -319,7 +319,7 @@ impl LineParser {
                 speech = behind;
             }
             let spoken = Moment { since_boot_us: moment.since_boot_us.or(speech.since_boot_us), ..moment };
-            let content = self.content(&speech, &spoken);
+            let content = self.content(&speech, &spoken, interest);
             if content != Content::Passing {
                 moment = spoken;
             }
@@ -347,7 +347,7 @@ impl LineParser {
     }
 
     /// What a line says, by who says it.
-    fn content(&mut self, speech: &Speech<'_>, moment: &Moment) -> Content {
+    fn content(&mut self, speech: &Speech<'_>, moment: &Moment, interest: Interest) -> Content {
         let text = speech.text.as_ref();
         let understood = match speech.speaker {
             Speaker::Kernel => match repeat::tagged(text) {
@@ -361,7 +361,9 @@ impl LineParser {
             Speaker::Journald => loss::journald(text),
             Speaker::Rsyslogd => loss::rsyslogd(text),
             Speaker::SyslogNg => loss::syslog_ng(text),
-            Speaker::Program(program) => Ok(programs::read(program, text)),
+            // Only a line with a literal can be evidence; others come here because the line before waits for them.
+            Speaker::Program(program) if interest == Interest::Possible => Ok(programs::read(program, text)),
+            Speaker::Program(_) => Ok(None),
             Speaker::Other => Ok(None),
         };
         let said =
