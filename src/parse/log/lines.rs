@@ -363,8 +363,7 @@ impl LineParser {
             Speaker::SyslogNg => loss::syslog_ng(text),
             // Only a line with a literal can be evidence; others come here because the line before waits for them.
             Speaker::Program(program) if interest == Interest::Possible => Ok(programs::read(program, text)),
-            Speaker::Program(_) => Ok(None),
-            Speaker::Other => Ok(None),
+            Speaker::Program(_) | Speaker::Other => Ok(None),
         };
         let said =
             understood.as_ref().ok().and_then(Option::as_ref).map(|signal| Said::new(signal.clone(), text));
