@@ -118,24 +118,16 @@ fn roots(inputs: &[Input]) -> BTreeSet<Box<str>> {
     roots
 }
 
-/// The nearest bundle around a path.
+/// The nearest bundle around a path: the root of an archive ends with its `!`, that of a directory without its `/`.
 fn root_of<'a>(path: &str, bundles: &'a BTreeMap<Box<str>, Bundle>) -> Option<&'a str> {
-    let mut end = path.len();
-    while end > 0 {
-        let around = path.get(..end)?;
-        for candidate in [around, around.trim_end_matches('/')] {
-            if let Some((root, _)) = bundles.get_key_value(candidate) {
-                return Some(root);
-            }
-        }
-        // Up to and with the separator, then without it: `a!` is a root, `a/` is written `a`.
-        let inner = around.strip_suffix(['/', '!']).unwrap_or(around);
-        end = inner.rfind(['/', '!']).map_or(0, |at| at + 1);
-        if end == 0 && inner.len() < around.len() && bundles.contains_key(inner) {
-            return bundles.get_key_value(inner).map(|(root, _)| &**root);
-        }
-    }
-    bundles.get_key_value(".").filter(|_| !path.starts_with('/')).map(|(root, _)| &**root)
+    let around = path.char_indices().rev().filter_map(|(at, character)| match character {
+        '/' => path.get(..at),
+        '!' => path.get(..=at),
+        _ => None,
+    });
+    // What is named without a directory stands in this one.
+    let here = (!path.starts_with('/')).then_some(".");
+    around.chain(here).find_map(|root| bundles.get_key_value(root)).map(|(root, _)| &**root)
 }
 
 #[cfg(test)]
