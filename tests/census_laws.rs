@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use conntriage::census::{HowPart, HowSink, WhoPart, WhoSink, census, leaders, noted};
 use conntriage::model::census::{
-    Census, Class, DISTINCT_MAX, Distinct, LEADERS_MAX, Leader, LeaderKey, Pair, Peer, Remaining, TALLY_KEYS,
+    Census, Class, DISTINCT_MAX, Distinct, LEADERS_MAX, Leader, LeaderKey, Pair, Peer, PortKey, Remaining,
+    Row, TALLY_KEYS, Volumes,
 };
 use conntriage::model::flow::{Flow, L3, L4, L4Part, Reply, State, Tuple, Volume, Zones};
 use conntriage::model::fold::{FlowSink, Part, TableItem};
@@ -159,6 +160,8 @@ fn belongs(flow: &Flow, key: LeaderKey) -> bool {
         LeaderKey::Destination(address) => flow.original.destination == address,
         LeaderKey::Peer(key) => peer(flow) == key,
         LeaderKey::Pair(key) => Pair { source: flow.original.source, peer: peer(flow) } == key,
+        LeaderKey::DestinationPort(key) => flow.l4 == key.l4 && port(flow) == Some(key.port),
+        LeaderKey::SourcePort(key) => flow.l4 == key.l4 && source_port(&flow) == Some(key.port),
     }
 }
 
@@ -202,15 +205,8 @@ fn naive_ports(flows: &[&Flow]) -> Vec<(u16, u64)> {
 /// A leader described from the list of its flows.
 fn naive_leader(flows: &[Flow], key: LeaderKey) -> Leader {
     let flows: Vec<&Flow> = flows.iter().filter(|flow| belongs(flow, key)).collect();
-    let of_source = matches!(key, LeaderKey::Source(_) | LeaderKey::Pair(_));
+    let of_source = matches!(key, LeaderKey::Source(_) | LeaderKey::Pair(_) | LeaderKey::SourcePort(_));
     let other_end = |flow: &&Flow| if of_source { flow.original.destination } else { flow.original.source };
-    let source_port = |flow: &&Flow| match flow.original.l4 {
-        L4Part::Ports { source, .. } => Some(source),
-        _ => None,
-    };
-    let volumes: Vec<Volume> =
-        flows.iter().flat_map(|flow| [flow.original_volume, flow.reply_volume]).flatten().collect();
-    let sum = |part: fn(&Volume) -> u64| volumes.iter().map(part).sum();
     Leader {
         entries: flows.len() as u64,
         classes: classes(flows.iter().copied()),
@@ -226,9 +222,48 @@ fn naive_leader(flows: &[Flow], key: LeaderKey) -> Leader {
             both: flows.iter().filter(|f| f.source_nat() && f.destination_nat()).count() as u64,
         },
         reversed: flows.iter().filter(|flow| naive_reversed(flow)).count() as u64,
-        packets_bytes: (!volumes.is_empty()).then(|| (sum(|v| v.packets), sum(|v| v.bytes))),
-        source_networks: Distinct::Exactly(networks(&flows)),
+        volumes: naive_volumes(&flows),
+        source_networks: match key {
+            LeaderKey::SourcePort(_) => Distinct::Exactly(0),
+            _ => Distinct::Exactly(networks(&flows)),
+        },
     }
+}
+
+fn source_port(flow: &&Flow) -> Option<u16> {
+    match flow.original.l4 {
+        L4Part::Ports { source, .. } => Some(source),
+        _ => None,
+    }
+}
+
+fn naive_volumes(flows: &[&Flow]) -> Option<Volumes> {
+    let counted = flows.iter().filter(|flow| flow.original_volume.is_some() || flow.reply_volume.is_some());
+    let sum = |side: fn(&Flow) -> Option<Volume>| {
+        let all = flows.iter().filter_map(|flow| side(flow));
+        all.fold(Volume { packets: 0, bytes: 0 }, |sum, v| Volume {
+            packets: sum.packets + v.packets,
+            bytes: sum.bytes + v.bytes,
+        })
+    };
+    let entries = counted.count() as u64;
+    let volumes =
+        || Volumes { entries, original: sum(|f| f.original_volume), reply: sum(|f| f.reply_volume) };
+    (entries > 0).then(volumes)
+}
+
+/// Ports with their entries, counted one by one.
+fn naive_port_rows(flows: &[Flow], port: fn(&Flow) -> Option<u16>) -> Vec<Row<PortKey>> {
+    let mut counts: BTreeMap<PortKey, u64> = BTreeMap::new();
+    for flow in flows {
+        if let Some(port) = port(flow) {
+            *counts.entry(PortKey { l4: flow.l4, port }).or_default() += 1;
+        }
+    }
+    let mut rows: Vec<Row<PortKey>> = counts.into_iter().map(|(key, count)| Row { key, count }).collect();
+    rows.sort_by_key(|row| (std::cmp::Reverse(row.count), row.key));
+    rows.truncate(LEADERS_MAX);
+    rows
 }
 
 fn naive_reversed(flow: &Flow) -> bool {
@@ -317,6 +352,16 @@ proptest! {
         prop_assert_eq!(who.destination_kinds.values().sum::<u64>(), entries);
         prop_assert_eq!(who.sources.rows.iter().map(|row| row.count).sum::<u64>(), entries);
         prop_assert_eq!(who.destinations.rows.iter().map(|row| row.count).sum::<u64>(), entries);
+        prop_assert_eq!(&who.destination_ports.rows, &naive_port_rows(&flows, port));
+        prop_assert_eq!(&who.source_ports.rows, &naive_port_rows(&flows, |flow| source_port(&flow)));
+        for (class, volumes) in &who.volumes {
+            let of: Vec<&Flow> = flows.iter().filter(|flow| {
+                (flow.l3, flow.l4, flow.state, flow.replied) == (class.l3, class.l4, class.state, class.replied)
+            }).collect();
+            if !matches!(class.state, Some(State::Other(_))) {
+                prop_assert_eq!(Some(*volumes), naive_volumes(&of));
+            }
+        }
         prop_assert_eq!(who.reversed, flows.iter().filter(|flow| naive_reversed(flow)).count() as u64);
         for leader in how.values() {
             prop_assert_eq!(leader.classes.values().sum::<u64>(), leader.entries);
@@ -393,6 +438,7 @@ proptest! {
                 LeaderKey::Destination(address) => LeaderKey::Destination(rename(address)),
                 LeaderKey::Peer(key) => LeaderKey::Peer(peer(key)),
                 LeaderKey::Pair(key) => LeaderKey::Pair(Pair { source: rename(key.source), peer: peer(key.peer) }),
+                port => port,
             };
             if let Some(renamed) = after.how.get(&key) {
                 prop_assert_eq!(leader, renamed);

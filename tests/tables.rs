@@ -189,7 +189,7 @@ fn counted(bytes: &[u8]) -> Census {
 fn comparable(mut census: Census) -> Census {
     census.who.shown = None;
     for leader in census.how.values_mut() {
-        leader.packets_bytes = None;
+        leader.volumes = None;
     }
     census
 }

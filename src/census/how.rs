@@ -12,9 +12,9 @@ use super::histogram::Histograms;
 use super::key::{AddressKey, PairKey, PeerKey};
 use super::nat;
 use super::seen::Seen;
-use super::who::{WhoPart, summed};
-use crate::model::census::{DISTINCT_MAX, Distinct, Leader, LeaderKey, Nat};
-use crate::model::flow::Flow;
+use super::who::{WhoPart, summed, volumes};
+use crate::model::census::{DISTINCT_MAX, Distinct, Leader, LeaderKey, Nat, PortKey, Volumes};
+use crate::model::flow::{Flow, L4};
 use crate::model::fold::{FlowSink, Part, TableItem};
 use crate::model::tally::Rows;
 
@@ -40,6 +40,8 @@ pub struct HowSink {
     destinations: Index<AddressKey>,
     peers: Index<PeerKey>,
     pairs: Index<PairKey>,
+    destination_port_places: Index<(L4, u16)>,
+    source_port_places: Index<(L4, u16)>,
 }
 
 /// Second look, a part of a table. The keys of parts that are joined need not be the same.
@@ -62,7 +64,7 @@ struct Draft {
     entries: u64,
     nat: Nat,
     reversed: u64,
-    packets_bytes: Option<(u64, u64)>,
+    volumes: Option<Volumes>,
     gathered: Vec<(PairKey, Entry)>,
     classes: Rows<ClassCode>,
     remaining: Histograms,
@@ -90,8 +92,15 @@ enum Varying {
 }
 
 impl Varying {
-    /// Of a source, a destination, a peer and a pair.
-    const ALL: [Self; 4] = [Self::DestinationAndPort, Self::SourceAndPort, Self::Source, Self::Neither];
+    /// Of a source, a destination, a peer, a pair, a destination port and a source port.
+    const ALL: [Self; 6] = [
+        Self::DestinationAndPort,
+        Self::SourceAndPort,
+        Self::Source,
+        Self::Neither,
+        Self::Source,
+        Self::DestinationAndPort,
+    ];
 }
 
 impl HowSink {
@@ -105,6 +114,10 @@ impl HowSink {
                 LeaderKey::Destination(address) => insert(&mut sink.destinations, address.into(), place),
                 LeaderKey::Peer(peer) => insert(&mut sink.peers, peer.into(), place),
                 LeaderKey::Pair(pair) => insert(&mut sink.pairs, pair.into(), place),
+                LeaderKey::DestinationPort(key) => {
+                    insert(&mut sink.destination_port_places, (key.l4, key.port), place)
+                }
+                LeaderKey::SourcePort(key) => insert(&mut sink.source_port_places, (key.l4, key.port), place),
             };
             if is_new {
                 sink.keys.push(*key);
@@ -122,26 +135,32 @@ impl HowSink {
 
     /// The places of the leaders that a pair belongs to.
     #[inline]
-    fn places(&self, pair: PairKey) -> [u32; 4] {
+    fn places(&self, pair: PairKey) -> [u32; 5] {
         let peer = pair.to();
         [
             self.sources.get(&pair.source()),
             self.destinations.get(&peer.address()),
             self.peers.get(&peer),
             self.pairs.get(&pair),
+            peer.port().and_then(|port| self.destination_port_places.get(&(peer.l4(), port))),
         ]
         .map(|place| place.copied().unwrap_or(NOWHERE))
+    }
+
+    /// The place of the source port of an entry of that protocol.
+    #[inline]
+    fn source_port_place(&self, l4: L4, entry: Entry) -> u32 {
+        let port = entry.source_port();
+        port.and_then(|port| self.source_port_places.get(&(l4, port))).copied().unwrap_or(NOWHERE)
     }
 
     #[inline]
     fn add(&mut self, flow: &Flow) {
         let pair = PairKey::of(&flow.original, flow.l4);
-        let places = self.places(pair);
-        if places == [NOWHERE; 4] {
-            return;
-        }
         let entry = Entry::of(flow, &mut self.words);
-        for (place, varying) in places.into_iter().zip(Varying::ALL) {
+        let of_port = self.source_port_place(flow.l4, entry);
+        let places = self.places(pair).into_iter().chain([of_port]);
+        for (place, varying) in places.zip(Varying::ALL) {
             if let Some(draft) = self.drafts.get_mut(place as usize) {
                 draft.add_volumes(flow);
                 draft.gather(pair, entry, varying);
@@ -162,11 +181,22 @@ impl HowSink {
             }
             places.push(of_pair);
         }
+        let pairs: Vec<PairKey> = if self.source_port_places.is_empty() {
+            Vec::new()
+        } else {
+            who.noted().into_iter().flat_map(|(pairs, _)| pairs).map(|(pair, _)| pair).collect()
+        };
         for note in notes {
             for place in places.get(note.pair as usize).into_iter().flatten() {
                 if let Some(draft) = self.drafts.get_mut(*place as usize) {
                     draft.add_entry(note.entry);
                 }
+            }
+            let Some(pair) = pairs.get(note.pair as usize) else { continue };
+            let place = self.source_port_place(pair.to().l4(), note.entry);
+            if let Some(draft) = self.drafts.get_mut(place as usize) {
+                draft.add_entry(note.entry);
+                draft.add_pair(*pair, 1, Varying::DestinationAndPort);
             }
         }
         Some(self.finish())
@@ -227,9 +257,9 @@ impl HowPart {
 /// What varies among the entries of a leader.
 fn varying(key: LeaderKey) -> Varying {
     match key {
-        LeaderKey::Source(_) => Varying::DestinationAndPort,
+        LeaderKey::Source(_) | LeaderKey::SourcePort(_) => Varying::DestinationAndPort,
         LeaderKey::Destination(_) => Varying::SourceAndPort,
-        LeaderKey::Peer(_) => Varying::Source,
+        LeaderKey::Peer(_) | LeaderKey::DestinationPort(_) => Varying::Source,
         LeaderKey::Pair(_) => Varying::Neither,
     }
 }
@@ -240,7 +270,7 @@ impl Default for Draft {
             entries: 0,
             nat: Nat::default(),
             reversed: 0,
-            packets_bytes: None,
+            volumes: None,
             gathered: Vec::new(),
             classes: Rows::default(),
             remaining: Histograms::new(PAGES_MAX),
@@ -257,11 +287,7 @@ impl Draft {
     /// Adds what accounting says of an entry.
     #[inline]
     fn add_volumes(&mut self, flow: &Flow) {
-        for volume in [flow.original_volume, flow.reply_volume].into_iter().flatten() {
-            let (packets, bytes) = self.packets_bytes.unwrap_or_default();
-            self.packets_bytes =
-                Some((packets.saturating_add(volume.packets), bytes.saturating_add(volume.bytes)));
-        }
+        self.volumes = added(self.volumes, volumes(flow));
     }
 
     /// One entry, which is described with those beside it.
@@ -332,10 +358,7 @@ impl Draft {
         self.zones.join(right.zones);
         nat::join(&mut self.nat, right.nat);
         self.reversed = self.reversed.saturating_add(right.reversed);
-        self.packets_bytes = match (self.packets_bytes, right.packets_bytes) {
-            (Some((p, b)), Some((q, c))) => Some((p.saturating_add(q), b.saturating_add(c))),
-            (left, right) => left.or(right),
-        };
+        self.volumes = added(self.volumes, right.volumes);
     }
 
     /// The leader. Where the key has one value, that is the only distinct one.
@@ -344,7 +367,8 @@ impl Draft {
         let port = match key {
             LeaderKey::Peer(peer) => Some(peer.port),
             LeaderKey::Pair(pair) => Some(pair.peer.port),
-            LeaderKey::Source(_) | LeaderKey::Destination(_) => None,
+            LeaderKey::DestinationPort(PortKey { port, .. }) => Some(Some(port)),
+            LeaderKey::Source(_) | LeaderKey::Destination(_) | LeaderKey::SourcePort(_) => None,
         };
         let (destination_ports, common_ports) = match port {
             None => (self.destination_ports.distinct(), self.destination_ports.commonest()),
@@ -362,12 +386,23 @@ impl Draft {
             common_ports,
             nat: self.nat,
             reversed: self.reversed,
-            packets_bytes: self.packets_bytes,
+            volumes: self.volumes,
             source_networks: match key {
                 LeaderKey::Source(_) | LeaderKey::Pair(_) => one,
-                LeaderKey::Destination(_) | LeaderKey::Peer(_) => self.source_networks.distinct(),
+                LeaderKey::SourcePort(_) => Distinct::Exactly(0),
+                LeaderKey::Destination(_) | LeaderKey::Peer(_) | LeaderKey::DestinationPort(_) => {
+                    self.source_networks.distinct()
+                }
             },
         }
+    }
+}
+
+/// The sum of what is known of either.
+fn added(left: Option<Volumes>, right: Option<Volumes>) -> Option<Volumes> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(left.plus(right)),
+        (left, right) => left.or(right),
     }
 }
 

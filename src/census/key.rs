@@ -84,6 +84,12 @@ impl PeerKey {
         self.address
     }
 
+    /// The protocol.
+    #[inline]
+    pub(super) fn l4(self) -> L4 {
+        L4(self.service.to_le_bytes()[0])
+    }
+
     /// Its port.
     #[inline]
     pub(super) fn port(self) -> Option<u16> {

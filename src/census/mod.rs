@@ -17,6 +17,7 @@ mod how;
 mod key;
 mod nat;
 mod notes;
+mod ports;
 mod seen;
 mod tallies;
 mod who;
@@ -27,7 +28,7 @@ use std::net::IpAddr;
 pub use how::{HowPart, HowSink};
 pub use who::{WhoPart, WhoSink};
 
-use crate::model::census::{Census, Leader, LeaderKey, Ranking};
+use crate::model::census::{Census, Leader, LeaderKey, PortKey, Ranking, Who};
 
 /// Local addresses that are described; a host with more is one that answers for whole networks.
 pub const LOCAL_ADDRESSES_MAX: usize = 1_024;
@@ -44,8 +45,21 @@ pub fn leaders(who: &WhoPart, local: &[IpAddr]) -> Vec<LeaderKey> {
         .chain(who.destinations.rows.iter().map(|row| LeaderKey::Destination(row.key)))
         .chain(who.peers.rows.iter().map(|row| LeaderKey::Peer(row.key)))
         .chain(who.pairs.rows.iter().map(|row| LeaderKey::Pair(row.key)))
+        .chain(who.destination_ports.rows.iter().map(|row| LeaderKey::DestinationPort(row.key)))
+        .chain(constant(&who).map(LeaderKey::SourcePort))
         .collect();
     keys.into_iter().collect()
+}
+
+/// Source ports that at least a hundredth of the entries share. Below that they are those of a client's range, where
+/// which one comes first is an accident.
+fn constant(who: &Who) -> impl Iterator<Item = PortKey> {
+    let entries = who.entries;
+    who.source_ports
+        .rows
+        .iter()
+        .filter(move |row| row.count.saturating_mul(100) >= entries)
+        .map(|row| row.key)
 }
 
 /// The second look, where the first one noted every entry and the table need not be read again; none where it did not.

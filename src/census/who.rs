@@ -10,12 +10,13 @@ use super::histogram::Histograms;
 use super::key::{AddressKey, PairKey, PeerKey};
 use super::nat;
 use super::notes::{Note, Notes};
+use super::ports::Ports;
 use super::seen::Seen;
 use super::tallies::{Counted, Tallies};
 use crate::model::address_kind::AddressKind;
 use crate::model::blemish::{Blemish, BlemishKind};
-use crate::model::census::{LEADERS_MAX, Nat, Ranking, Row, Who};
-use crate::model::flow::Flow;
+use crate::model::census::{LEADERS_MAX, Nat, Ranking, Row, Volumes, Who};
+use crate::model::flow::{Flow, Volume};
 use crate::model::fold::{FlowSink, Part, TableItem};
 use crate::model::tally::Rows;
 use crate::model::tally::Tally;
@@ -73,6 +74,9 @@ pub struct WhoPart {
     destination_kinds: [u64; KINDS.len()],
     damaged: BTreeMap<BlemishKind, Blemish>,
     tallies: Tallies,
+    destination_ports: Ports,
+    source_ports: Ports,
+    volumes: HashMap<ClassCode, Volumes, RandomState>,
     notes: Notes,
 }
 
@@ -97,6 +101,9 @@ impl Default for WhoPart {
             destination_kinds: [0; KINDS.len()],
             damaged: BTreeMap::new(),
             tallies: Tallies::default(),
+            destination_ports: Ports::default(),
+            source_ports: Ports::default(),
+            volumes: HashMap::default(),
             notes: Notes::default(),
         }
     }
@@ -192,6 +199,11 @@ impl Part for WhoPart {
             let Blemish { count, first_offset, first_raw } = blemish;
             add_blemish(&mut self.damaged, kind, count, first_offset, &first_raw);
         }
+        self.destination_ports.join(right.destination_ports);
+        self.source_ports.join(right.source_ports);
+        for (code, volumes) in right.volumes {
+            add_volumes(&mut self.volumes, self.words.moved(code, &right.words), volumes);
+        }
         let places = self.tallies.join(&right.tallies);
         self.notes.join(right.notes, &places);
         self.check_notes();
@@ -231,7 +243,11 @@ impl WhoPart {
         }
         add_kind(&mut self.source_kinds, AddressKind::of(flow.original.source));
         add_kind(&mut self.destination_kinds, AddressKind::of(flow.original.destination));
-        if !entry.code.is_fixed() || flow.original_volume.is_some() || flow.reply_volume.is_some() {
+        let volumes = volumes(flow);
+        if let Some(volumes) = volumes {
+            add_volumes(&mut self.volumes, entry.code, volumes);
+        }
+        if !entry.code.is_fixed() || volumes.is_some() {
             self.notes.give_up();
         }
         entry
@@ -245,6 +261,15 @@ impl WhoPart {
             self.remaining.add(entry.code.track(), entry.bin);
             nat::add(&mut self.nat, *entry);
             self.reversed += u64::from(entry.reversed());
+        }
+        for (pair, entry) in all {
+            let l4 = pair.to().l4();
+            if let Some(port) = pair.to().port() {
+                self.destination_ports.add(l4, port);
+            }
+            if let Some(port) = entry.source_port() {
+                self.source_ports.add(l4, port);
+            }
         }
         for (pair, entry) in all {
             let place = self.tallies.add(*pair);
@@ -289,8 +314,34 @@ impl WhoPart {
             destinations: ranking(&destinations, AddressKey::address),
             peers: ranking(&peers, PeerKey::peer),
             pairs: ranking(pairs, PairKey::pair),
+            destination_ports: self.destination_ports.ended(),
+            source_ports: self.source_ports.ended(),
+            volumes: self.volumes.iter().fold(BTreeMap::new(), |mut sums, (code, volumes)| {
+                let class = self.words.class(*code);
+                let sum = sums.get(&class).map_or(*volumes, |sum: &Volumes| sum.plus(*volumes));
+                sums.insert(class, sum);
+                sums
+            }),
         }
     }
+}
+
+/// What accounting says of one entry; none where it is off.
+#[inline]
+pub(super) fn volumes(flow: &Flow) -> Option<Volumes> {
+    const NONE: Volume = Volume { packets: 0, bytes: 0 };
+    if flow.original_volume.is_none() && flow.reply_volume.is_none() {
+        return None;
+    }
+    Some(Volumes {
+        entries: 1,
+        original: flow.original_volume.unwrap_or(NONE),
+        reply: flow.reply_volume.unwrap_or(NONE),
+    })
+}
+
+fn add_volumes(sums: &mut HashMap<ClassCode, Volumes, RandomState>, code: ClassCode, volumes: Volumes) {
+    sums.entry(code).and_modify(|sum| *sum = sum.plus(volumes)).or_insert(volumes);
 }
 
 /// Sums by key; unknown state words may have become one class.

@@ -1,7 +1,7 @@
 //! Puts cases together and their answers into views: which counters, which addresses, which snapshots a case has.
 
 use crate::model::counters::Counters;
-use crate::model::diagnosis::Finding;
+use crate::model::diagnosis::{Body, Finding};
 use crate::model::incident::{Gap, Host, Incident};
 use crate::model::report::{HostView, IncidentView, Role, Settings, Snapshot, SnapshotUse, SnapshotView};
 use crate::model::sentence::{Sentence, Word};
@@ -93,8 +93,7 @@ impl<'a> Room<'a> {
         let locals = Locals::of(fits.iter().map(|fit| fit.snapshot), self.settings);
         let case = self.case(Some(&incident), fits, &locals);
         out.assume(gaps::assumptions(&case));
-        out.miss(gaps::gaps(&case));
-        let body = rank::body(&case);
+        let body = out.judge(&case);
         let mut snapshots: Vec<SnapshotUse> = fits.iter().map(used).collect();
         lead(&mut snapshots);
         let counters = sides.map(|(_, sides)| sides.clone());
@@ -121,8 +120,7 @@ impl<'a> Room<'a> {
         let locals = Locals::of(beside, self.settings);
         let case = self.case(None, &fits, &locals);
         out.assume(gaps::assumptions(&case));
-        out.miss(gaps::gaps(&case));
-        let body = rank::body(&case);
+        let body = out.judge(&case);
         let mut facts = used(&fit(snapshot));
         facts.max = facts.max.or(case.usage.max);
         facts.buckets = facts.buckets.or(case.usage.buckets);
@@ -174,6 +172,18 @@ impl<'a> Room<'a> {
             self.incidents.iter().filter(same).filter_map(|i| i.times.start).collect();
         starts.sort_unstable();
         starts
+    }
+}
+
+impl Diagnosis {
+    /// The body of a case; what is not known of it goes to the gaps, each thing once.
+    fn judge(&mut self, case: &Case<'_>) -> Body {
+        let (body, mut open) = rank::body(case);
+        let common = gaps::gaps(case);
+        open.retain(|gap| common.iter().all(|other| other.what != gap.what));
+        self.miss(common);
+        self.miss(open);
+        body
     }
 }
 

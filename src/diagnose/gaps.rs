@@ -10,17 +10,11 @@ use super::arith::share;
 use super::correlate;
 use super::facts::Case;
 use super::locals::likely_own;
-use super::remedies::place::Way;
+use super::open::inside;
 use super::timeouts::Known;
 
 fn gap(what: &'static str, why: Sentence, command: impl Into<Option<String>>) -> Gap {
     Gap { what: what.into(), why, command: command.into() }
-}
-
-/// A command that tells about one namespace, as it is typed on the host.
-fn inside(case: &Case<'_>, line: String) -> String {
-    let Some(way) = Way::into(case.namespace()) else { return line };
-    if line.contains(['>', '|']) { way.enter_shell(&line) } else { way.enter(&line) }
 }
 
 /// Gaps of one case.

@@ -2,7 +2,8 @@
 //! and marks, never raw text; they speak in sentence values.
 //!
 //! Reading order: [`mod@correlate`] puts snapshots where they belong, [`drops`] takes the kernel's counters over the
-//! log's, [`facts`] makes the case that the rules of [`causes`] read, [`rank`] decides between them, lets [`doubts`]
+//! log's, [`facts`] makes the case that the rules of [`causes`] read, [`scales`] hold what speaks
+//! for and against each, [`rank`] decides between them, lets [`doubts`]
 //! lower how sure it is and [`limits`] add what contributes. [`remedies`] and [`will_not_help`] are what the rules
 //! say then; [`beside`] adds what other inputs say of the table; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the
 //! report. A further cause is one file in
@@ -26,9 +27,11 @@ mod kernel;
 mod limits;
 mod locals;
 mod mix;
+mod open;
 mod pace;
 mod rank;
 mod remedies;
+mod scales;
 mod timeouts;
 mod view;
 mod what_if;

@@ -2,49 +2,56 @@
 
 use std::cmp::Ordering;
 
-use crate::model::diagnosis::{Body, Cause, Evidence, Remedy, RunnerUp, Verdict};
+use crate::model::diagnosis::{Body, Cause, Confidence, Evidence, Remedy, RunnerUp, Verdict};
+use crate::model::incident::Gap;
+use crate::model::sentence::Word;
+use crate::sentence;
 
 use super::causes::{Candidate, RULES, Tier};
-use super::doubts::doubts;
+use super::doubts::{Doubt, doubts};
+use super::evidence::{Cited, contradicts};
 use super::facts::Case;
 use super::remedies::{guard, place};
+use super::scales::Scales;
 use super::{beside, limits, view, what_if};
 
 /// Losers that are shown.
 const RUNNERS_UP_MAX: usize = 5;
 
-/// Everything said about one case.
-pub(crate) fn body(case: &Case<'_>) -> Body {
+/// Within this share of the leader's score a runner-up fits nearly as well.
+const NEARLY: f64 = 0.9;
+
+/// Everything said about one case, and what is not known and would decide.
+pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     let mut candidates = candidates(case);
-    let (verdict, leader) = if candidates.is_empty() {
-        (Cause("insufficient-evidence"), nothing())
-    } else {
-        candidates.remove(0)
-    };
-    let doubts = doubts(case, &leader);
-    let confidence = doubts.iter().fold(leader.confidence, |sure, doubt| sure.min(doubt.at_most));
-    let contributing = if leader.limit_contributes { limits::contributing(case) } else { Vec::new() };
-    let mut evidence = leader.evidence;
-    evidence.extend(contributing.iter().map(|(_, evidence)| evidence.clone()));
+    let (cause, leader) = if candidates.is_empty() { nothing() } else { candidates.remove(0) };
+    candidates.retain(|(_, candidate)| candidate.tier != Tier::Fallback);
+    let rival = rival(&leader, &candidates);
+    let gaps = leader.scales.gaps().into_iter().chain(rival.into_iter().flat_map(|(_, c)| c.scales.gaps()));
+    let gaps = gaps.collect();
+    let mut doubts = doubts(case, &leader);
+    doubts.extend(rival.map(|(cause, candidate)| close_call(*cause, candidate)));
+    let confidence = doubts.iter().fold(leader.confidence(), |sure, doubt| sure.min(doubt.at_most));
+    let limits = if leader.limit_contributes { limits::contributing(case) } else { Vec::new() };
+    let runners_up = candidates.iter().take(RUNNERS_UP_MAX).map(|loser| lost(loser, &leader)).collect();
+    let mut contributing = leader.contributing;
+    contributing.extend(limits.iter().map(|(cause, _)| *cause).filter(|other| *other != cause));
+    let mut evidence = leader.scales.into_evidence();
+    evidence.extend(limits.into_iter().map(|(_, evidence)| evidence));
     evidence.extend(limits::against_default(case));
     evidence.extend(limits::configured_otherwise(case));
     evidence.extend(beside::evidence(case));
     evidence.extend(doubts.into_iter().map(|doubt| doubt.evidence));
-    Body {
+    let body = Body {
         census: view::census(case),
         verdict: Verdict {
-            cause: verdict,
-            contributing: contributing.into_iter().map(|(cause, _)| cause).collect(),
+            cause,
+            contributing,
             confidence,
             summary: leader.summary,
             rate_per_second: leader.rate_per_second,
         },
-        runners_up: candidates
-            .into_iter()
-            .filter(|(_, c)| c.tier != Tier::Fallback)
-            .take(RUNNERS_UP_MAX)
-            .map(lost)
-            .collect(),
+        runners_up,
         top_sources: view::top_sources(case),
         top_peers: view::top_peers(case),
         top_pairs: view::top_pairs(case),
@@ -52,35 +59,57 @@ pub(crate) fn body(case: &Case<'_>) -> Body {
         remedies: place::within(case.namespace(), safe(leader.remedies)),
         what_if: what_if::scenarios(case),
         will_not_help: leader.will_not_help,
-    }
+    };
+    (body, gaps)
 }
 
 /// All candidates, best first. Equal ones keep the order of the list.
 fn candidates(case: &Case<'_>) -> Vec<(Cause, Candidate)> {
     let mut out: Vec<(Cause, Candidate)> =
         RULES.iter().filter_map(|rule| Some((rule.cause, (rule.judge)(case)?))).collect();
-    out.sort_by(|(_, a), (_, b)| b.tier.cmp(&a.tier).then(b.explains.total_cmp(&a.explains)));
+    out.sort_by(|(_, a), (_, b)| b.tier.cmp(&a.tier).then(b.score().total_cmp(&a.score())));
     out
 }
 
 /// The list always holds a fallback; this stands where it would not.
-fn nothing() -> Candidate {
-    Candidate {
-        tier: Tier::Fallback,
-        explains: 0.0,
-        confidence: crate::model::diagnosis::Confidence::Low,
-        summary: vec!["what was given decides nothing".into()],
-        why_not: "what was given decides nothing".into(),
-        rate_per_second: None,
-        evidence: Vec::new(),
-        remedies: Vec::new(),
-        will_not_help: Vec::new(),
-        limit_contributes: false,
-    }
+fn nothing() -> (Cause, Candidate) {
+    let summary = vec!["what was given decides nothing".into()];
+    let candidate = Candidate { summary, ..Candidate::new(Tier::Fallback, 0.0, Scales::default()) };
+    (Cause("insufficient-evidence"), candidate)
 }
 
-fn lost((cause, candidate): (Cause, Candidate)) -> RunnerUp {
-    RunnerUp { cause, confidence: candidate.confidence, why_not: candidate.why_not }
+/// The first runner-up, where it fits nearly as well as the leader.
+fn rival<'c>(leader: &Candidate, others: &'c [(Cause, Candidate)]) -> Option<&'c (Cause, Candidate)> {
+    let near = |other: &Candidate| other.tier == leader.tier && other.score() >= NEARLY * leader.score();
+    others.first().filter(|(_, other)| leader.tier < Tier::Decided && near(other))
+}
+
+/// Said aloud where two causes fit about equally.
+fn close_call(cause: Cause, rival: &Candidate) -> Doubt {
+    let said = sentence![
+        Word::Code(cause.0.to_owned()),
+        "fits nearly as well: what would tell them apart is not in these inputs"
+    ];
+    let evidence = contradicts("close-call", said).value("score", rival.score());
+    Doubt { evidence, at_most: Confidence::Medium }
+}
+
+/// A loser, with what speaks against it most, else how it falls behind.
+fn lost((cause, candidate): &(Cause, Candidate), leader: &Candidate) -> RunnerUp {
+    let why_not = match (candidate.scales.lacks(), &candidate.loses) {
+        (Some(lacks), _) => lacks.clone(),
+        (None, Some(loses)) => loses.clone(),
+        (None, None) if candidate.explains < leader.explains => {
+            sentence![
+                "it explains",
+                Word::Share(candidate.explains),
+                "of the table, and the verdict explains",
+                Word::Share(leader.explains)
+            ]
+        }
+        (None, None) => sentence!["nothing speaks against it, but less is known that speaks for it"],
+    };
+    RunnerUp { cause: *cause, confidence: candidate.confidence(), why_not }
 }
 
 /// For, then against, then context; each in the order it was found.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::address_kind::AddressKind;
 use super::blemish::{Blemish, BlemishKind};
-use super::flow::{L3, L4, Reply, State};
+use super::flow::{L3, L4, Reply, State, Volume};
 
 /// Candidates a tally keeps, at least.
 pub const TALLY_KEYS: usize = 32_768;
@@ -32,6 +32,42 @@ pub struct Pair {
     pub source: IpAddr,
     /// Peer.
     pub peer: Peer,
+}
+
+/// A port of one side of the connection, whatever the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortKey {
+    /// Protocol.
+    pub l4: L4,
+    /// Port.
+    pub port: u16,
+}
+
+/// What accounting says of a set of entries (`nf_conntrack_acct`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Volumes {
+    /// Entries that have volumes.
+    pub entries: u64,
+    /// Sum of their original directions.
+    pub original: Volume,
+    /// Sum of their reply directions.
+    pub reply: Volume,
+}
+
+impl Volumes {
+    /// These and those, saturating.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let sum = |a: Volume, b: Volume| Volume {
+            packets: a.packets.saturating_add(b.packets),
+            bytes: a.bytes.saturating_add(b.bytes),
+        };
+        Self {
+            entries: self.entries.saturating_add(other.entries),
+            original: sum(self.original, other.original),
+            reply: sum(self.reply, other.reply),
+        }
+    }
 }
 
 /// One row of a tally: a key and its count. The true count lies in `count ..= count + error`.
@@ -242,6 +278,13 @@ pub struct Who {
     pub peers: Ranking<Peer>,
     /// By pair.
     pub pairs: Ranking<Pair>,
+    /// By original destination port: always exact.
+    pub destination_ports: Ranking<PortKey>,
+    /// By original source port: always exact. One port here is what a scanner, a peer-to-peer program or the answers of
+    /// a service look like.
+    pub source_ports: Ranking<PortKey>,
+    /// What accounting says, by class; empty where it is off.
+    pub volumes: BTreeMap<Class, Volumes>,
 }
 
 /// A key that is described exactly in the second look.
@@ -255,6 +298,10 @@ pub enum LeaderKey {
     Peer(Peer),
     /// A pair.
     Pair(Pair),
+    /// An original destination port.
+    DestinationPort(PortKey),
+    /// An original source port.
+    SourcePort(PortKey),
 }
 
 /// A number of distinct values.
@@ -276,7 +323,8 @@ pub struct Leader {
     /// Remaining times by protocol and state. Empty, that is not known, where a hostile table spreads them over more
     /// bins than a leader may hold.
     pub remaining: BTreeMap<(L4, Option<State>), Remaining>,
-    /// Distinct other ends: destinations of a source or pair, sources of a destination or peer.
+    /// Distinct other ends: destinations of a source, pair or source port; sources of a destination, peer or
+    /// destination port.
     pub other_ends: Distinct,
     /// Distinct original destination ports.
     pub destination_ports: Distinct,
@@ -290,9 +338,9 @@ pub struct Leader {
     pub nat: Nat,
     /// Reversed entries.
     pub reversed: u64,
-    /// Packets and bytes in both directions, where accounting is on.
-    pub packets_bytes: Option<(u64, u64)>,
-    /// Distinct /24 (IPv4) or /64 (IPv6) networks of the sources.
+    /// Packets and bytes, where accounting is on.
+    pub volumes: Option<Volumes>,
+    /// Distinct /24 (IPv4) or /64 (IPv6) networks of the sources; not collected (0) for a source port.
     pub source_networks: Distinct,
 }
 

@@ -1,14 +1,18 @@
-//! Synthetic tables: groups of like entries, counted into a census by plain maps.
+//! Synthetic tables: groups of like entries, told out one by one and counted by the census itself.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use conntriage::model::address_kind::AddressKind;
-use conntriage::model::census::{
-    Census, Class, DISTINCT_MAX, Distinct, LEADERS_MAX, Leader, LeaderKey, Nat, Pair, Peer, Ranking,
-    Remaining, Row, TALLY_KEYS, Who,
-};
-use conntriage::model::flow::{L3, L4, Reply, State};
+use conntriage::census::{HowSink, WhoSink, leaders};
+use conntriage::model::census::{Census, Peer};
+use conntriage::model::flow::{Flow, L3, L4, L4Part, Reply, State, Tuple, Volume, Zones};
+use conntriage::model::fold::{FlowSink, TableItem};
+
+/// First source port of a client that takes the next one for each connection.
+const FIRST_PORT: u64 = 32_768;
+/// Ports that such a client has.
+const PORTS: u64 = 28_232;
+/// The address that stands in the reply tuple of a translated side.
+const TRANSLATED: &str = "203.0.113.200";
 
 /// Like entries.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +26,38 @@ pub(crate) struct Group {
     pub(crate) remaining: (u32, u32),
     pub(crate) source_nat: bool,
     pub(crate) destination_nat: bool,
+    /// All from one source port; none: each from the next.
+    pub(crate) from_port: Option<u16>,
+    pub(crate) zone: u16,
+    /// Packets and bytes of each entry, original and reply.
+    pub(crate) volumes: Option<(Volume, Volume)>,
+}
+
+impl Group {
+    /// All from one source port.
+    #[allow(dead_code)]
+    pub(crate) fn from_port(self, port: u16) -> Self {
+        Self { from_port: Some(port), ..self }
+    }
+
+    /// In a zone.
+    #[allow(dead_code)]
+    pub(crate) fn in_zone(self, zone: u16) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// Accounted: packets and bytes of each entry, original and reply.
+    #[allow(dead_code)]
+    pub(crate) fn with_volumes(self, original: (u64, u64), reply: (u64, u64)) -> Self {
+        let volume = |(packets, bytes)| Volume { packets, bytes };
+        Self { volumes: Some((volume(original), volume(reply))), ..self }
+    }
+
+    /// With these flags.
+    #[allow(dead_code)]
+    pub(crate) fn replied(self, replied: Reply) -> Self {
+        Self { replied, ..self }
+    }
 }
 
 pub(crate) fn ip(text: &str) -> IpAddr {
@@ -44,6 +80,9 @@ pub(crate) fn tcp(source: &str, peer: (&str, u16), state: State, count: u64, rem
         remaining,
         source_nat: false,
         destination_nat: false,
+        from_port: None,
+        zone: 0,
+        volumes: None,
     }
 }
 
@@ -64,134 +103,52 @@ pub(crate) fn masqueraded(group: Group) -> Group {
     Group { source_nat: true, ..group }
 }
 
-fn bin(seconds: u32) -> u32 {
-    if seconds < 1_024 { seconds } else { (seconds / 64 * 64).min(1 << 20) }
-}
-
-#[derive(Default)]
-struct Description {
-    entries: u64,
-    classes: BTreeMap<Class, u64>,
-    remaining: BTreeMap<(L4, Option<State>), Remaining>,
-    other_ends: BTreeSet<IpAddr>,
-    ports: BTreeMap<u16, u64>,
-    nat: Nat,
-}
-
-impl Description {
-    fn add(&mut self, group: &Group, other_end: IpAddr) {
-        self.entries += group.count;
-        let class = class(group);
-        *self.classes.entry(class).or_default() += group.count;
-        spread(self.remaining.entry((class.l4, class.state)).or_default(), group);
-        self.other_ends.insert(other_end);
-        if let Some(port) = group.peer.port {
-            *self.ports.entry(port).or_default() += group.count;
-        }
-        add_nat(&mut self.nat, group);
-    }
-
-    fn leader(self) -> Leader {
-        let distinct =
-            |n: usize| if n <= DISTINCT_MAX { Distinct::Exactly(n as u64) } else { Distinct::More };
-        let mut common_ports: Vec<(u16, u64)> = self.ports.iter().map(|(port, n)| (*port, *n)).collect();
-        common_ports.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        common_ports.truncate(8);
-        Leader {
-            entries: self.entries,
-            classes: self.classes,
-            remaining: self.remaining,
-            other_ends: distinct(self.other_ends.len()),
-            destination_ports: distinct(self.ports.len()),
-            source_ports: distinct(usize::try_from(self.entries).unwrap()),
-            zones: Distinct::Exactly(1),
-            common_ports,
-            nat: self.nat,
-            reversed: 0,
-            packets_bytes: None,
-            source_networks: Distinct::Exactly(1),
-        }
-    }
-}
-
-fn class(group: &Group) -> Class {
-    let l3 = if group.source.is_ipv4() { L3::V4 } else { L3::V6 };
-    Class { l3, l4: group.peer.l4, state: group.state, replied: group.replied }
-}
-
-fn spread(remaining: &mut Remaining, group: &Group) {
+/// One entry of a group.
+fn flow(group: &Group, nth: u64, before: u64) -> Flow {
     let (low, high) = group.remaining;
     let width = u64::from(high - low) + 1;
-    for nth in 0..group.count {
-        let seconds = low
-            + u32::try_from(if group.count >= width { nth % width } else { nth * width / group.count })
-                .unwrap();
-        *remaining.bins.entry(bin(seconds)).or_default() += 1;
+    let step = if group.count >= width { nth % width } else { nth * width / group.count };
+    let next = u16::try_from(FIRST_PORT + (before + nth) % PORTS).unwrap();
+    let (source_port, port) = (group.from_port.unwrap_or(next), group.peer.port.unwrap_or(0));
+    let l4 = |source, destination| match group.peer.l4 {
+        L4::ICMP | L4::ICMPV6 => L4Part::Icmp { kind: 8, code: 0, id: next },
+        _ if group.peer.port.is_some() => L4Part::Ports { source, destination },
+        _ => L4Part::Absent,
+    };
+    let back_to = if group.source_nat { ip(TRANSLATED) } else { group.source };
+    let back_from = if group.destination_nat { ip(TRANSLATED) } else { group.peer.address };
+    Flow {
+        l3: if group.source.is_ipv4() { L3::V4 } else { L3::V6 },
+        l4: group.peer.l4,
+        remaining: Some(i64::from(low) + i64::try_from(step).unwrap()),
+        state: group.state,
+        original: Tuple { source: group.source, destination: group.peer.address, l4: l4(source_port, port) },
+        reply: Tuple { source: back_from, destination: back_to, l4: l4(port, source_port) },
+        replied: group.replied,
+        zones: Zones { original: group.zone, reply: group.zone },
+        original_volume: group.volumes.map(|(original, _)| original),
+        reply_volume: group.volumes.map(|(_, reply)| reply),
+        mark: None,
+        age_seconds: None,
+        id: None,
     }
 }
 
-fn add_nat(nat: &mut Nat, group: &Group) {
-    match (group.source_nat, group.destination_nat) {
-        (true, true) => nat.both += group.count,
-        (true, false) => nat.source += group.count,
-        (false, true) => nat.destination += group.count,
-        (false, false) => {}
-    }
-}
-
-fn ranking<K: Ord + Copy>(counts: &BTreeMap<K, u64>) -> Ranking<K> {
-    let mut rows: Vec<Row<K>> = counts.iter().map(|(key, count)| Row { key: *key, count: *count }).collect();
-    rows.sort_by(|a, b| b.count.cmp(&a.count).then(a.key.cmp(&b.key)));
-    let distinct = (rows.len() <= TALLY_KEYS).then_some(rows.len() as u64);
-    rows.truncate(LEADERS_MAX);
-    Ranking { rows, error: 0, distinct }
-}
-
-/// Counts groups, as two looks at the file would.
+/// Counts groups, in two looks.
 pub(crate) fn census(groups: &[Group], local: &[IpAddr]) -> Census {
-    let mut who = Who::default();
-    let mut sources: BTreeMap<IpAddr, u64> = BTreeMap::new();
-    let mut destinations: BTreeMap<IpAddr, u64> = BTreeMap::new();
-    let mut peers: BTreeMap<Peer, u64> = BTreeMap::new();
-    let mut pairs: BTreeMap<Pair, u64> = BTreeMap::new();
-    for group in groups.iter().filter(|group| group.count > 0) {
-        who.entries += group.count;
-        *who.classes.entry(class(group)).or_default() += group.count;
-        spread(who.remaining.entry((group.peer.l4, group.state)).or_default(), group);
-        add_nat(&mut who.nat, group);
-        *who.source_kinds.entry(AddressKind::of(group.source)).or_default() += group.count;
-        *sources.entry(group.source).or_default() += group.count;
-        *destinations.entry(group.peer.address).or_default() += group.count;
-        *peers.entry(group.peer).or_default() += group.count;
-        *pairs.entry(Pair { source: group.source, peer: group.peer }).or_default() += group.count;
-    }
-    who.zones.insert(0, who.entries);
-    who.sources = ranking(&sources);
-    who.destinations = ranking(&destinations);
-    who.peers = ranking(&peers);
-    who.pairs = ranking(&pairs);
-    let how = describe(groups, &who, local);
-    Census { who, how, changed_between_looks: false }
-}
-
-fn describe(groups: &[Group], who: &Who, local: &[IpAddr]) -> BTreeMap<LeaderKey, Leader> {
-    let mut keys: BTreeSet<LeaderKey> =
-        who.sources.rows.iter().map(|row| LeaderKey::Source(row.key)).collect();
-    keys.extend(who.destinations.rows.iter().map(|row| LeaderKey::Destination(row.key)));
-    keys.extend(who.peers.rows.iter().map(|row| LeaderKey::Peer(row.key)));
-    keys.extend(who.pairs.rows.iter().map(|row| LeaderKey::Pair(row.key)));
-    keys.extend(local.iter().map(|address| LeaderKey::Source(*address)));
-    let mut out: BTreeMap<LeaderKey, Description> = BTreeMap::new();
-    for group in groups.iter().filter(|group| group.count > 0) {
-        let of = [
-            (LeaderKey::Source(group.source), group.peer.address),
-            (LeaderKey::Destination(group.peer.address), group.source),
-            (LeaderKey::Peer(group.peer), group.source),
-            (LeaderKey::Pair(Pair { source: group.source, peer: group.peer }), group.peer.address),
-        ];
-        for (key, other_end) in of.into_iter().filter(|(key, _)| keys.contains(key)) {
-            out.entry(key).or_default().add(group, other_end);
+    let each = |take: &mut dyn FnMut(&TableItem)| {
+        let mut before = 0;
+        for group in groups {
+            for nth in 0..group.count {
+                take(&TableItem::Flow(flow(group, nth, before)));
+            }
+            before += group.count;
         }
-    }
-    out.into_iter().map(|(key, description)| (key, description.leader())).collect()
+    };
+    let mut who = WhoSink::default();
+    each(&mut |item| who.take(item));
+    let who = who.finish();
+    let mut how = HowSink::new(&leaders(&who, local));
+    each(&mut |item| how.take(item));
+    conntriage::census::census(who, how.finish())
 }

@@ -1,15 +1,16 @@
 //! C24: honest demand of many, for which the table is too small. Only where nothing is concentrated: no source, no
 //! peer, no half-open or unanswered majority.
 
-use crate::model::diagnosis::{Confidence, Evidence, Remedy};
+use crate::model::diagnosis::{Evidence, Remedy};
 use crate::model::flow::Reply;
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::arith::share;
-use super::super::evidence::{Cited, supports};
+use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
-use super::super::{remedies, will_not_help};
+use super::super::scales::{Scales, Weight};
+use super::super::{open, remedies, will_not_help};
 use super::{Candidate, Tier};
 
 /// The leading source has less than this.
@@ -35,17 +36,30 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         return None;
     }
     let full = case.usage.share().is_some_and(|usage| usage >= NEAR_FULL);
+    let mut scales = Scales::default();
+    for evidence in evidence(case, top_source, top_peer, unreplied) {
+        scales.speaks_for(Weight::Strong, evidence);
+    }
+    match case.usage.share() {
+        Some(usage) => scales.weigh(
+            Weight::Deciding,
+            full,
+            || supports("demand-fills-it", "the table is full of it".into()),
+            || contradicts("not-filled", sentence!["the table is at", Word::Share(usage), "of its limit"]),
+        ),
+        None => scales.not_known(Weight::Deciding, open::limit(case)),
+    }
+    let tier = if full || case.usage.max.is_none() { Tier::Demand } else { Tier::Partial };
     Some(Candidate {
-        tier: if full || case.usage.max.is_none() { Tier::Demand } else { Tier::Partial },
-        explains: 1.0 - top_source,
-        confidence: if full { Confidence::High } else { Confidence::Low },
         summary: summary(case, top_source, sources),
-        why_not: "entries are spread over many sources, but another cause explains most of the table".into(),
+        loses: Some(
+            "entries are spread over many sources, but another cause explains most of the table".into(),
+        ),
         rate_per_second: case.admitted_per_second(),
-        evidence: evidence(case, top_source, top_peer, unreplied),
         remedies: cures(case),
         will_not_help: will_not_help::for_capacity(),
         limit_contributes: true,
+        ..Candidate::new(tier, 1.0 - top_source, scales)
     })
 }
 

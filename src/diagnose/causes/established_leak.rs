@@ -2,7 +2,7 @@
 //! (their idle ages are small), mid-stream pickups (not assured).
 
 use crate::model::census::LeaderKey;
-use crate::model::diagnosis::{Confidence, Evidence, Remedy, WillNotHelp};
+use crate::model::diagnosis::{Remedy, WillNotHelp};
 use crate::model::flow::{L4, State};
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
@@ -11,6 +11,7 @@ use super::super::arith::share;
 use super::super::evidence::{Cited, context, supports};
 use super::super::facts::Case;
 use super::super::idle::{older_than, spike};
+use super::super::scales::{Scales, Weight};
 use super::super::{remedies, will_not_help};
 use super::Candidate;
 
@@ -36,26 +37,19 @@ struct Leak {
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let leak = measure(case)?;
-    let confidence = match (share(leak.gone, leak.established) >= MOSTLY_SILENT, leak.share_of_table >= 0.5) {
-        (true, true) => Confidence::High,
-        (false, true) => Confidence::Medium,
-        (_, false) => Confidence::Low,
-    };
+    let scales = scales(case, &leak);
     Some(Candidate {
-        tier: Candidate::tier_of(leak.share_of_table),
-        explains: leak.share_of_table,
-        confidence,
         summary: summary(case, &leak),
-        why_not: sentence![
+        loses: Some(sentence![
             "silent established entries explain only",
             Word::Share(leak.share_of_table),
             "of the table"
-        ],
+        ]),
         rate_per_second: (leak.oldest_seconds > 0).then(|| leak.silent as f64 / leak.oldest_seconds as f64),
-        evidence: evidence(case, &leak),
         remedies: cures(case, &leak),
         will_not_help: useless(case, &leak),
         limit_contributes: true,
+        ..Candidate::new(Candidate::tier_of(leak.share_of_table), leak.share_of_table, scales)
     })
 }
 
@@ -134,8 +128,10 @@ fn summary(case: &Case<'_>, leak: &Leak) -> Vec<Sentence> {
     vec![who, how, what]
 }
 
-fn evidence(case: &Case<'_>, leak: &Leak) -> Vec<Evidence> {
-    let mut out = vec![
+fn scales(case: &Case<'_>, leak: &Leak) -> Scales {
+    let mut scales = Scales::default();
+    scales.speaks_for(
+        Weight::Strong,
         supports(
             "silent-established",
             sentence![
@@ -154,12 +150,16 @@ fn evidence(case: &Case<'_>, leak: &Leak) -> Vec<Evidence> {
         .value("silent", leak.silent as f64)
         .value("gone", leak.gone as f64)
         .read_in_table(case),
+    );
+    let oldest = || {
         context("oldest", sentence!["the longest silence is", Word::Duration(leak.oldest_seconds as f64)])
             .value("seconds", leak.oldest_seconds as f64)
-            .read_in_table(case),
-    ];
+            .read_in_table(case)
+    };
+    scales.weigh(Weight::Slight, share(leak.gone, leak.established) >= MOSTLY_SILENT, oldest, oldest);
     if let Some((age, entries)) = leak.spike {
-        out.push(
+        scales.speaks_for(
+            Weight::Strong,
             supports(
                 "silent-together",
                 sentence![
@@ -173,7 +173,7 @@ fn evidence(case: &Case<'_>, leak: &Leak) -> Vec<Evidence> {
             .read_in_table(case),
         );
     }
-    out
+    scales
 }
 
 fn cures(case: &Case<'_>, leak: &Leak) -> Vec<Remedy> {

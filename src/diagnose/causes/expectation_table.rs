@@ -1,45 +1,37 @@
 //! L1: the line is about the table of expectations, which has a limit of its own. The log line decides.
 
-use crate::model::diagnosis::Confidence;
 use crate::model::sentence::{Word, noun};
 use crate::model::signal::Table;
 use crate::sentence;
 
 use super::super::evidence::{Cited, context, supports};
 use super::super::facts::Case;
+use super::super::scales::{Scales, Weight};
 use super::super::{remedies, will_not_help};
 use super::{Candidate, Tier};
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let incident = case.incident.filter(|incident| incident.table == Table::Expectation)?;
-    let mut evidence = vec![
+    let mut scales = Scales::default();
+    scales.speaks_for(
+        Weight::Deciding,
         supports("its-own-line", "the kernel's line says expectation table full, not table full".into())
             .read_in_log(case),
-    ];
+    );
     if let (Some(held), Some(max)) = (case.usage.held(), case.usage.max) {
-        evidence.push(
-            context(
-                "conntrack-table",
-                sentence![
-                    "the conntrack table holds",
-                    Word::Number(held),
-                    "of",
-                    Word::Count(max, noun::ENTRY)
-                ],
-            )
-            .value("entries", held as f64)
-            .value("max", max as f64)
-            .read_in_table(case),
-        );
+        scales.add([context(
+            "conntrack-table",
+            sentence!["the conntrack table holds", Word::Number(held), "of", Word::Count(max, noun::ENTRY)],
+        )
+        .value("entries", held as f64)
+        .value("max", max as f64)
+        .read_in_table(case)]);
     }
     let mut which = sentence!["the table of expectations is full, not the table of connections"];
     if let Some((_, limit)) = case.counters.setting("expect_max") {
         which = which.with("; its limit is").with(Word::Number(limit));
     }
     Some(Candidate {
-        tier: Tier::Decided,
-        explains: 1.0,
-        confidence: Confidence::High,
         summary: vec![
             which,
             sentence![
@@ -51,11 +43,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
                 "raise the limit of expectations or remove an unneeded helper; leave the conntrack limit alone"
             ],
         ],
-        why_not: "no line speaks of the expectation table".into(),
-        rate_per_second: None,
-        evidence,
         remedies: remedies::expectation_limit(case),
         will_not_help: will_not_help::for_expectations(case),
-        limit_contributes: false,
+        ..Candidate::new(Tier::Decided, 1.0, scales)
     })
 }

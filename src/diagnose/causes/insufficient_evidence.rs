@@ -2,7 +2,7 @@
 //! It guesses nothing; it gives what the log alone tells, and the command that would decide.
 
 use crate::model::census::{Pair, Peer};
-use crate::model::diagnosis::{Confidence, Evidence, Remedy};
+use crate::model::diagnosis::{Evidence, Remedy};
 use crate::model::flow::{L4, State};
 use crate::model::incident::Incident;
 use crate::model::sentence::{Sentence, Word, noun};
@@ -15,6 +15,7 @@ use super::super::evidence::{Cited, context, contradicts};
 use super::super::facts::{Case, Holder, NEAR_FULL};
 use super::super::mix::Mix;
 use super::super::remedies;
+use super::super::scales::{Scales, Weight};
 use super::{Candidate, Tier};
 
 /// A log that says full and a table below this share of its limit contradict each other.
@@ -27,31 +28,26 @@ const ALL: f64 = 0.995;
 const RHYTHM: f64 = 0.05;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
-    let mut evidence = hints(case);
+    let mut scales = Scales::default();
+    scales.add(hints(case));
     let (tier, summary) = match (case.incident, case.mix()) {
         (None, None) => (Tier::Decided, only_counters(case)),
         (Some(incident), None) => (Tier::Decided, only_log(case, incident)),
         (Some(incident), Some(_)) if contradicted(case, incident) => {
-            evidence.push(contradiction(case)?);
+            scales.speaks_against(Weight::Deciding, contradiction(case)?);
             (Tier::Decided, not_this_table(case)?)
         }
         (_, Some(mix)) => {
-            evidence
-                .push(context("no-rule-fits", "no cause that this program knows explains the table".into()));
+            let none = "no cause that this program knows explains the table";
+            scales.add([context("no-rule-fits", none.into())]);
             (Tier::Fallback, unexplained(case, mix))
         }
     };
     Some(Candidate {
-        tier,
-        explains: 0.0,
-        confidence: Confidence::Low,
         summary,
-        why_not: "what was given decides".into(),
         rate_per_second: case.admitted_per_second(),
-        evidence,
         remedies: cures(case),
-        will_not_help: Vec::new(),
-        limit_contributes: false,
+        ..Candidate::new(tier, 0.0, scales)
     })
 }
 

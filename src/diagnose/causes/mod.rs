@@ -1,13 +1,16 @@
 //! The closed list of causes. Each is one file: a function from the case to a candidate, or to nothing where the
 //! case does not look like it. A further cause is one file and one row of [`RULES`].
 //!
-//! Ranking, in this order: the tier, the share of the table that the cause explains, the place in the list (the
-//! special stands before the general). Limits and settings never outrank a concentration: they contribute.
+//! Ranking, in this order: the tier, then the share of the table that the cause explains times how likely the facts on
+//! its scales make it. A rule therefore weighs what separates it from each neighbour, for and against; the place in
+//! the list decides only between equals. Limits and settings never outrank a concentration: they contribute, but for
+//! a limit that is not in force and would have been enough.
 
-use crate::model::diagnosis::{Cause, Confidence, Evidence, Remedy, WillNotHelp};
+use crate::model::diagnosis::{Cause, Confidence, Remedy, WillNotHelp};
 use crate::model::sentence::Sentence;
 
 use super::facts::Case;
+use super::scales::Scales;
 
 mod capacity;
 mod established_leak;
@@ -24,7 +27,7 @@ pub(crate) enum Tier {
     Fallback,
     /// Seen in the table, but explains less than half of it.
     Partial,
-    /// Honest demand: nothing is concentrated.
+    /// Nothing is concentrated: honest demand, or a limit that is too small for it.
     Demand,
     /// Explains at least half of the table.
     Concentration,
@@ -37,30 +40,59 @@ pub(crate) enum Tier {
 pub(crate) struct Candidate {
     /// Rank, first.
     pub(crate) tier: Tier,
-    /// Rank, second: share of the table explained, 0 to 1.
+    /// Share of the table explained, 0 to 1. Rank, second: this times how likely the scales make it.
     pub(crate) explains: f64,
-    /// How sure the rule is, before the doubts that are common to all rules.
-    pub(crate) confidence: Confidence,
+    /// What speaks for and against it, and what is not known.
+    pub(crate) scales: Scales,
     /// Who, how, what to do.
     pub(crate) summary: Vec<Sentence>,
-    /// Said if it loses: what it lacks.
-    pub(crate) why_not: Sentence,
+    /// Why it loses where nothing on its scales speaks against it: what it would need.
+    pub(crate) loses: Option<Sentence>,
     /// New entries a second of what it names.
     pub(crate) rate_per_second: Option<f64>,
-    /// For, against, context.
-    pub(crate) evidence: Vec<Evidence>,
     /// The best first.
     pub(crate) remedies: Vec<Remedy>,
     /// With the reason.
     pub(crate) will_not_help: Vec<WillNotHelp>,
     /// A limit that is small or was lost makes it worse.
     pub(crate) limit_contributes: bool,
+    /// Other causes that make it worse, by slug.
+    pub(crate) contributing: Vec<Cause>,
 }
 
 impl Candidate {
+    /// A candidate that says nothing yet but its place.
+    pub(crate) fn new(tier: Tier, explains: f64, scales: Scales) -> Self {
+        Self {
+            tier,
+            explains,
+            scales,
+            summary: Vec::new(),
+            loses: None,
+            rate_per_second: None,
+            remedies: Vec::new(),
+            will_not_help: Vec::new(),
+            limit_contributes: false,
+            contributing: Vec::new(),
+        }
+    }
+
     /// The tier of a cause that explains such a share of the table.
     pub(crate) fn tier_of(explains: f64) -> Tier {
         if explains >= 0.5 { Tier::Concentration } else { Tier::Partial }
+    }
+
+    /// How sure it is, before the doubts that are common to all causes.
+    pub(crate) fn confidence(&self) -> Confidence {
+        match self.tier {
+            Tier::Fallback => Confidence::Low,
+            _ => self.scales.confidence(self.explains),
+        }
+    }
+
+    /// What candidates of one tier are compared by: the share explained, times how likely the facts make it.
+    pub(crate) fn score(&self) -> f64 {
+        self.explains * self.scales.likelihood()
     }
 }
 

@@ -1,12 +1,12 @@
 //! A table that was read without any log line about it, and is not nearly full of what cannot be evicted.
 
-use crate::model::diagnosis::Confidence;
 use crate::model::sentence::{Word, noun};
 use crate::sentence;
 
 use super::super::arith::share;
 use super::super::evidence::{Cited, context, supports};
 use super::super::facts::{Case, NEAR_FULL};
+use super::super::scales::{Scales, Weight};
 use super::{Candidate, Tier};
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
@@ -15,7 +15,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         return None;
     }
     let (held, max) = (case.usage.held()?, case.usage.max?);
-    let mut evidence = vec![
+    let mut scales = Scales::default();
+    scales.speaks_for(
+        Weight::Deciding,
         supports(
             "usage",
             sentence![
@@ -30,8 +32,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         .value("entries", held as f64)
         .value("max", max as f64)
         .read_in_table(case),
-        context("no-line", "no log line about a full table was given that this table fits".into()),
-    ];
+    );
+    scales.add([context("no-line", "no log line about a full table was given that this table fits".into())]);
     let mut how = sentence!["no packet was refused for lack of room, as far as these inputs say"];
     if let Some(mix) = case.mix() {
         let effective = mix.effective();
@@ -44,28 +46,23 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             Word::Share(share(firm, max)),
             ")"
         ];
-        evidence.push(
-            context(
-                "effective-usage",
-                sentence![
-                    "evictable",
-                    Word::Number(effective.evictable),
-                    ", closing",
-                    Word::Number(effective.closing),
-                    ", live",
-                    Word::Number(effective.live)
-                ],
-            )
-            .value("evictable", effective.evictable as f64)
-            .value("closing", effective.closing as f64)
-            .value("live", effective.live as f64)
-            .read_in_table(case),
-        );
+        scales.add([context(
+            "effective-usage",
+            sentence![
+                "evictable",
+                Word::Number(effective.evictable),
+                ", closing",
+                Word::Number(effective.closing),
+                ", live",
+                Word::Number(effective.live)
+            ],
+        )
+        .value("evictable", effective.evictable as f64)
+        .value("closing", effective.closing as f64)
+        .value("live", effective.live as f64)
+        .read_in_table(case)]);
     }
     Some(Candidate {
-        tier: Tier::Decided,
-        explains: 1.0,
-        confidence: Confidence::High,
         summary: vec![
             sentence![
                 "the table is not full:",
@@ -81,11 +78,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
                 "nothing to do; watch what cannot be evicted, and the drop counter, not the plain count"
             ],
         ],
-        why_not: "an incident was found".into(),
         rate_per_second: case.admitted_per_second(),
-        evidence,
-        remedies: Vec::new(),
-        will_not_help: Vec::new(),
-        limit_contributes: false,
+        ..Candidate::new(Tier::Decided, 1.0, scales)
     })
 }

@@ -3,7 +3,7 @@
 //! service here (many sources, one local destination), a scan (many destinations, nothing assured).
 
 use crate::model::census::{LeaderKey, Pair};
-use crate::model::diagnosis::{Confidence, Evidence, Remedy, WillNotHelp};
+use crate::model::diagnosis::{Evidence, Remedy, WillNotHelp};
 use crate::model::flow::{L4, Reply, State};
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
@@ -11,9 +11,9 @@ use crate::sentence;
 use super::super::arith::share;
 use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::{Case, Holder};
-use super::super::locals::likely_own;
 use super::super::mix::Mix;
-use super::super::{remedies, will_not_help};
+use super::super::scales::{Scales, Weight};
+use super::super::{open, remedies, will_not_help};
 use super::Candidate;
 
 /// Share of the source's entries that are connections which ended.
@@ -41,22 +41,19 @@ struct Churn<'a> {
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let churn = measure(case)?;
     Some(Candidate {
-        tier: Candidate::tier_of(churn.share_of_table),
-        explains: churn.share_of_table,
-        confidence: confidence(case, &churn),
         summary: summary(case, &churn),
-        why_not: sentence![
+        loses: Some(sentence![
             "connections of",
             churn.holder.address,
             "that are over explain only",
             Word::Share(churn.share_of_table),
             "of the table"
-        ],
+        ]),
         rate_per_second: Some(churn.rate_per_second),
-        evidence: evidence(case, &churn),
         remedies: cures(case, &churn),
         will_not_help: useless(case, &churn),
         limit_contributes: true,
+        ..Candidate::new(Candidate::tier_of(churn.share_of_table), churn.share_of_table, scales(case, &churn))
     })
 }
 
@@ -88,15 +85,6 @@ fn measure<'a>(case: &Case<'a>) -> Option<Churn<'a>> {
         lifetime_seconds,
         share_of_table,
     })
-}
-
-fn confidence(case: &Case<'_>, churn: &Churn<'_>) -> Confidence {
-    match churn.holder.is_local {
-        Some(true) if churn.share_of_table >= 0.5 => Confidence::High,
-        Some(true) => Confidence::Medium,
-        _ if case.census.and_then(likely_own) == Some(churn.holder.address) => Confidence::Medium,
-        _ => Confidence::Low,
-    }
 }
 
 /// One line each on a page of 100 columns: they are the first three of the report.
@@ -150,9 +138,11 @@ fn what_to_do(case: &Case<'_>, churn: &Churn<'_>) -> Sentence {
     })
 }
 
-fn evidence(case: &Case<'_>, churn: &Churn<'_>) -> Vec<Evidence> {
+fn scales(case: &Case<'_>, churn: &Churn<'_>) -> Scales {
     let holder = &churn.holder;
-    let mut out = vec![
+    let mut scales = Scales::default();
+    scales.speaks_for(
+        Weight::Strong,
         supports(
             "share-of-top-source",
             sentence![
@@ -165,6 +155,9 @@ fn evidence(case: &Case<'_>, churn: &Churn<'_>) -> Vec<Evidence> {
         .value("entries", holder.entries as f64)
         .value("share", churn.share_of_table)
         .read_in_table(case),
+    );
+    scales.speaks_for(
+        Weight::Strong,
         supports(
             "ended-connections",
             sentence![
@@ -175,30 +168,32 @@ fn evidence(case: &Case<'_>, churn: &Churn<'_>) -> Vec<Evidence> {
         .value("ended", churn.ended as f64)
         .value("time_wait", churn.waiting as f64)
         .read_in_table(case),
-    ];
-    out.push(match holder.is_local {
-        Some(_) => supports("source-is-local", sentence![holder.address, "is an address of this host"])
-            .read_in_table(case),
-        None => contradicts(
-            "source-not-known-local",
-            sentence!["whether", holder.address, "is this host or a client behind it is not known"],
-        ),
-    });
-    let assured = Mix(&holder.how.classes).replied(Reply::Assured);
-    out.push(
-        context(
-            "assured",
-            sentence![
-                Word::Share(share(assured, holder.entries)),
-                "of the entries of",
-                holder.address,
-                "are assured: the kernel evicts none of them"
-            ],
-        )
-        .value("assured", assured as f64),
     );
-    out.extend(churn.pairs.first().and_then(|pair| port_use(case, *pair)));
-    out
+    match holder.is_local {
+        Some(_) => scales.speaks_for(
+            Weight::Deciding,
+            supports("source-is-local", sentence![holder.address, "is an address of this host"])
+                .read_in_table(case),
+        ),
+        None => {
+            let open = open::is_local(case, holder.address);
+            scales.add([contradicts("source-not-known-local", open.why.clone())]);
+            scales.not_known(Weight::Deciding, open);
+        }
+    }
+    let assured = Mix(&holder.how.classes).replied(Reply::Assured);
+    scales.add([context(
+        "assured",
+        sentence![
+            Word::Share(share(assured, holder.entries)),
+            "of the entries of",
+            holder.address,
+            "are assured: the kernel evicts none of them"
+        ],
+    )
+    .value("assured", assured as f64)]);
+    scales.add(churn.pairs.first().and_then(|pair| port_use(case, *pair)));
+    scales
 }
 
 /// One client has one connection per source port towards one address and port.

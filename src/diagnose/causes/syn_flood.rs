@@ -3,7 +3,7 @@
 //! Look-alikes: a dead upstream (few sources, SYN_SENT), a scan (many destinations), a crowd (assured entries).
 
 use crate::model::census::{Distinct, Leader, Peer};
-use crate::model::diagnosis::{Confidence, Evidence, Remedy};
+use crate::model::diagnosis::Remedy;
 use crate::model::flow::{L4, State};
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::model::signal::RelatedKind;
@@ -15,6 +15,7 @@ use super::super::facts::Case;
 use super::super::idle::Ages;
 use super::super::mix::Mix;
 use super::super::pace::Pace;
+use super::super::scales::{Scales, Weight};
 use super::super::{remedies, will_not_help};
 use super::Candidate;
 
@@ -36,27 +37,18 @@ struct Flood {
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let flood = measure(case)?;
-    let named = flood_line(case, flood.peer);
-    let confidence = match (flood.share_of_table >= 0.5, named || evictions(case).is_some()) {
-        (true, true) => Confidence::High,
-        (true, false) | (false, true) => Confidence::Medium,
-        (false, false) => Confidence::Low,
-    };
+    let scales = scales(case, &flood);
     Some(Candidate {
-        tier: Candidate::tier_of(flood.share_of_table),
-        explains: flood.share_of_table,
-        confidence,
         summary: summary(case, &flood),
-        why_not: sentence![
+        loses: Some(sentence![
             "half-open connections explain only",
             Word::Share(flood.share_of_table),
             "of the table"
-        ],
+        ]),
         rate_per_second: flood.rate_per_second,
-        evidence: evidence(case, &flood),
         remedies: cures(case, flood.peer),
         will_not_help: will_not_help::for_flood(case),
-        limit_contributes: false,
+        ..Candidate::new(Candidate::tier_of(flood.share_of_table), flood.share_of_table, scales)
     })
 }
 
@@ -145,8 +137,10 @@ fn summary(case: &Case<'_>, flood: &Flood) -> Vec<Sentence> {
     vec![who, how, what]
 }
 
-fn evidence(case: &Case<'_>, flood: &Flood) -> Vec<Evidence> {
-    let mut out = vec![
+fn scales(case: &Case<'_>, flood: &Flood) -> Scales {
+    let mut scales = Scales::default();
+    scales.speaks_for(
+        Weight::Strong,
         supports(
             "half-open",
             sentence![
@@ -161,9 +155,10 @@ fn evidence(case: &Case<'_>, flood: &Flood) -> Vec<Evidence> {
         .value("half_open", flood.half_open as f64)
         .value("share", flood.share_of_table)
         .read_in_table(case),
-    ];
+    );
     if let Some(top) = case.top_source_share() {
-        out.push(
+        scales.speaks_for(
+            Weight::Strong,
             supports(
                 "no-leading-source",
                 sentence!["the source with the most entries has", Word::Share(top), "of the table"],
@@ -173,7 +168,8 @@ fn evidence(case: &Case<'_>, flood: &Flood) -> Vec<Evidence> {
         );
     }
     if let Some((evicted, dropped)) = evictions(case) {
-        out.push(
+        scales.speaks_for(
+            Weight::Strong,
             supports(
                 "evictions",
                 sentence![
@@ -189,14 +185,15 @@ fn evidence(case: &Case<'_>, flood: &Flood) -> Vec<Evidence> {
         );
     }
     if flood_line(case, flood.peer) {
-        out.push(
+        scales.speaks_for(
+            Weight::Deciding,
             supports("syn-flood-line", "the kernel's own line speaks of SYN flooding on that port".into())
                 .read_in_log(case),
         );
     } else {
-        out.push(context("no-syn-flood-line", "no kernel line about SYN flooding stands near it; it is printed once a minute at most, and by the server itself only".into()));
+        scales.add([context("no-syn-flood-line", "no kernel line about SYN flooding stands near it; it is printed once a minute at most, and by the server itself only".into())]);
     }
-    out
+    scales
 }
 
 fn cures(case: &Case<'_>, peer: Peer) -> Vec<Remedy> {
