@@ -7,7 +7,7 @@ use crate::model::incident::Gap;
 use crate::model::sentence::Word;
 use crate::sentence;
 
-use super::causes::{Candidate, RULES, Tier};
+use super::causes::{Candidate, Tier, rules};
 use super::doubts::{Doubt, doubts};
 use super::evidence::{Cited, contradicts};
 use super::facts::Case;
@@ -66,7 +66,7 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
 /// All candidates, best first. Equal ones keep the order of the list.
 fn candidates(case: &Case<'_>) -> Vec<(Cause, Candidate)> {
     let mut out: Vec<(Cause, Candidate)> =
-        RULES.iter().filter_map(|rule| Some((rule.cause, (rule.judge)(case)?))).collect();
+        rules().filter_map(|rule| Some((rule.cause, (rule.judge)(case)?))).collect();
     out.sort_by(|(_, a), (_, b)| b.tier.cmp(&a.tier).then(b.score().total_cmp(&a.score())));
     out
 }

@@ -1,5 +1,5 @@
 //! The closed list of causes. Each is one file: a function from the case to a candidate, or to nothing where the
-//! case does not look like it. A further cause is one file and one row of [`RULES`].
+//! case does not look like it. A further cause is one file and one row of its family.
 //!
 //! Ranking, in this order: the tier, then the share of the table that the cause explains times how likely the facts on
 //! its scales make it. A rule therefore weighs what separates it from each neighbour, for and against; the place in
@@ -112,13 +112,32 @@ pub(crate) const EXPECTATION_TABLE: Cause = Cause("expectation-table");
 pub(crate) const TW_RECYCLE: Cause = Cause("tw-recycle");
 pub(crate) const TIMEOUT_TOO_LOW: Cause = Cause("timeout-too-low");
 
-/// Every cause there is a rule for, the special before the general.
-pub(crate) const RULES: [Rule; 7] = [
+/// Every cause there is a rule for, by family, the special before the general.
+pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
+    [DECIDED, CHURN, HALF_OPEN, DATAGRAMS, LASTING, LIMITS, UNDECIDED].into_iter().flatten()
+}
+
+/// Decided by the line itself, or by a table that is not full.
+const DECIDED: &[Rule] = &[
     Rule { cause: EXPECTATION_TABLE, judge: expectation_table::judge },
     Rule { cause: Cause("no-incident"), judge: no_incident::judge },
-    Rule { cause: Cause("syn-flood"), judge: syn_flood::judge },
-    Rule { cause: Cause("self-inflicted-churn"), judge: self_inflicted_churn::judge },
-    Rule { cause: Cause("established-leak"), judge: established_leak::judge },
-    Rule { cause: Cause("capacity"), judge: capacity::judge },
-    Rule { cause: Cause("insufficient-evidence"), judge: insufficient_evidence::judge },
 ];
+
+/// Connections that are over: many short ones.
+const CHURN: &[Rule] = &[Rule { cause: Cause("self-inflicted-churn"), judge: self_inflicted_churn::judge }];
+
+/// TCP of which one direction is seen: handshakes that are not finished, and connections met in their middle.
+const HALF_OPEN: &[Rule] = &[Rule { cause: Cause("syn-flood"), judge: syn_flood::judge }];
+
+/// UDP, ICMP and other protocols; tunnels; entries made several times over.
+const DATAGRAMS: &[Rule] = &[];
+
+/// Entries that live too long.
+const LASTING: &[Rule] = &[Rule { cause: Cause("established-leak"), judge: established_leak::judge }];
+
+/// Limits, sizes, namespaces, and what the kernel counts.
+const LIMITS: &[Rule] = &[Rule { cause: Cause("capacity"), judge: capacity::judge }];
+
+/// What is said where nothing decides.
+const UNDECIDED: &[Rule] =
+    &[Rule { cause: Cause("insufficient-evidence"), judge: insufficient_evidence::judge }];
