@@ -3,7 +3,7 @@
 use crate::model::incident::{Assumption, Gap, Namespace};
 use crate::model::report::Role;
 use crate::model::sentence::{Sentence, Word, noun};
-use crate::model::signal::Table;
+use crate::model::signal::{RelatedKind, Table};
 use crate::sentence;
 
 use super::arith::share;
@@ -74,6 +74,7 @@ pub(crate) fn gaps(case: &Case<'_>) -> Vec<Gap> {
     out.extend(counters(case));
     out.extend(read_late(case));
     out.extend(namespace(case));
+    out.extend(throttled(case));
     out
 }
 
@@ -127,6 +128,15 @@ fn namespace(case: &Case<'_>) -> Option<Gap> {
         why,
         format!("lsns -t net -n -o PID | while read p; do nsenter -n -t $p sysctl {count} {max}; done"),
     ))
+}
+
+/// Lines of programs that a log daemon dropped near the incident. None of the kernel's is among them.
+fn throttled(case: &Case<'_>) -> Option<Gap> {
+    let around = case.incident?.around.iter().find(|around| around.kind == RelatedKind::LinesThrottled)?;
+    let why = around.fact.clone().with(
+        "; the kernel's lines never meet that limit, but what those programs said around the incident may be missing",
+    );
+    Some(gap("around", why, None))
 }
 
 /// What had to be assumed for one case.

@@ -123,6 +123,9 @@ pub enum RelatedKind {
     UpstreamTimeout,
     /// A program of this host suffers: kubelet, named, chronyd, sshd, nrpe.
     Victim,
+    /// A log daemon dropped lines of a program that wrote too many (journald's `Suppressed`, rsyslog's imuxsock). The
+    /// kernel's never meet that limit.
+    LinesThrottled,
     /// No line but a sum of packet-log lines, as are the following: packets that a firewall refused.
     PacketsRefused,
     /// Packets that a firewall let through.

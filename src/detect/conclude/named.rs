@@ -65,6 +65,7 @@ pub(super) fn words(kind: RelatedKind, mark: &Mark) -> Sentence {
         RelatedKind::Victim => {
             named.names("programs of this host waited in vain:", "programs of this host waited in vain")
         }
+        RelatedKind::LinesThrottled => named.lost(),
         // Kinds of which the caller speaks itself, and sums of packets, which are no lines.
         _ => Sentence::default(),
     }
@@ -94,6 +95,24 @@ impl<'a> Named<'a> {
         if behind.is_empty() { sentence } else { sentence.with(behind) }
     }
 
+    /// Lines that were dropped, and whose.
+    fn lost(&self) -> Sentence {
+        let lines =
+            |(about, times): (&About, &u64)| about.value.map_or(0, |value| value.saturating_mul(*times));
+        let lost = self.0.about.iter().map(lines).fold(0u64, u64::saturating_add);
+        let sentence = if lost > 0 {
+            sentence![
+                "a log daemon dropped at least",
+                Word::Count(lost, noun::LINE),
+                "of programs that wrote too many"
+            ]
+        } else {
+            sentence!["a log daemon dropped lines of programs that wrote too many"]
+        };
+        let names = self.names("", "");
+        if names.0.is_empty() { sentence } else { Sentence([sentence.with(":").0, names.0].concat()) }
+    }
+
     fn peers(&self, before: &'static str, none: &'static str) -> Sentence {
         let peers = self.abouts().filter_map(|about| about.peer);
         let words = peers.map(|(address, port)| Word::Endpoint(address, port, L4::TCP)).collect();
@@ -111,7 +130,7 @@ fn listed(before: &'static str, words: Vec<Word>, none: &'static str) -> Sentenc
     if words.is_empty() {
         return if none.is_empty() { Sentence::default() } else { none.into() };
     }
-    let mut sentence: Sentence = before.into();
+    let mut sentence = if before.is_empty() { Sentence::default() } else { before.into() };
     for (at, word) in words.into_iter().enumerate() {
         if at > 0 {
             sentence = sentence.with(",");

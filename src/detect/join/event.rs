@@ -129,6 +129,7 @@ fn takes_a_token(kind: RelatedKind) -> bool {
         | RelatedKind::PortsExhausted
         | RelatedKind::UpstreamTimeout
         | RelatedKind::Victim
+        | RelatedKind::LinesThrottled
         | RelatedKind::PacketsRefused
         | RelatedKind::PacketsPassed
         | RelatedKind::PacketsInvalid

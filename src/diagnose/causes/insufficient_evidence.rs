@@ -362,6 +362,7 @@ fn hint(kind: RelatedKind) -> Option<(&'static str, &'static str)> {
         | RelatedKind::LinkChanged
         | RelatedKind::PortForwarding
         | RelatedKind::Victim
+        | RelatedKind::LinesThrottled
         | RelatedKind::PacketsPassed
         | RelatedKind::PacketsInvalid
         | RelatedKind::PacketsLogged => return None,

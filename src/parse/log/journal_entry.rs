@@ -49,7 +49,7 @@ impl Recorder {
             self.recall.turn_to(entry.host.as_deref(), moment.offset);
             self.kernel_message(&entry.message, moment)
         } else if entry.is_of_journald() {
-            loss::missed_kernel_messages(&entry.message)
+            loss::journal_entry(&entry.message)
         } else {
             Ok(entry.program.and_then(|program| programs::read(program, &entry.message)))
         };

@@ -51,7 +51,7 @@ const LITERALS: [&str; 39] = [
     "no free ports",
     "d (99: ",
     "_conntrack",
-    "suppress",
+    "uppress",
     "repeated ",
     "buffered ",
     "SYN flooding",

@@ -4,11 +4,15 @@
 //! messages lost.`, `Forwarding to syslog missed %u messages.` rsyslog's limiter (`withinRatelimit`, `tellLostCnt`), of
 //! inputs that may read kernel records: `imjournal: begin to drop messages due to rate-limiting` (newer:
 //! `imjournal from <tag>: begin …`), and later `imjournal: %u messages lost due to rate-limiting`. syslog-ng:
-//! `Destination queue full, dropping messages; …, count='4', …`. Not among them: journald's `Suppressed %i messages from
-//! %s` and rsyslog's imuxsock, whose limits never meet a kernel record.
+//! `Destination queue full, dropping messages; …, count='4', …`.
+//!
+//! journald's `Suppressed %i messages from %s` and rsyslog's imuxsock are limits of programs that write too much, which a
+//! kernel record never meets (`server_dispatch_message` passes kernel records on without a unit to count for): no drop of
+//! ours is among those lines, and what programs said around it may be.
 
+use super::super::kernel::told;
 use crate::model::blemish::BlemishKind;
-use crate::model::signal::Signal;
+use crate::model::signal::{About, NAME_BYTES_MAX, RelatedKind, Signal};
 
 /// What journald says of its own losses.
 pub(super) fn journald(text: &[u8]) -> Result<Option<Signal>, BlemishKind> {
@@ -16,10 +20,37 @@ pub(super) fn journald(text: &[u8]) -> Result<Option<Signal>, BlemishKind> {
     if text == b"/dev/kmsg buffer overrun, some messages lost." {
         return Ok(Some(Signal::Lost { count: None }));
     }
+    if let Some(throttled) = suppressed(text) {
+        return Ok(Some(throttled));
+    }
     match missed_kernel_messages(text)? {
         None => lost(between(text, b"Forwarding to syslog missed ", b" messages.")),
         missed => Ok(missed),
     }
+}
+
+/// What journald says of itself in its own entries: of the kernel's records it lost, and of programs it throttled.
+pub(super) fn journal_entry(text: &[u8]) -> Result<Option<Signal>, BlemishKind> {
+    match suppressed(text.trim_ascii()) {
+        None => missed_kernel_messages(text),
+        throttled => Ok(throttled),
+    }
+}
+
+/// `Suppressed N messages from UNIT`.
+fn suppressed(text: &[u8]) -> Option<Signal> {
+    let rest = text.strip_prefix(b"Suppressed ")?;
+    let (digits, unit) = rest.split_at(memchr::memchr(b' ', rest)?);
+    throttled(digits, unit.strip_prefix(b" messages from ")?)
+}
+
+/// Lines of a program that were dropped. The name is that of its unit, without the path of its control group.
+fn throttled(digits: &[u8], program: &[u8]) -> Option<Signal> {
+    let value = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let name = program.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let name = String::from_utf8_lossy(name.get(..name.len().min(NAME_BYTES_MAX)).unwrap_or_default());
+    let name = (!name.is_empty()).then(|| name.as_ref().into());
+    Some(told(RelatedKind::LinesThrottled, About { value: Some(value), name, ..About::default() }))
 }
 
 /// `Missed N kernel messages`.
@@ -33,6 +64,9 @@ const INPUTS: [&[u8]; 6] = [b"imjournal", b"imklog", b"imkmsg", b"imudp", b"imtc
 /// What rsyslogd says of its own losses. Newer ones append `(%u allowed within %u seconds)`.
 pub(super) fn rsyslogd(text: &[u8]) -> Result<Option<Signal>, BlemishKind> {
     let text = text.trim_ascii();
+    if let Some(rest) = text.strip_prefix(b"imuxsock") {
+        return Ok(programs_socket(rest));
+    }
     let Some(rest) = INPUTS.iter().find_map(|input| text.strip_prefix(*input)) else { return Ok(None) };
     let begins = |rest: &[u8]| rest == b": begin to drop messages due to rate-limiting";
     if let Some(from) = rest.strip_prefix(b" from <") {
@@ -46,6 +80,21 @@ pub(super) fn rsyslogd(text: &[u8]) -> Result<Option<Signal>, BlemishKind> {
     let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let Some((digits, behind)) = rest.split_at_checked(length) else { return Ok(None) };
     lost(behind.starts_with(b" messages lost due to rate-limiting").then_some(digits))
+}
+
+/// rsyslog's socket for programs: `imuxsock[pid 12]: 99 messages lost due to rate-limiting`, older `imuxsock lost 99
+/// messages from pid 12 due to rate-limiting`.
+fn programs_socket(rest: &[u8]) -> Option<Signal> {
+    if let Some(older) = rest.strip_prefix(b" lost ") {
+        let (digits, behind) = older.split_at(memchr::memchr(b' ', older)?);
+        let process = between(behind, b" messages from ", b" due to rate-limiting")?;
+        return throttled(digits, process);
+    }
+    let (process, rest) = rest.strip_prefix(b"[")?.split_at(memchr::memchr(b']', rest)?.checked_sub(1)?);
+    let rest = rest.strip_prefix(b"]: ")?;
+    let (digits, behind) = rest.split_at(memchr::memchr(b' ', rest)?);
+    let lost = behind.starts_with(b" messages lost due to rate-limiting");
+    throttled(digits, process).filter(|_| lost)
 }
 
 /// What syslog-ng says of its own losses. Versions that report each message print no count.
@@ -106,16 +155,32 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_programs_that_were_dropped_are_evidence_and_no_loss_of_the_kernels() {
+        let throttled = |count, name: &str| {
+            let about = About { value: Some(count), name: Some(name.into()), ..About::default() };
+            Ok(Some(told(RelatedKind::LinesThrottled, about)))
+        };
+        let unit = b"Suppressed 99 messages from /system.slice/x.service";
+        assert_eq!(journald(unit), throttled(99, "x.service"));
+        assert_eq!(journal_entry(b"Suppressed 7 messages from x.service"), throttled(7, "x.service"));
+        let socket = b"imuxsock[pid 12]: 99 messages lost due to rate-limiting";
+        assert_eq!(rsyslogd(socket), throttled(99, "pid 12"));
+        let older = b"imuxsock lost 14 messages from pid 12 due to rate-limiting";
+        assert_eq!(rsyslogd(older), throttled(14, "pid 12"));
+        assert_eq!(rsyslogd(b"imuxsock begins to drop messages from pid 12 due to rate-limiting"), Ok(None));
+    }
+
+    #[test]
     fn limits_that_never_meet_the_kernel_are_not() {
         for text in [
-            "Suppressed 99 messages from /system.slice/x.service",
+            "Suppressed messages from x.service",
+            "Suppressed 99999999999999999999999 messages from x.service",
             "Missed kernel messages",
             "Missed -1 kernel messages",
         ] {
             assert_eq!(journald(text.as_bytes()), Ok(None), "{text}");
         }
         for text in [
-            "imuxsock[pid 12]: 99 messages lost due to rate-limiting",
             "imuxsock[pid 12]: begin to drop messages due to rate-limiting",
             "imjournal from <a: begin to drop messages due to rate-limiting",
             "imjournal: begin to drop messages due to rate-limiting, or so",

@@ -152,6 +152,7 @@ pub(super) fn related(kind: RelatedKind) -> &'static str {
         RelatedKind::PortsExhausted => "no free ports",
         RelatedKind::UpstreamTimeout => "upstream timeout",
         RelatedKind::Victim => "impact",
+        RelatedKind::LinesThrottled => "lines lost",
         RelatedKind::PacketsRefused => "packets refused",
         RelatedKind::PacketsPassed => "packets let through",
         RelatedKind::PacketsInvalid => "packets without entry",

@@ -38,7 +38,7 @@ names! {
         Capacity, TimeWaitOverflow, SynFlood, OrphanedSockets, NeighbourOverflow, Vmalloc, BootBegins, TcpMemory,
         AllocationFailed, HelpersUnassigned, BridgeTracked, BridgeUntracked, HashlimitFull, ZoneLimit,
         IpvsNoDestination, LinkChanged, PortForwarding, RulesReloaded, LimitSet, SettingRefused, Failover,
-        EntriesInjected, PortsExhausted, UpstreamTimeout, Victim, PacketsRefused, PacketsPassed, PacketsInvalid,
+        EntriesInjected, PortsExhausted, UpstreamTimeout, Victim, LinesThrottled, PacketsRefused, PacketsPassed, PacketsInvalid,
         PacketsLogged, PacketsOpening, PacketsDip,
     }
     FateWire for Fate { Refused, Passed, Invalid, Unknown }
