@@ -130,7 +130,7 @@ impl DmesgJsonParser {
         let Some(message) = &entry.message else { return };
         let message = Text(message).unescaped();
         let words = message.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let source = Source { line: words, offset: entry.start.unwrap_or_default() };
+        let source = Source { line: words, offset: entry.start.unwrap_or(self.offset) };
         if let Some(kind) = entry.damage {
             let moment = Moment {
                 offset: source.offset,

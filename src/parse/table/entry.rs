@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::cursor::Cursor;
 use super::state::state;
+use super::summary;
 use crate::model::blemish::BlemishKind;
 use crate::model::flow::{Flow, L3, L4, L4Part, Reply, State, Tuple, Volume, Zones};
 
@@ -63,7 +64,7 @@ impl Entry {
             cursor.skip_blanks();
             let Some(first) = cursor.0.first() else { return Ok(()) };
             match first {
-                b'[' => self.flag(cursor),
+                b'[' => self.flag(cursor)?,
                 b'A'..=b'Z' => self.word(cursor),
                 _ => self.field(cursor)?,
             }
@@ -85,7 +86,7 @@ impl Entry {
     }
 
     /// `[UNREPLIED]`, `[ASSURED]` and their like. What is in brackets may hold blanks.
-    fn flag(&mut self, cursor: &mut Cursor<'_>) {
+    fn flag(&mut self, cursor: &mut Cursor<'_>) -> Result<(), BlemishKind> {
         let end = memchr::memchr(b']', cursor.0).map_or(cursor.0.len(), |place| place + 1);
         let (flag, rest) = cursor.0.split_at_checked(end).unwrap_or((cursor.0, &[]));
         cursor.0 = rest;
@@ -93,8 +94,12 @@ impl Entry {
             b"[UNREPLIED]" => self.unreplied = true,
             b"[ASSURED]" => self.assured = true,
             b"[OFFLOAD]" | b"[HW_OFFLOAD]" => self.offloaded = true,
+            _ if memchr::memmem::find(flag, summary::BEGIN).is_some() => {
+                return Err(BlemishKind::Unrecognised);
+            }
             _ => {}
         }
+        Ok(())
     }
 
     /// One `key=value`. The first four bytes tell the keys of a tuple apart.
@@ -155,8 +160,10 @@ impl Entry {
             self.reply_zone = Some(small(cursor.number())?);
         } else if cursor.strip(b"delta-time=") {
             self.age_seconds = Some(small(cursor.number())?);
-        } else if cursor.strip(b"(conntrack-tools):") {
-            // The tool's last line stands in this one.
+        } else if matches!(cursor.0, [b'v' | b'(', ..])
+            && memchr::memmem::find(cursor.0, summary::TOOLS).is_some()
+        {
+            // The tool's last line stands in this one: `conntrack v1.4.7 (conntrack-tools): 17 flow …`.
             return Err(BlemishKind::Unrecognised);
         } else {
             cursor.word();

@@ -29,11 +29,11 @@ impl Form {
         }
     }
 
-    /// Reads a line of whichever form it is; this one is tried first. What is wrong with a line is what the form that
-    /// it begins like says.
-    pub(super) fn any(self, line: &[u8], end: LineEnd) -> Result<(Self, TableItem), BlemishKind> {
+    /// Reads a line of whichever form it is. What is wrong with a line is what the form that it begins like says. No
+    /// line is of two forms, so it does not matter which one is tried first.
+    pub(super) fn any(line: &[u8], end: LineEnd) -> Result<(Self, TableItem), BlemishKind> {
         let mut wrong = BlemishKind::Unrecognised;
-        for form in std::iter::once(self).chain(Self::ALL.into_iter().filter(|form| *form != self)) {
+        for form in Self::ALL {
             match form.line(line, end) {
                 Ok(item) => return Ok((form, item)),
                 Err(kind) if wrong == BlemishKind::Unrecognised => wrong = kind,

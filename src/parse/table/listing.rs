@@ -149,6 +149,11 @@ impl Listing {
         Self { first: self.first, port: self.port, ..Self::default() }
     }
 
+    /// No entry with ports was met.
+    pub(super) fn has_no_first(&self) -> bool {
+        self.first.is_none()
+    }
+
     /// What the tool said of a list that never came.
     pub(super) fn left(&mut self) -> Option<u64> {
         self.held.take()

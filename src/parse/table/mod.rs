@@ -70,6 +70,11 @@ fn rest(mut cursor: Cursor<'_>, end: LineEnd, l3: Option<L3>, l4: L4) -> Result<
     {
         return Ok(TableItem::Flow(flow));
     }
+    // A protocol behind the first one: that was the layer 3 name.
+    let mut ahead = cursor;
+    if l3.is_none() && protocol(&mut ahead).is_some() {
+        return Err(BlemishKind::Unrecognised);
+    }
     by_keys(cursor, end, l3, l4)
 }
 

@@ -19,9 +19,11 @@ pub(super) fn line(line: &[u8], end: LineEnd) -> Result<TableItem, BlemishKind> 
     }
     let l3 = layer3(protocol(&mut cursor).ok_or(BlemishKind::Unrecognised)?.0);
     cursor.skip_blanks();
+    let mut ahead = cursor;
     match cursor.0.first() {
         None => return Err(BlemishKind::Truncated),
-        Some(b'a'..=b'z') => {}
+        // The key of an offloaded entry without its layer 3 name, or the name of a protocol.
+        Some(b'a'..=b'z') if !ahead.word().contains(&b'=') => {}
         Some(_) => return Err(BlemishKind::Unrecognised),
     }
     let l4 = protocol(&mut cursor).ok_or(BlemishKind::Truncated)?;

@@ -42,6 +42,8 @@ pub struct TableReader {
     aside: bool,
     /// Entries were met that are broken over lines: where one ends, only the next one's beginning tells.
     wrapped: bool,
+    /// It reads a stretch whose beginning another reader has read.
+    stretch: bool,
     depends: bool,
 }
 
@@ -62,6 +64,7 @@ impl TableReader {
             broken: None,
             aside: false,
             wrapped: false,
+            stretch: false,
             depends,
         }
     }
@@ -82,6 +85,7 @@ impl TableReader {
             broken: None,
             aside: false,
             wrapped: false,
+            stretch: true,
             depends: self.document.is_some(),
         }
     }
@@ -109,8 +113,9 @@ impl TableReader {
             }
             if self.broken.is_none() && !self.wrapped && line.len() <= LINE_BYTES_MAX {
                 match self.form.line(text, end) {
-                    Ok(item) => self.hand(&item, at, sink),
-                    Err(_) => self.odd(line, text, end, at, sink),
+                    Ok(item @ TableItem::Flow(_)) => self.hand(&item, at, sink),
+                    // An expectation may be more than that: the tool's last line, an entry behind a label.
+                    _ => self.odd(line, text, end, at, sink),
                 }
             } else {
                 self.odd(line, text, end, at, sink);
@@ -149,6 +154,8 @@ impl TableReader {
         let border = self.listing.border(flow, at);
         // A list has ids throughout or not at all, and its first entry is always looked at.
         self.depends |= flow.id.is_some();
+        // The first entry of the stream stands in front of this stretch, or in none that was read.
+        self.depends |= self.stretch && self.listing.has_no_first();
         if let Border::Next(said) | Border::Joined(said) = border {
             self.depends = true;
             if matches!(border, Border::Next(_)) {
@@ -231,7 +238,7 @@ impl TableReader {
             if (broken.cut || !own) && rubric.is_none() && (!broken.whole || is_tail(peeled)) {
                 let (length, cut) = (broken.text.len(), broken.cut);
                 broken.add(peeled, at, text);
-                match self.form.any(&broken.text, end) {
+                match Form::any(&broken.text, end) {
                     Ok((form, item)) if cut || end == LineEnd::EndOfInput => {
                         self.becomes(form);
                         return self.hand(&item, broken.at(), sink);
@@ -251,7 +258,7 @@ impl TableReader {
             }
             self.settle(&broken, sink);
         }
-        match self.form.any(peeled, end) {
+        match Form::any(peeled, end) {
             Ok((_, TableItem::Flow(_))) if self.wrapped && end == LineEnd::Newline => {
                 self.broken = Some(Box::new(Broken { whole: true, ..Broken::new(peeled, at, text) }));
             }
@@ -308,10 +315,12 @@ impl TableReader {
         sink.take(&damaged(kind, at, text));
     }
 
-    /// Lines of another form are another list.
+    /// Lines of another form are another list. A stretch whose first entry is of another form begins one, or goes on
+    /// with one that began in front of it.
     fn becomes(&mut self, form: Form) {
         if form != self.form {
             self.form = form;
+            self.depends |= self.stretch;
             self.listing.ends();
         }
     }
@@ -319,12 +328,12 @@ impl TableReader {
     /// What was taken for the beginning of an entry stands alone: an entry whose end somebody took away, or damage.
     fn settle(&mut self, broken: &Broken, sink: &mut impl FlowSink) {
         let end = if broken.pieces.len() == 1 { LineEnd::Open } else { LineEnd::Newline };
-        if let Ok((form, item)) = self.form.any(&broken.text, end) {
+        if let Ok((form, item)) = Form::any(&broken.text, end) {
             self.becomes(form);
             return self.hand(&item, broken.at(), sink);
         }
         self.listing.count_damaged();
-        let mut kind = self.form.any(&broken.text, LineEnd::Newline).err().unwrap_or(BlemishKind::Truncated);
+        let mut kind = Form::any(&broken.text, LineEnd::Newline).err().unwrap_or(BlemishKind::Truncated);
         for (at, raw) in &broken.pieces {
             sink.take(&TableItem::Damaged { kind, offset: *at, raw: raw.clone() });
             kind = BlemishKind::Unrecognised;

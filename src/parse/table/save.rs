@@ -4,10 +4,10 @@
 //! An address that was translated stands as `-g` (destination) or `-n` (source) in place of `-r` and `-q`. Marks, ids,
 //! ages and volumes are not printed, nor the reply of an echo, which its request tells. (Seen with 1.4.7.)
 
-use super::LineEnd;
 use super::cursor::Cursor;
 use super::entry::{Entry, small};
 use super::state::state;
+use super::{LineEnd, summary};
 use crate::model::blemish::BlemishKind;
 use crate::model::flow::L4;
 use crate::model::fold::TableItem;
@@ -15,7 +15,7 @@ use crate::model::fold::TableItem;
 /// Reads one line.
 pub(super) fn line(line: &[u8], end: LineEnd) -> Result<TableItem, BlemishKind> {
     let mut cursor = Cursor(line);
-    if !cursor.strip(b"-A ") && !cursor.strip(b"-I ") {
+    if !cursor.strip(b"-A ") && !cursor.strip(b"-I ") || summary::find(line).is_some() {
         return Err(BlemishKind::Unrecognised);
     }
     let (mut entry, mut l4, mut replied) = (Entry { in_reply: true, ..Entry::default() }, None, true);

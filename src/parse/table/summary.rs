@@ -7,8 +7,10 @@ use memchr::memmem;
 
 use super::cursor::Cursor;
 
-const BEGIN: &[u8] = b"conntrack v";
-const TOOLS: &[u8] = b"(conntrack-tools): ";
+/// How it begins.
+pub(super) const BEGIN: &[u8] = b"conntrack v";
+/// What stands behind the version.
+pub(super) const TOOLS: &[u8] = b"(conntrack-tools): ";
 
 /// What such a line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

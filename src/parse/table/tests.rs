@@ -205,6 +205,70 @@ fn expectations_are_no_entries() {
 }
 
 #[test]
+fn what_a_line_is_does_not_depend_on_the_lines_before_it() {
+    let said = "conntrack v1.4.7 (conntrack-tools): 3 flow entries have been shown.";
+    let before = [
+        String::new(),
+        format!("ipv4     2 tcp      6 9 CLOSE {PORTS} {BACK} use=1\n"),
+        format!("tcp      6 9 CLOSE {PORTS} {BACK} use=1\n"),
+    ];
+    let lines = [
+        // The tool's last line within an expectation, a flag, a word.
+        format!("EXPECTING:{said} - use=1 proto=6 src=10.1.0.9 dst=192.0.2.7 sport=0 dport=2021"),
+        format!("tcp      6 9 CLOSE {PORTS} {BACK} [{said}] use=1"),
+        format!("tcp      6 9 CLOSE {PORTS} {BACK} x={said} use=1"),
+        // An expectation by its beginning, an entry behind a label.
+        format!("EXPECTING: tcp      6 9 CLOSE {PORTS} {BACK} use=1"),
+        // Two protocols, and none of them is a layer 3 name that is known; offloaded ones with a damaged address.
+        format!("unknown  5 tcp      6 {PORTS} {BACK} [OFFLOAD] use=1"),
+        format!("tcp      6 {PORTS} {BACK} [OFFLOAD] use=1"),
+        format!("tcp      6 {} {BACK} [OFFLOAD] use=1", PORTS.replace("10.1.0.9", "10.1.0")),
+        format!("ipv4     2 tcp      6 {} {BACK} [OFFLOAD] use=1", PORTS.replace("10.1.0.9", "10.1.0")),
+    ];
+    // Everything but borders of lists, and no places.
+    let behind = |dialect, before: &str, line: &str| -> Vec<TableItem> {
+        let found =
+            items(dialect, &format!("{before}{line}\n")).into_iter().skip(usize::from(!before.is_empty()));
+        let placeless = |item| match item {
+            TableItem::Listing | TableItem::Shown(_) => None,
+            TableItem::Damaged { kind, raw, .. } => Some(TableItem::Damaged { kind, offset: 0, raw }),
+            other => Some(other),
+        };
+        found.filter_map(placeless).collect()
+    };
+    for line in lines {
+        let alone = behind(TableDialect::ProcNfConntrack, "", &line);
+        assert!(!alone.is_empty() || line.starts_with("EXPECTING:conntrack"), "{line}");
+        for dialect in TableDialect::ALL.into_iter().filter(|dialect| *dialect != TableDialect::ConntrackXml)
+        {
+            for before in &before {
+                assert_eq!(behind(dialect, before, &line), alone, "{dialect:?}: {before}{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stretch_says_that_it_depends_on_what_stands_before_it() {
+    let one = format!("ipv4     2 tcp      6 9 CLOSE {PORTS} {BACK} use=1\n");
+    let other = format!("tcp      6 9 CLOSE {PORTS} {BACK} use=1\n");
+    let portless = "ipv4     2 igmp     2 9 src=10.1.0.9 dst=224.0.0.22 src=224.0.0.22 dst=10.1.0.9 use=1\n";
+    let depends = |head: &str, stretch: &str| {
+        let mut first = TableReader::new(TableDialect::ProcNfConntrack);
+        first.block(head.as_bytes(), 0, &mut Kept::default());
+        let mut reader = first.beside();
+        reader.block(stretch.as_bytes(), 0, &mut Kept::default());
+        first.depends() || reader.depends()
+    };
+    assert!(!depends(&one, &one));
+    // A list of another form may begin exactly where a stretch does.
+    assert!(depends(&one, &other));
+    // Nobody knows yet how the list begins, so nobody would see it begin again.
+    assert!(depends(portless, &one));
+    assert!(!depends(&one, portless));
+}
+
+#[test]
 fn what_is_damaged_says_how_and_where() {
     let nf = TableDialect::ProcNfConntrack;
     let head = "ipv4     2 tcp      6 9 CLOSE";
