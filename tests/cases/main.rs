@@ -1,0 +1,66 @@
+//! Labelled cases: bundles of machines whose table is full (or seems to be) for a known cause, made from what the evidence
+//! of each case says and from nothing else, read by the program as any bundle is, and the verdict held against the cause.
+//!
+//! What the evidence leaves open (sizes, shares, addresses, the kernel, which files are there) is drawn from the ranges at
+//! the top of each case. Seed 0 has the sizes that the evidence states; the other seeds have mostly smaller ones.
+//!
+//! - `cargo test --test cases`: every case under 50 seeds, two tables, and an exit code.
+//! - `CONNTRIAGE_SEEDS=5`: fewer of them. `CONNTRIAGE_CASE=name`: that case alone, and with `CONNTRIAGE_SHOW=1` (or the
+//!   number of a seed) its report, and where its bundle lies.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test program: it writes files and prints")]
+
+mod answer;
+mod case;
+mod draw;
+mod field;
+mod flow;
+mod judge;
+mod kernel;
+mod life;
+mod noise;
+mod run;
+mod scene;
+mod write;
+
+#[path = "../model/limiter.rs"]
+mod limiter;
+#[path = "../owned/mod.rs"]
+mod owned;
+
+use std::process::ExitCode;
+
+use case::Case;
+
+/// Seeds of a whole run.
+const SEEDS: u64 = 50;
+
+fn main() -> ExitCode {
+    let told = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let seeds: u64 = told("CONNTRIAGE_SEEDS").and_then(|number| number.parse().ok()).unwrap_or(SEEDS).max(1);
+    let mut cases = all();
+    if let Some(name) = told("CONNTRIAGE_CASE") {
+        cases.retain(|case| case.name == name);
+        if cases.is_empty() {
+            eprintln!("no case is called {name}");
+            return ExitCode::from(2);
+        }
+        if let Some(seed) = told("CONNTRIAGE_SHOW") {
+            let seed = seed.parse().ok().filter(|seed| *seed != 1).unwrap_or(0);
+            let (directory, text) = run::shown(&cases[0], seed);
+            println!("{text}\nthe bundle lies in {}", directory.display());
+        }
+    }
+    let seeds: Vec<u64> = (0..seeds).collect();
+    let outcomes = run::all(&cases, &seeds);
+    let wrong = judge::judge(&cases, &seeds, &outcomes);
+    for line in &wrong {
+        println!("WRONG: {line}");
+    }
+    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Every case.
+fn all() -> Vec<Case> {
+    field::cases()
+}
