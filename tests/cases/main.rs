@@ -18,7 +18,9 @@ mod flow;
 mod judge;
 mod kernel;
 mod life;
+mod neighbours;
 mod noise;
+mod own;
 mod run;
 mod scene;
 mod write;
@@ -62,5 +64,5 @@ fn main() -> ExitCode {
 
 /// Every case.
 fn all() -> Vec<Case> {
-    field::cases()
+    [field::cases(), own::cases(), neighbours::cases()].concat()
 }

@@ -9,6 +9,8 @@ mod half_open;
 mod lasting;
 mod look_alikes;
 
+pub(crate) use demand::unequal;
+
 use crate::answer::{finding, verdict};
 use crate::case::{Case, field};
 
