@@ -128,9 +128,4 @@ impl Net {
             IpAddr::V6(base) => IpAddr::V6(Ipv6Addr::from_bits(base.to_bits() + u128::from(number))),
         }
     }
-
-    /// Length of its prefix.
-    pub(crate) fn prefix(self) -> u8 {
-        if self.0.is_ipv4() { 24 } else { 64 }
-    }
 }

@@ -18,6 +18,7 @@ mod flow;
 mod judge;
 mod kernel;
 mod life;
+mod metamorphic;
 mod neighbours;
 mod noise;
 mod own;
@@ -55,7 +56,8 @@ fn main() -> ExitCode {
     }
     let seeds: Vec<u64> = (0..seeds).collect();
     let outcomes = run::all(&cases, &seeds);
-    let wrong = judge::judge(&cases, &seeds, &outcomes);
+    let mut wrong = judge::judge(&cases, &seeds, &outcomes);
+    wrong.extend(metamorphic::judge(&cases, |case| !judge::not_yet().contains(&case.name)));
     for line in &wrong {
         println!("WRONG: {line}");
     }
