@@ -77,7 +77,10 @@ impl Draw for Dice {
 
     fn public_v4(&mut self) -> IpAddr {
         loop {
-            #[expect(clippy::cast_possible_truncation, reason = "the low half of a roll is as random as the whole")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the low half of a roll is as random as the whole"
+            )]
             let address = IpAddr::V4(Ipv4Addr::from_bits(self.roll() as u32));
             let IpAddr::V4(v4) = address else { continue };
             let o = v4.octets();

@@ -57,7 +57,8 @@ pub(crate) fn judge(cases: &[Case], seeds: &[u64], outcomes: &[Outcome]) -> Vec<
         }
     }
     wrong.extend(rounds(cases, seeds, outcomes, &not_yet));
-    let unknown = not_yet.iter().filter(|name| cases.len() > 1 && cases.iter().all(|case| case.name != **name));
+    let unknown =
+        not_yet.iter().filter(|name| cases.len() > 1 && cases.iter().all(|case| case.name != **name));
     wrong.extend(unknown.map(|name| format!("not-yet.txt lists {name}, and no case is called so")));
     wrong
 }
@@ -89,7 +90,10 @@ fn demanded(case: &Case, rows: &[&Outcome]) -> Vec<String> {
         let seeds: Vec<String> = rows
             .iter()
             .filter(|row| row.place.is_none_or(|place| place >= least))
-            .map(|row| format!("{} ({})", row.seed, row.answers.first().unwrap_or(&"-")))
+            .map(|row| {
+                let shown = answer::shown(&row.answers, case.expected);
+                format!("{} ({})", row.seed, shown.first().unwrap_or(&"-"))
+            })
             .take(8)
             .collect();
         seeds.join(", ")

@@ -48,15 +48,25 @@ pub(crate) const EL6: Kernel =
     kernel(Era::B, "2.6.32-642.el6.x86_64", "#1 SMP Wed Apr 13 00:51:26 EDT 2016 x86_64 GNU/Linux", 4, 8.0);
 pub(crate) const EL7: Kernel =
     kernel(Era::C, "3.10.0-1160.el7.x86_64", "#1 SMP Mon Oct 19 16:18:59 UTC 2020 x86_64 GNU/Linux", 4, 8.0);
-pub(crate) const V4_15: Kernel =
-    kernel(Era::D, "4.15.0-213-generic", "#224-Ubuntu SMP Mon Jun 19 13:30:12 UTC 2023 x86_64 GNU/Linux", 4, 2.0);
+pub(crate) const V4_15: Kernel = kernel(
+    Era::D,
+    "4.15.0-213-generic",
+    "#224-Ubuntu SMP Mon Jun 19 13:30:12 UTC 2023 x86_64 GNU/Linux",
+    4,
+    2.0,
+);
 /// A home router's.
 pub(crate) const V4_19: Kernel =
     kernel(Era::D, "4.19.183", "#1 SMP PREEMPT Thu Jun 1 12:00:00 UTC 2023 armv7l GNU/Linux", 4, 2.0);
 pub(crate) const EL8: Kernel =
     kernel(Era::D, "4.18.0-553.el8.x86_64", "#1 SMP Fri May 24 12:05:10 UTC 2024 x86_64 GNU/Linux", 4, 16.0);
-pub(crate) const V5_4: Kernel =
-    kernel(Era::D, "5.4.0-216-generic", "#236-Ubuntu SMP Fri Apr 11 19:53:21 UTC 2025 x86_64 GNU/Linux", 4, 16.0);
+pub(crate) const V5_4: Kernel = kernel(
+    Era::D,
+    "5.4.0-216-generic",
+    "#236-Ubuntu SMP Fri Apr 11 19:53:21 UTC 2025 x86_64 GNU/Linux",
+    4,
+    16.0,
+);
 pub(crate) const V6_1: Kernel =
     kernel(Era::D, "6.1.0-18-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 x86_64 GNU/Linux", 1, 16.0);
 pub(crate) const V6_18: Kernel = kernel(Era::E, "6.18.2", "#1 SMP PREEMPT_DYNAMIC x86_64 GNU/Linux", 1, 16.0);
@@ -73,11 +83,10 @@ impl Kernel {
         let gibibytes = mebibytes as f64 / 1_024.0;
         let buckets = match self.era {
             Era::A if gibibytes > 1.0 => 8_192,
-            Era::B if gibibytes > 1.0 => 16_384,
             Era::C | Era::D | Era::E if self.per_bucket == 1 && gibibytes > 4.0 => 262_144,
             Era::C | Era::D | Era::E if self.per_bucket == 1 && gibibytes > 1.0 => 65_536,
             Era::C | Era::D if gibibytes > 4.0 => 65_536,
-            Era::C | Era::D if gibibytes > 1.0 => 16_384,
+            Era::B | Era::C | Era::D if gibibytes > 1.0 => 16_384,
             Era::A => mebibytes * 1_048_576 / 16_384 / 16,
             _ => mebibytes * 1_048_576 / 16_384 / 8,
         };
@@ -114,16 +123,58 @@ impl Kernel {
 }
 
 const COLUMNS_OLD: [&str; 16] = [
-    "entries", "searched", "found", "new", "invalid", "ignore", "delete", "delete_list", "insert",
-    "insert_failed", "drop", "early_drop", "icmp_error", "expect_new", "expect_create", "expect_delete",
+    "entries",
+    "searched",
+    "found",
+    "new",
+    "invalid",
+    "ignore",
+    "delete",
+    "delete_list",
+    "insert",
+    "insert_failed",
+    "drop",
+    "early_drop",
+    "icmp_error",
+    "expect_new",
+    "expect_create",
+    "expect_delete",
 ];
 const COLUMNS_MIDDLE: [&str; 17] = [
-    "entries", "searched", "found", "new", "invalid", "ignore", "delete", "delete_list", "insert",
-    "insert_failed", "drop", "early_drop", "icmp_error", "expect_new", "expect_create", "expect_delete",
+    "entries",
+    "searched",
+    "found",
+    "new",
+    "invalid",
+    "ignore",
+    "delete",
+    "delete_list",
+    "insert",
+    "insert_failed",
+    "drop",
+    "early_drop",
+    "icmp_error",
+    "expect_new",
+    "expect_create",
+    "expect_delete",
     "search_restart",
 ];
 const COLUMNS_NEW: [&str; 17] = [
-    "entries", "clashres", "found", "new", "invalid", "ignore", "delete", "chainlength", "insert",
-    "insert_failed", "drop", "early_drop", "icmp_error", "expect_new", "expect_create", "expect_delete",
+    "entries",
+    "clashres",
+    "found",
+    "new",
+    "invalid",
+    "ignore",
+    "delete",
+    "chainlength",
+    "insert",
+    "insert_failed",
+    "drop",
+    "early_drop",
+    "icmp_error",
+    "expect_new",
+    "expect_create",
+    "expect_delete",
     "search_restart",
 ];

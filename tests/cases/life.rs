@@ -71,8 +71,7 @@ pub(crate) fn short_connection(dice: &mut Dice, way: Way, open_seconds: f64, tim
 /// A connection in TIME_WAIT, with so much left of it.
 pub(crate) fn closed(dice: &mut Dice, way: Way, remaining: u64) -> Flow {
     let (there, back) = (dice.whole((5, 9)), dice.whole((4, 8)));
-    Flow::tcp(way, "TIME_WAIT", remaining, Flags::Assured)
-        .carried((there, there * 90), (back, back * 240))
+    Flow::tcp(way, "TIME_WAIT", remaining, Flags::Assured).carried((there, there * 90), (back, back * 240))
 }
 
 /// A connection in use.

@@ -4,11 +4,15 @@
 //! What the evidence leaves open (sizes, shares, addresses, the kernel, which files are there) is drawn from the ranges at
 //! the top of each case. Seed 0 has the sizes that the evidence states; the other seeds have mostly smaller ones.
 //!
-//! - `cargo test --test cases`: every case under 50 seeds, two tables, and an exit code.
-//! - `CONNTRIAGE_SEEDS=5`: fewer of them. `CONNTRIAGE_CASE=name`: that case alone, and with `CONNTRIAGE_SHOW=1` (or the
-//!   number of a seed) its report, and where its bundle lies.
+//! - `cargo test --test cases`: every case under 50 seeds, the tables, and an exit code.
+//! - `CONNTRIAGE_SEEDS=5`: fewer of them; `CONNTRIAGE_SEED=7`: that one alone. `CONNTRIAGE_CASE=name`: that case alone, and
+//!   with `CONNTRIAGE_SHOW=1` its report (under the first seed of the run), and where its bundle lies.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test program: it writes files and prints")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test program: it writes files and prints"
+)]
 
 mod answer;
 mod case;
@@ -40,7 +44,11 @@ const SEEDS: u64 = 50;
 
 fn main() -> ExitCode {
     let told = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let seeds: u64 = told("CONNTRIAGE_SEEDS").and_then(|number| number.parse().ok()).unwrap_or(SEEDS).max(1);
+    let number = |name: &str| told(name).and_then(|number| number.parse::<u64>().ok());
+    let seeds: Vec<u64> = match number("CONNTRIAGE_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("CONNTRIAGE_SEEDS").unwrap_or(SEEDS).max(1)).collect(),
+    };
     let mut cases = all();
     if let Some(name) = told("CONNTRIAGE_CASE") {
         cases.retain(|case| case.name == name);
@@ -48,13 +56,11 @@ fn main() -> ExitCode {
             eprintln!("no case is called {name}");
             return ExitCode::from(2);
         }
-        if let Some(seed) = told("CONNTRIAGE_SHOW") {
-            let seed = seed.parse().ok().filter(|seed| *seed != 1).unwrap_or(0);
-            let (directory, text) = run::shown(&cases[0], seed);
+        if told("CONNTRIAGE_SHOW").is_some() {
+            let (directory, text) = run::shown(&cases[0], seeds[0]);
             println!("{text}\nthe bundle lies in {}", directory.display());
         }
     }
-    let seeds: Vec<u64> = (0..seeds).collect();
     let outcomes = run::all(&cases, &seeds);
     let mut wrong = judge::judge(&cases, &seeds, &outcomes);
     wrong.extend(metamorphic::judge(&cases, |case| !judge::not_yet().contains(&case.name)));

@@ -103,7 +103,11 @@ fn changed(case: &Case, seed: u64) -> (Vec<String>, usize) {
         held += 1;
         let after = answer(&mut scene, Some(change));
         if after != before {
-            wrong.push(format!("{} (seed {seed}) {}: {after} instead of {before}", case.name, change.words()));
+            wrong.push(format!(
+                "{} (seed {seed}) {}: {after} instead of {before}",
+                case.name,
+                change.words()
+            ));
         }
     }
     (wrong, held)
@@ -150,7 +154,8 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[0-9]{1,3}(?:\
 
 /// Gives every network of a kind another one of the same kind; hosts keep their number in it.
 fn rename(scene: &mut Scene) {
-    let mut names = Names { dice: Dice(scene.seed ^ 0xba5e_ba11), networks: BTreeMap::new(), taken: HashSet::new() };
+    let mut names =
+        Names { dice: Dice(scene.seed ^ 0xba5e_ba11), networks: BTreeMap::new(), taken: HashSet::new() };
     let text = |text: &str, names: &mut Names| {
         let renamed = ADDRESS.replace_all(text, |found: &regex::Captures<'_>| {
             found[0].parse().map_or_else(|_| found[0].to_owned(), |address| names.of(address).to_string())
@@ -255,7 +260,11 @@ fn may_grow(scene: &Scene) -> bool {
     // The default of a small memory, and the ports of one address, cannot be had twice.
     let fixed = scene.memory_mebibytes.is_some_and(|memory| scene.max == scene.kernel.default_max(memory));
     let full_of_ports = scene.flows.len() > 25_000;
-    !scene.files.keys().any(told) && scene.moments.is_empty() && !fixed && !full_of_ports && scene.others.is_empty()
+    !scene.files.keys().any(told)
+        && scene.moments.is_empty()
+        && !fixed
+        && !full_of_ports
+        && scene.others.is_empty()
 }
 
 fn double(scene: &mut Scene) {

@@ -174,7 +174,8 @@ fn hanging(seed: u64, rule: bool) -> Scene {
     s.fill(part(entries, share), |dice| {
         let from = dice.public_v4();
         let way = from_anywhere(dice, from, own, 443);
-        Flow::tcp(way, "SYN_SENT", life::flat(dice, times.syn_sent), Flags::Unreplied).carried((1, 60), (0, 0))
+        Flow::tcp(way, "SYN_SENT", life::flat(dice, times.syn_sent), Flags::Unreplied)
+            .carried((1, 60), (0, 0))
     });
     if rule {
         s.files.insert(
@@ -229,7 +230,8 @@ fn one_way(seed: u64, reflected: bool) -> Scene {
     let own = s.dice.public_v4();
     s.own("eth0", own);
     let sources: Vec<_> = (0..SOURCES).map(|_| s.dice.public_v4()).collect();
-    let (reflector, collected) = (*s.dice.one(&[11_211, 53, 123, 1_900, 389]), *s.dice.one(&[514, 6_343, 2_055]));
+    let (reflector, collected) =
+        (*s.dice.one(&[11_211, 53, 123, 1_900, 389]), *s.dice.one(&[514, 6_343, 2_055]));
     let times = s.times;
     s.fill(part(entries, share), |dice| {
         let source = *dice.one(&sources);
@@ -307,9 +309,14 @@ fn one_machine(seed: u64, all: bool) -> Scene {
         let target = if all { far.host(1 + number % BACKENDS) } else { far.host(9) };
         let way = to(dice, source, target, 8_080);
         // A checker goes round in its period; a generator goes on and on.
-        let left = if all { flat_comb(dice, times.time_wait, PERIOD_SECONDS) } else { life::flat(dice, times.time_wait) };
+        let left = if all {
+            flat_comb(dice, times.time_wait, PERIOD_SECONDS)
+        } else {
+            life::flat(dice, times.time_wait)
+        };
         let packets = dice.whole((3, 5));
-        Flow::tcp(way, "TIME_WAIT", left, Flags::Assured).carried((packets, packets * 54), (packets, packets * 60))
+        Flow::tcp(way, "TIME_WAIT", left, Flags::Assured)
+            .carried((packets, packets * 54), (packets, packets * 60))
     });
     let rest = s.max - churn;
     noise::of_host(&mut s, own, rest);

@@ -86,7 +86,12 @@ pub(crate) fn of_clients(scene: &mut Scene, clients: &[IpAddr], outer: Option<Ip
 }
 
 /// One flow of one client: browsing, lookups, calls, a few that nobody answers.
-pub(crate) fn client_flow(dice: &mut Dice, clients: &[IpAddr], outer: Option<IpAddr>, times: &Timeouts) -> Flow {
+pub(crate) fn client_flow(
+    dice: &mut Dice,
+    clients: &[IpAddr],
+    outer: Option<IpAddr>,
+    times: &Timeouts,
+) -> Flow {
     let client = *dice.one(clients);
     let target = stranger(dice, client);
     let flow = match dice.whole((0, 99)) {

@@ -72,6 +72,7 @@ pub(crate) struct Moment {
 
 /// A machine.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is there or is not, by itself")]
 pub(crate) struct Scene {
     pub(crate) dice: Dice,
     pub(crate) seed: u64,
@@ -223,7 +224,7 @@ impl Scene {
     }
 
     /// A setting that differs from the default, or one more.
-    pub(crate) fn set(&mut self, key: &str, value: impl ToString) {
+    pub(crate) fn set(&mut self, key: &str, value: impl std::fmt::Display) {
         self.settings.insert(key.to_owned(), value.to_string());
     }
 

@@ -51,7 +51,12 @@ fn one(scene: &mut Scene, root: &Path) {
     let mut moments: Vec<(String, &str, i64, BTreeMap<String, String>)> = Vec::new();
     for (number, moment) in scene.moments.iter().enumerate() {
         let at = i64::try_from(scene.time).unwrap() + moment.at;
-        moments.push((format!("capture/{}-{}", number + 1, moment.role), moment.role, at, moment.files.clone()));
+        moments.push((
+            format!("capture/{}-{}", number + 1, moment.role),
+            moment.role,
+            at,
+            moment.files.clone(),
+        ));
     }
     let last = format!("capture/{}-at", moments.len() + 1);
     moments.push((last, "at", taken, files));
@@ -117,7 +122,11 @@ fn capture(scene: &mut Scene) -> BTreeMap<String, String> {
     if !scene.without.contains("table") {
         add(&mut files, table, self::table(scene));
     }
-    add(&mut files, "uname", format!("Linux {} {} {}\n", scene.host, scene.kernel.release, scene.kernel.build));
+    add(
+        &mut files,
+        "uname",
+        format!("Linux {} {} {}\n", scene.host, scene.kernel.release, scene.kernel.build),
+    );
     add(&mut files, "ip-addr", addresses(scene));
     add(&mut files, "sysctl", settings(scene));
     let shares = [WITH_STAT, WITH_SLABINFO, WITH_SOCKSTAT, WITH_MEMINFO, WITH_UPTIME, WITH_LSMOD];
@@ -197,7 +206,8 @@ fn settings(scene: &Scene) -> String {
     let listed = i64::try_from(scene.flows.len()).unwrap();
     let limit = i64::try_from(scene.limit()).unwrap();
     // Entries that are being made, or are dead and not yet freed, are counted and not listed.
-    let count = scene.count.unwrap_or(if listed >= limit { listed } else { (listed + listed / 1_000).min(limit) });
+    let count =
+        scene.count.unwrap_or(if listed >= limit { listed } else { (listed + listed / 1_000).min(limit) });
     let times = &scene.times;
     let mut all: BTreeMap<String, String> = [
         ("buckets", scene.buckets().to_string()),
@@ -253,7 +263,9 @@ fn statistics(scene: &Scene, stat: &Stat) -> String {
             .iter()
             .map(|column| {
                 let value = match *column {
-                    "entries" => scene.count.map_or(scene.flows.len() as u64, i64::cast_unsigned) & 0xffff_ffff,
+                    "entries" => {
+                        scene.count.map_or(scene.flows.len() as u64, i64::cast_unsigned) & 0xffff_ffff
+                    }
                     "found" => split(stat.found),
                     "invalid" => split(stat.invalid),
                     "insert" => split(stat.insert),
@@ -296,7 +308,8 @@ fn sockets(scene: &Scene) -> String {
     let own = |address| scene.local.iter().any(|(_, local, _)| *local == address);
     let sockets = scene.sockets.unwrap_or_else(|| {
         let mine = || scene.flows.iter().filter(|flow| flow.l4 == TCP && own(flow.original.source));
-        let open = |flow: &&crate::flow::Flow| flow.state == Some("ESTABLISHED") && flow.flags == Flags::Assured;
+        let open =
+            |flow: &&crate::flow::Flow| flow.state == Some("ESTABLISHED") && flow.flags == Flags::Assured;
         let inuse = mine().filter(open).count() as u64 + 12;
         // A socket waits for 60 s, an entry for 120: the younger half of them still has one.
         let time_wait =

@@ -116,7 +116,11 @@ struct Entry {
 
 const SECOND: f64 = 1e6;
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "spans are positive and far below 2^52 µs")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "spans are positive and far below 2^52 µs"
+)]
 fn micros(seconds: f64) -> u64 {
     (seconds * SECOND).max(0.0) as u64
 }

@@ -26,8 +26,16 @@ pub(crate) fn wrong_namespace(name: &str, seed: u64) -> Scene {
     s.without = ["table", "uname", "stat_nf_conntrack", "sysctl.d/90-conntrack.conf", "slabinfo"].into();
     if s.dice.chance(WITH_SLABINFO) {
         s.without.remove("slabinfo");
-        let (active, prefix) = (s.max + 211, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
-        let row = format!("nf_conntrack {active} {} 256 16 1 : tunables 0 0 0 : slabdata {} {} 0\n", active + 9, active / 16, active / 16);
+        let (active, prefix) = (
+            s.max + 211,
+            "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n",
+        );
+        let row = format!(
+            "nf_conntrack {active} {} 256 16 1 : tunables 0 0 0 : slabdata {} {} 0\n",
+            active + 9,
+            active / 16,
+            active / 16
+        );
         s.files.insert("slabinfo".to_owned(), format!("{prefix}{row}"));
     }
     let rate = s.dice.share((5.0, 60.0));
@@ -117,7 +125,9 @@ pub(crate) fn count_without_entries(name: &str, seed: u64) -> Scene {
             files.insert("nf_conntrack".to_owned(), crate::write::table(&then));
             files.insert(
                 "sysctl".to_owned(),
-                format!("net.netfilter.nf_conntrack_count = {count}\nnet.netfilter.nf_conntrack_max = {LIMIT}\n"),
+                format!(
+                    "net.netfilter.nf_conntrack_count = {count}\nnet.netfilter.nf_conntrack_max = {LIMIT}\n"
+                ),
             );
             let ago = -(1 - i64::try_from(at).unwrap()) * 400_000 - 90_000;
             s.moments.push(Moment { role: "before", at: ago, files });

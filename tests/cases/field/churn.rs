@@ -108,7 +108,9 @@ pub(crate) fn php_to_mysql(name: &str, seed: u64) -> Scene {
     let loopback = "127.0.0.1".parse().unwrap();
     let churn = part(entries, CHURN);
     let times = s.times;
-    for (address, many) in [(loopback, churn.min(LOOPBACK_PORTS)), (own, churn.saturating_sub(LOOPBACK_PORTS))] {
+    for (address, many) in
+        [(loopback, churn.min(LOOPBACK_PORTS)), (own, churn.saturating_sub(LOOPBACK_PORTS))]
+    {
         s.fill(many, |dice| {
             let way = from_anywhere(dice, address, address, 3_306);
             let left = life::flat(dice, times.time_wait);
@@ -212,9 +214,16 @@ pub(crate) fn replayed_traffic(name: &str, seed: u64) -> Scene {
     });
     let rest = s.max - s.flows.len() as u64;
     noise::of_host(&mut s, own, rest);
-    let mut sockets = String::from("State      Recv-Q Send-Q Local Address:Port   Peer Address:Port Process\n");
-    let _ = writeln!(sockets, "LISTEN     0      128          {own}:80          0.0.0.0:*     users:((\"nginx\",pid=1911,fd=6))");
-    let _ = writeln!(sockets, "LISTEN     0      5          0.0.0.0:36524       0.0.0.0:*     users:((\"intercept\",pid=2204,fd=4))");
+    let mut sockets =
+        String::from("State      Recv-Q Send-Q Local Address:Port   Peer Address:Port Process\n");
+    let _ = writeln!(
+        sockets,
+        "LISTEN     0      128          {own}:80          0.0.0.0:*     users:((\"nginx\",pid=1911,fd=6))"
+    );
+    let _ = writeln!(
+        sockets,
+        "LISTEN     0      5          0.0.0.0:36524       0.0.0.0:*     users:((\"intercept\",pid=2204,fd=4))"
+    );
     for number in 0..3 {
         let _ = writeln!(
             sockets,
@@ -262,4 +271,3 @@ pub(crate) fn socket_settings(name: &str, seed: u64) -> Scene {
     s.full(churn as f64 / 120.0);
     s
 }
-

@@ -65,7 +65,8 @@ pub(crate) fn memcached_reflection(name: &str, seed: u64) -> Scene {
         let way = Way { source, sport: 11_211, target: own, dport: port(dice.whole((1_024, 65_535))) };
         let packets = dice.whole((1, 60));
         let left = life::flat(dice, times.udp);
-        Flow::udp(way, left, Flags::Unreplied).carried((packets, packets * dice.whole(BYTES_A_PACKET)), (0, 0))
+        Flow::udp(way, left, Flags::Unreplied)
+            .carried((packets, packets * dice.whole(BYTES_A_PACKET)), (0, 0))
     });
     let rest = s.max - s.flows.len() as u64;
     noise::of_host(&mut s, own, rest);

@@ -68,7 +68,12 @@ pub(crate) fn one_of_six_nodes(name: &str, seed: u64) -> Scene {
     s.fill(part(LIMIT, TO_BACKENDS), |dice| {
         let net = *dice.one(&backend_nets);
         let number = dice.whole((1, BACKENDS));
-        let way = to(dice, ingress, net.host(number), *[8_080_u16, 8_443, 3_000, 9_000].get(usize::from(number % 4 == 0)).unwrap());
+        let way = to(
+            dice,
+            ingress,
+            net.host(number),
+            *[8_080_u16, 8_443, 3_000, 9_000].get(usize::from(number % 4 == 0)).unwrap(),
+        );
         life::short_connection(dice, way, 70.0, &times)
     });
     let rest = LIMIT - s.flows.len() as u64;
@@ -87,7 +92,11 @@ pub(crate) fn one_of_six_nodes(name: &str, seed: u64) -> Scene {
         "sysctl.d/99-user-data.conf".to_owned(),
         format!("# written by user-data\nnet.netfilter.nf_conntrack_max = {WANTED}\n"),
     );
-    s.says(-80_000.0, "kube-proxy", format!("I1120 15:18:19.757786       1 conntrack.go:52] Setting nf_conntrack_max to {LIMIT}"));
+    s.says(
+        -80_000.0,
+        "kube-proxy",
+        format!("I1120 15:18:19.757786       1 conntrack.go:52] Setting nf_conntrack_max to {LIMIT}"),
+    );
     s.full(1_400.0);
     s
 }
@@ -153,7 +162,10 @@ pub(crate) fn set_before_the_module(name: &str, seed: u64) -> Scene {
     let clients = unequal(&clients);
     let entries = s.max;
     noise::of_clients(&mut s, &clients, Some(outer), entries);
-    s.files.insert("sysctl.d/90-nf_conntrack.conf".to_owned(), format!("# larger table\nnet.nf_conntrack_max={wanted}\n"));
+    s.files.insert(
+        "sysctl.d/90-nf_conntrack.conf".to_owned(),
+        format!("# larger table\nnet.nf_conntrack_max={wanted}\n"),
+    );
     let up = s.uptime_seconds.min(80_000) as f64;
     s.says(
         -up,

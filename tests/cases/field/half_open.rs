@@ -28,7 +28,8 @@ pub(crate) fn spoofed_syn_flood(name: &str, seed: u64) -> Scene {
     s.fill(part(s.max, HALF_OPEN), |dice| {
         let from = dice.public_v4();
         let way = from_anywhere(dice, from, own, 443);
-        Flow::tcp(way, "SYN_RECV", life::flat(dice, times.syn_recv), Flags::Replied).carried((1, 60), (2, 120))
+        Flow::tcp(way, "SYN_RECV", life::flat(dice, times.syn_recv), Flags::Replied)
+            .carried((1, 60), (2, 120))
     });
     s.fill(part(s.max, UNANSWERED), |dice| {
         let from = dice.public_v4();
@@ -49,7 +50,11 @@ pub(crate) fn spoofed_syn_flood(name: &str, seed: u64) -> Scene {
     s.stat_before = Some(before);
     s.stat.early_drop = before.early_drop + part(EVICTED_A_SECOND * BETWEEN_COUNTERS_SECONDS, scale);
     s.stat.drop = before.drop + part(DROPPED_A_SECOND * BETWEEN_COUNTERS_SECONDS, scale);
-    s.says(-20.0, "kernel", "TCP: request_sock_TCP: Possible SYN flooding on port 443. Sending cookies.  Check SNMP counters.");
+    s.says(
+        -20.0,
+        "kernel",
+        "TCP: request_sock_TCP: Possible SYN flooding on port 443. Sending cookies.  Check SNMP counters.",
+    );
     let full = crate::limiter::message(
         s.kernel.era,
         crate::limiter::Line::Printed(crate::limiter::Caller::Drop(None)),
@@ -170,10 +175,14 @@ pub(crate) fn one_sided_notrack(name: &str, seed: u64) -> Scene {
     s.fill(part(entries, share), |dice| {
         let client = lan.host(dice.whole((10, 9 + clients)));
         let way = to(dice, client, own, service);
-        Flow::tcp(way, "SYN_SENT", life::flat(dice, times.syn_sent), Flags::Unreplied).carried((1, 60), (0, 0))
+        Flow::tcp(way, "SYN_SENT", life::flat(dice, times.syn_sent), Flags::Unreplied)
+            .carried((1, 60), (0, 0))
     });
     let mut sockets = String::from("State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n");
-    let _ = writeln!(sockets, "LISTEN 0      128    {own}:{service}    0.0.0.0:*    users:((\"service\",pid=733,fd=5))");
+    let _ = writeln!(
+        sockets,
+        "LISTEN 0      128    {own}:{service}    0.0.0.0:*    users:((\"service\",pid=733,fd=5))"
+    );
     for flow in &s.flows {
         if s.dice.chance(open) {
             let way = flow.original;
@@ -229,7 +238,8 @@ pub(crate) fn reversed_after_a_flush(name: &str, seed: u64) -> Scene {
     let times = s.times;
     s.fill(part(entries, reversed), |dice| {
         let client = *dice.one(&strangers);
-        let way = Way { source: own, sport: service, target: client, dport: port(dice.whole((32_768, 60_999))) };
+        let way =
+            Way { source: own, sport: service, target: client, dport: port(dice.whole((32_768, 60_999))) };
         let left = life::idle(dice, UNACKNOWLEDGED_SECONDS, (1, ago));
         let packets = dice.whole((1, 3));
         Flow::tcp(way, "ESTABLISHED", left, Flags::Unreplied).carried((packets, packets * 52), (0, 0))
@@ -249,7 +259,7 @@ pub(crate) fn reversed_after_a_flush(name: &str, seed: u64) -> Scene {
             if flow.original.sport == service {
                 (flow.original, flow.reply) = (flow.original.back(), flow.reply.back());
                 flow.flags = Flags::Assured;
-                flow.remaining = 431_000 + flow.remaining;
+                flow.remaining += 431_000;
             }
         }
         before.by_tool = false;

@@ -97,7 +97,10 @@ pub(crate) fn close_wait_for_an_hour(name: &str, seed: u64) -> Scene {
     let rest = s.max - s.flows.len() as u64;
     noise::of_host(&mut s, node, rest);
     let mut sockets = String::from("State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n");
-    let _ = writeln!(sockets, "LISTEN 0      511  0.0.0.0:80      0.0.0.0:*     users:((\"nginx\",pid=3120,fd=8))");
+    let _ = writeln!(
+        sockets,
+        "LISTEN 0      511  0.0.0.0:80      0.0.0.0:*     users:((\"nginx\",pid=3120,fd=8))"
+    );
     for number in 0..40 {
         let _ = writeln!(
             sockets,
@@ -108,7 +111,11 @@ pub(crate) fn close_wait_for_an_hour(name: &str, seed: u64) -> Scene {
         );
     }
     s.files.insert("ss".to_owned(), sockets);
-    s.says(-86_000.0, "kube-proxy", "I1120 03:12:01.000001       1 conntrack.go:52] Setting nf_conntrack_tcp_timeout_close_wait to 3600");
+    s.says(
+        -86_000.0,
+        "kube-proxy",
+        "I1120 03:12:01.000001       1 conntrack.go:52] Setting nf_conntrack_tcp_timeout_close_wait to 3600",
+    );
     s.full(1_300.0 * share.max(0.5));
     s
 }

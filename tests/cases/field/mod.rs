@@ -39,7 +39,11 @@ pub(crate) fn cases() -> Vec<Case> {
         field("check-in-the-wrong-namespace", verdict(&["other-namespace"]), accounting::wrong_namespace),
         field("one-flow-in-two-zones", verdict(&["zone-multiplication"]), accounting::two_zones),
         field("count-without-entries", verdict(&["count-list-mismatch"]), accounting::count_without_entries),
-        field("full-with-two-thousand", verdict(&["insufficient-evidence"]), accounting::two_thousand_entries),
+        field(
+            "full-with-two-thousand",
+            verdict(&["insufficient-evidence"]),
+            accounting::two_thousand_entries,
+        ),
         field("expectations-of-a-router", finding(&["expectation-table"], &[]), look_alikes::expectations),
         field(
             "cloud-allowance-exceeded",

@@ -62,7 +62,8 @@ pub(crate) fn virtual_server(name: &str, seed: u64) -> Scene {
         let in_use = s.dice.share(PORTS_IN_USE);
         for sport in EPHEMERAL.0..=EPHEMERAL.1 {
             if s.dice.chance(in_use) {
-                let way = Way { source: lan.host(30 + client), sport: port(sport), target: service, dport: 80 };
+                let way =
+                    Way { source: lan.host(30 + client), sport: port(sport), target: service, dport: 80 };
                 let server = real.host(s.dice.whole((1, SERVERS)));
                 let left = life::flat(&mut s.dice, times.time_wait);
                 let flow = life::closed(&mut s.dice, way, left).answered_by(server, 8_080);
@@ -110,7 +111,11 @@ pub(crate) fn one_guest(name: &str, seed: u64) -> Scene {
         "Module                  Size  Used by\nvhost_net              32768  61\ntun                    61440  122 vhost_net\nkvm_intel             372736  240\nkvm                  1036288  1 kvm_intel\nbridge                307200  0\nnf_conntrack          172032  2 nf_nat,xt_conntrack\n".to_owned(),
     );
     for number in [3, 12] {
-        s.says(-400.0 + f64::from(number), "kernel", format!("br0: port {number}(vnet{number}) entered forwarding state"));
+        s.says(
+            -400.0 + f64::from(number),
+            "kernel",
+            format!("br0: port {number}(vnet{number}) entered forwarding state"),
+        );
     }
     s.full(ours as f64 / 150.0);
     s
@@ -153,7 +158,10 @@ pub(crate) fn behind_the_gateway(name: &str, seed: u64) -> Scene {
     let rest = entries - 2 * half;
     noise::of_host(&mut s, own, rest);
     let mut sockets = String::from("State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n");
-    let _ = writeln!(sockets, "LISTEN 0      4096   0.0.0.0:80      0.0.0.0:*    users:((\"docker-proxy\",pid=2311,fd=4))");
+    let _ = writeln!(
+        sockets,
+        "LISTEN 0      4096   0.0.0.0:80      0.0.0.0:*    users:((\"docker-proxy\",pid=2311,fd=4))"
+    );
     for number in 0..12 {
         let _ = writeln!(
             sockets,

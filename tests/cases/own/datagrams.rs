@@ -27,8 +27,8 @@ pub(crate) fn name_server(name: &str, seed: u64) -> Scene {
     let times = s.times;
     let asked = part(s.max, share);
     s.fill(asked, |dice| {
-        let asker = *dice.one(&askers);
-        let way = from_anywhere(dice, asker, own, service);
+        let resolver = *dice.one(&askers);
+        let way = from_anywhere(dice, resolver, own, service);
         Flow::udp(way, life::flat(dice, times.udp), Flags::Replied).carried((1, 70), (1, 180))
     });
     let rest = s.max - asked;

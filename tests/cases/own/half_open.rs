@@ -75,7 +75,8 @@ pub(crate) fn fixed_ports(name: &str, seed: u64) -> Scene {
     let backend = pods.host(33);
     s.fill(part(entries, share), |dice| {
         let client = clients.host(dice.whole((1, 2_000)));
-        let way = Way { source: client, sport: port(dice.whole((665, 1_023))), target: service, dport: 2_049 };
+        let way =
+            Way { source: client, sport: port(dice.whole((665, 1_023))), target: service, dport: 2_049 };
         let packets = dice.whole(PACKETS);
         Flow::tcp(way, "SYN_SENT", dice.whole(LEFT), Flags::Unreplied)
             .carried((packets, packets * 60), (0, 0))

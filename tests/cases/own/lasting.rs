@@ -128,11 +128,8 @@ pub(crate) fn offloaded(name: &str, seed: u64) -> Scene {
         let client = *dice.one(&clients);
         let target = dice.public_v4();
         let way = from_anywhere(dice, client, target, 443);
-        let flow = if dice.chance(udp) {
-            Flow::udp(way, 0, flags)
-        } else {
-            Flow::tcp(way, "ESTABLISHED", 0, flags)
-        };
+        let flow =
+            if dice.chance(udp) { Flow::udp(way, 0, flags) } else { Flow::tcp(way, "ESTABLISHED", 0, flags) };
         flow.masked_as(outer)
     });
     let rest = s.max - s.flows.len() as u64;

@@ -231,7 +231,8 @@ pub(crate) fn cut(name: &str, seed: u64) -> Scene {
     let database = |dice: &mut Dice| lan.host(100 + dice.whole((1, POOLED)));
     s.fill(part(entries, reversed), |dice| {
         let client = database(dice);
-        let way = Way { source: own, sport: 5_432, target: client, dport: port(dice.whole((32_768, 60_999))) };
+        let way =
+            Way { source: own, sport: 5_432, target: client, dport: port(dice.whole((32_768, 60_999))) };
         let left = life::flat(dice, life::UNACKNOWLEDGED_SECONDS.min(times.established));
         Flow::tcp(way, "ESTABLISHED", left, Flags::Unreplied).carried((2, 120), (0, 0))
     });

@@ -11,11 +11,8 @@ use crate::scene::Scene;
 use super::limits::{datagram, quiet};
 
 /// A release candidate that freed templates into the wrong cache: 4.2-rc.
-const V4_2_RC: Kernel = Kernel {
-    release: "4.2.0-rc6",
-    build: "#1 SMP Mon Aug 10 08:22:11 UTC 2015 x86_64 GNU/Linux",
-    ..EL7
-};
+const V4_2_RC: Kernel =
+    Kernel { release: "4.2.0-rc6", build: "#1 SMP Mon Aug 10 08:22:11 UTC 2015 x86_64 GNU/Linux", ..EL7 };
 
 /// C34. `table full` within seconds of a boot, with next to no traffic: the count has gone below zero. An administrator has
 /// the kernel's log from its first line on, the uptime, the count (a negative number), and a handful of entries.
@@ -72,7 +69,8 @@ pub(crate) fn listener(name: &str, seed: u64) -> Scene {
     for flow in &dying {
         flow.print(look, &mut text);
     }
-    let _ = writeln!(text, "conntrack v1.4.6 (conntrack-tools): {} flow entries have been shown.", dying.len());
+    let _ =
+        writeln!(text, "conntrack v1.4.6 (conntrack-tools): {} flow entries have been shown.", dying.len());
     s.files.insert("conntrack-L-dying".to_owned(), text);
     s.files.insert("conntrack-C".to_owned(), format!("{}\n", s.max));
     for number in 0..5 {
