@@ -48,6 +48,8 @@ pub(crate) trait Draw {
     fn public_v4(&mut self) -> IpAddr;
     /// The same of IPv6.
     fn public_v6(&mut self) -> IpAddr;
+    /// A network of the internet, of IPv4.
+    fn public_net(&mut self) -> Net;
     /// A private network of IPv4.
     fn private_v4(&mut self) -> Net;
     /// The same of IPv6.
@@ -96,6 +98,14 @@ impl Draw for Dice {
         let front = (0x2600 + u128::from(self.roll() % 0x400)) << 112;
         let behind = (u128::from(self.roll()) << 64 | u128::from(self.roll())) >> 16;
         IpAddr::V6(Ipv6Addr::from_bits(front | behind))
+    }
+
+    fn public_net(&mut self) -> Net {
+        loop {
+            if let IpAddr::V4(v4) = self.public_v4() {
+                return Net(IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & 0xffff_ff00)));
+            }
+        }
     }
 
     fn private_v4(&mut self) -> Net {

@@ -109,6 +109,8 @@ struct Entry {
     stage: usize,
     /// Counts up with every entry that had this place; 0 while the place is free.
     birth: u64,
+    /// When its state ends.
+    ends: u64,
     /// Its index among those that may be evicted.
     listed: Option<usize>,
     alive: bool,
@@ -157,6 +159,16 @@ impl Model {
             *out.entry(self.streams[entry.stream].stages[entry.stage].state).or_default() += 1;
         }
         out
+    }
+
+    /// Every entry now: its stream, its state, and what is left on its timer, in seconds (none while it is used).
+    pub(crate) fn rows(&self) -> Vec<(usize, &'static str, Option<f64>)> {
+        let row = |entry: &Entry| {
+            let stage = self.streams[entry.stream].stages[entry.stage];
+            let left = (entry.ends.saturating_sub(self.now)) as f64 / SECOND;
+            (entry.stream, stage.state, matches!(stage.stay, Stay::Timer(_)).then_some(left))
+        };
+        self.entries.iter().filter(|entry| entry.alive).map(row).collect()
     }
 
     /// Another limit from now on. What is above it stays until it ends.
@@ -232,7 +244,7 @@ impl Model {
             span.evicted += 1;
         }
         span.accepted += 1;
-        let entry = Entry { stream, stage: 0, birth: 0, listed: None, alive: true };
+        let entry = Entry { stream, stage: 0, birth: 0, ends: 0, listed: None, alive: true };
         let place = self.free.pop().unwrap_or_else(|| {
             self.entries.push(Entry { alive: false, ..entry });
             self.entries.len() - 1
@@ -265,7 +277,9 @@ impl Model {
             Stay::Used(mean) => -(1.0 - self.dice.unit()).ln() * mean,
             Stay::Timer(timeout) => timeout,
         };
-        self.events.push(Reverse((self.now + micros(seconds).max(1), Event::End(place, entry.birth))));
+        let ends = self.now + micros(seconds).max(1);
+        self.entries[place].ends = ends;
+        self.events.push(Reverse((ends, Event::End(place, entry.birth))));
         match (stage.evictable, entry.listed) {
             (true, None) => {
                 self.entries[place].listed = Some(self.evictable.len());

@@ -188,7 +188,8 @@ pub(crate) fn replayed_traffic(name: &str, seed: u64) -> Scene {
     let own = lan.host(30);
     s.own("eth0", own);
     let helper = lan.host(31);
-    let base = s.dice.private_v4();
+    // A network of its own choice: a private one, or any /24 of the internet that is routed to the helper for the test.
+    let base = if s.dice.chance(0.5) { s.dice.private_v4() } else { s.dice.public_net() };
     let clients = s.dice.whole(CLIENTS);
     let runs = s.dice.whole(RUNS_SECONDS);
     let times = s.times;
