@@ -77,6 +77,8 @@ pub(crate) fn rule(case: &Case<'_>) -> Option<Rule> {
             max >= KUBE_PROXY_FLOOR && max.is_multiple_of(KUBE_PROXY_PER_CORE) && max <= KUBE_PROXY_CAP * 8
         }
     };
+    // It gives no node less than its floor: a smaller value was written over it, or for another machine.
+    let written = written && max >= KUBE_PROXY_FLOOR;
     (written || by_rule && !signs(case).is_empty())
         .then_some(Rule { max, processors: processors.filter(|_| by_rule) })
 }

@@ -14,6 +14,7 @@ use super::evidence::{Cited, supports};
 use super::facts::Case;
 use super::headroom::headroom;
 use super::idle::older_than;
+use super::scales::Weight;
 
 /// Connections silent for longer than this may be dead: what they come to is not known.
 const SILENT_SECONDS: u64 = 7_200;
@@ -132,7 +133,15 @@ pub(crate) fn not_in_force(case: &Case<'_>) -> Option<Evidence> {
     wanted(case).map(|wanted| wanted_evidence(case, &wanted))
 }
 
-pub(crate) fn reload_evidence(case: &Case<'_>, mark: &Around, max: u64) -> Evidence {
+/// The same as a fact against causes that take the limit as given.
+pub(crate) fn lost_limit(case: &Case<'_>) -> Option<(Weight, Evidence)> {
+    match wanted(case) {
+        Some(wanted) => Some((Weight::Deciding, wanted_evidence(case, &wanted))),
+        None => not_in_force(case).map(|evidence| (Weight::Strong, evidence)),
+    }
+}
+
+fn reload_evidence(case: &Case<'_>, mark: &Around, max: u64) -> Evidence {
     let mut said = sentence![
         "the tracker was loaded anew in the middle of an uptime and began with",
         Word::Count(max, noun::ENTRY),

@@ -15,7 +15,7 @@ use super::super::idle::older_than;
 use super::super::limits::Origin;
 use super::super::recurrence::growth;
 use super::super::scales::{Scales, Weight};
-use super::super::wanted::{wanted, wanted_evidence};
+use super::super::wanted::lost_limit;
 use super::super::{containers, limits, node, open, remedies, will_not_help};
 use super::tiny_default::{CROWD, small_by_birth};
 use super::{Candidate, Tier};
@@ -157,8 +157,8 @@ fn kind_of_use(case: &Case<'_>) -> Vec<Evidence> {
 
 /// What the limit says: demand is what is left where the limit itself explains nothing.
 fn limits(case: &Case<'_>, scales: &mut Scales, sources: Option<u64>) {
-    if let Some(wanted) = wanted(case) {
-        scales.speaks_against(Weight::Deciding, wanted_evidence(case, &wanted));
+    if let Some((weight, evidence)) = lost_limit(case) {
+        scales.speaks_against(weight, evidence);
     }
     if let Some(limit) = small_by_birth(case) {
         let few = sources.is_some_and(|n| n < CROWD);

@@ -68,13 +68,13 @@ fn weigh(
             match holds {
                 Some(true) => scales.speaks_for(Weight::Strong, enough(case, wanted)),
                 Some(false) => scales.speaks_against(Weight::Deciding, not_enough(case, wanted)),
-                None => scales.not_known(Weight::Strong, demand(case)),
+                None => scales.not_known(Weight::Deciding, demand(case)),
             }
         }
-        None => scales.not_known(Weight::Deciding, settings(case)),
+        None => scales.not_known(Weight::Strong, settings(case)),
     }
     match reload {
-        Some(evidence) => scales.speaks_for(Weight::Strong, evidence),
+        Some(evidence) => scales.speaks_for(Weight::Deciding, evidence),
         None => match lost {
             Some(lost) => scales
                 .speaks_for(Weight::Strong, supports("how-it-was-lost", lost_words(lost)).read_in_log(case)),

@@ -12,7 +12,7 @@ use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
 use super::super::limits::{Limit, Origin, default_evidence, limit, memory_words};
 use super::super::scales::{Scales, Weight};
-use super::super::wanted::{wanted, wanted_evidence};
+use super::super::wanted::lost_limit;
 use super::super::{remedies, will_not_help};
 use super::{Candidate, Tier};
 
@@ -93,8 +93,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             contradicts("crowd", many.with("share it: that many need more than any default of the kernel")),
         );
     }
-    if let Some(wanted) = wanted(case) {
-        scales.speaks_against(Weight::Deciding, wanted_evidence(case, &wanted));
+    if let Some((weight, evidence)) = lost_limit(case) {
+        scales.speaks_against(weight, evidence);
     }
     if let Some(memory) = case.counters.memory_bytes {
         let (bytes, _) = case.entry_bytes();
