@@ -32,9 +32,10 @@ pub(crate) fn sign(case: &Case<'_>) -> Option<Sentence> {
     node::signs(case).into_iter().next()
 }
 
-/// What may have lowered the limit from within a container: a line that says so, else a sign of containers.
+/// What may have lowered the limit from within a container: a line that says so (true), else a sign of containers. None
+/// also where the kernel lets no container do it.
 pub(crate) fn lowered_by(case: &Case<'_>) -> Option<(Sentence, bool)> {
-    let max = case.usage.max?;
+    let max = case.usage.max.filter(|_| case.kernel.containers_set_the_limit() != Some(false))?;
     let wrote = case
         .marks(RelatedKind::LimitSet)
         .find(|mark| mark.about.iter().any(|(about, _)| about.value == Some(max)));

@@ -57,15 +57,22 @@ impl Kernel {
         }
     }
 
-    /// Sizes that it may give itself by memory, largest memory first.
-    pub(crate) fn default_sizes(&self) -> Vec<DefaultSize> {
-        let newer = self.default_factors().contains(&1);
-        let older = self.default_factors().iter().any(|factor| *factor > 1);
-        let own = self.era.filter(|_| older).map(era::default_sizes).unwrap_or_default();
-        let new = if newer { era::default_sizes(Era::E) } else { &[] };
-        let mut sizes: Vec<DefaultSize> = own.iter().chain(new).copied().collect();
-        sizes.sort_by(|a, b| b.memory_above_bytes.cmp(&a.memory_above_bytes).then(b.buckets.cmp(&a.buckets)));
-        sizes
+    /// Sizes that it may give itself by memory, each list by the largest memory first. More than one where the inputs
+    /// leave it open (as for [`Self::default_factors`]; and before 3.18 large machines had no size of their own).
+    pub(crate) fn default_sizes(&self) -> Vec<&'static [DefaultSize]> {
+        let Some(era) = self.era else { return Vec::new() };
+        let factors = self.default_factors();
+        let mut out = Vec::new();
+        if factors.iter().any(|factor| *factor > 1) {
+            out.push(era::default_sizes(if era == Era::E { Era::D } else { era }));
+        }
+        if era == Era::C && self.release.is_none_or(|release| release < Release(3, 18, 0)) {
+            out.push(era::default_sizes(Era::B));
+        }
+        if factors.contains(&1) {
+            out.push(era::default_sizes(Era::E));
+        }
+        out
     }
 
     /// A privileged container that writes the limit changes that of the whole machine (to 5.11; from 5.12 on the key

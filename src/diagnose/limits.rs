@@ -3,8 +3,8 @@
 
 use crate::model::diagnosis::{Cause, Evidence};
 use crate::model::era::{
-    KUBE_PROXY_CAP, KUBE_PROXY_FLOOR, KUBE_PROXY_PER_CORE, MAX_PER_BUCKET_GIVEN, SHIPPED_LIMITS, TIMEOUTS,
-    buckets_by_memory,
+    DefaultSize, KUBE_PROXY_CAP, KUBE_PROXY_FLOOR, KUBE_PROXY_PER_CORE, MAX_PER_BUCKET_GIVEN, SHIPPED_LIMITS,
+    TIMEOUTS, buckets_by_memory,
 };
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
@@ -85,58 +85,63 @@ fn same(a: u64, b: u64) -> bool {
     a.abs_diff(b).saturating_mul(SAME_WITHIN) <= a
 }
 
-/// The limit is the default, whose memory may be known no better than to a tenth or so.
+/// The limit is the default. Where only the memory tells, that is known no better than to a tenth or so.
 fn is_default(case: &Case<'_>, max: u64, default: u64) -> bool {
-    let by_buckets = natural(case).is_some();
+    if case.usage.buckets.is_some() {
+        return natural(case).is_some() && same(max, default);
+    }
     let (up, down) = MEMORY_DOUBT;
-    same(max, default)
-        || !by_buckets
-            && max >= default
-            && max.saturating_mul(down) <= default.saturating_mul(up)
-            && max < SMALL
+    let nearly = max >= default && max.saturating_mul(down) <= default.saturating_mul(up);
+    same(max, default) || nearly && max < SMALL
+}
+
+/// The size of a list for so much memory.
+fn size_for(memory: u64, sizes: &[DefaultSize]) -> Option<&DefaultSize> {
+    sizes.iter().find(|size| memory > size.memory_above_bytes)
 }
 
 /// Buckets, where they are those that this kernel takes by itself on this machine, as far as its memory is known.
 fn natural(case: &Case<'_>) -> Option<u64> {
     let buckets = case.usage.buckets?;
-    let sizes = case.kernel.default_sizes();
+    let lists = case.kernel.default_sizes();
     let era = case.kernel.era?;
-    let smallest = sizes.iter().map(|size| size.buckets).min()?;
+    let least = |sizes: &[DefaultSize]| sizes.iter().map(|size| size.buckets).min();
     let (up, down) = MEMORY_DOUBT;
-    let natural = match case.counters.memory_bytes {
+    let natural = lists.iter().any(|sizes| match case.counters.memory_bytes {
         Some(memory) => {
             let more = memory.saturating_mul(up) / down;
-            let by_memory = |size: &&crate::model::era::DefaultSize| more > size.memory_above_bytes;
-            let fixed = sizes.iter().filter(by_memory).any(|size| size.buckets == buckets);
+            let fixed = [memory, more].into_iter().filter_map(|memory| size_for(memory, sizes));
             let scaled = buckets_by_memory(era, memory)
                 .into_iter()
-                .any(|least| buckets >= least && buckets <= least.saturating_mul(up) / down);
-            fixed || scaled && buckets <= smallest
+                .any(|fewest| buckets >= fewest && buckets <= fewest.saturating_mul(up) / down);
+            fixed.into_iter().any(|size| size.buckets == buckets)
+                || size_for(memory, sizes).is_none() && scaled
         }
-        None => sizes.iter().any(|size| size.buckets == buckets) || buckets < smallest,
-    };
+        None => {
+            sizes.iter().any(|size| size.buckets == buckets)
+                || least(sizes).is_some_and(|least| buckets < least)
+        }
+    });
     natural.then_some(buckets)
 }
 
-/// What the kernel gives this machine by itself: by its buckets where those are its own, else by its memory.
+/// What the kernel gives this machine by itself: by its buckets where those are its own, else by its memory. Of several
+/// the one that runs, else the least.
 fn kernel_default(case: &Case<'_>) -> Option<u64> {
     let factors = case.kernel.default_factors();
     let max = case.usage.max?;
-    if let Some(buckets) = natural(case) {
-        let allowed = || factors.iter().map(|factor| buckets.saturating_mul(*factor));
-        return allowed().find(|default| same(max, *default)).or_else(|| allowed().min());
-    }
-    let memory = case.counters.memory_bytes?;
-    let sizes = case.kernel.default_sizes();
-    let fitting: Vec<u64> = match sizes.iter().find(|size| memory > size.memory_above_bytes) {
-        Some(largest) => sizes
-            .iter()
-            .filter(|size| size.memory_above_bytes == largest.memory_above_bytes)
-            .map(|size| size.max)
-            .collect(),
-        None => {
-            let [wide, _] = buckets_by_memory(case.kernel.era?, memory);
+    let fitting: Vec<u64> = if let Some(buckets) = natural(case) {
+        factors.iter().map(|factor| buckets.saturating_mul(*factor)).collect()
+    } else {
+        let memory = case.counters.memory_bytes?;
+        let [wide, _] = buckets_by_memory(case.kernel.era?, memory);
+        let lists = case.kernel.default_sizes();
+        let sized: Vec<u64> =
+            lists.iter().filter_map(|sizes| size_for(memory, sizes)).map(|size| size.max).collect();
+        if sized.is_empty() {
             factors.iter().map(|factor| wide.saturating_mul(*factor)).collect()
+        } else {
+            sized
         }
     };
     fitting.iter().copied().find(|default| same(max, *default)).or_else(|| fitting.iter().copied().min())

@@ -198,18 +198,11 @@ pub(crate) fn would_hold(case: &Case<'_>, limit: u64) -> Option<bool> {
 pub(crate) fn lost_words(lost: Lost<'_>) -> Sentence {
     match lost {
         Lost::BeforeTheModule(_) => {
-            "the settings were read at boot before the tracker was loaded, and so were refused".into()
+            "at boot the settings came before the tracker's module, and were refused".into()
         }
-        Lost::Reloaded(_) => {
-            "the tracker was loaded anew in the middle of an uptime: what was set before is lost then".into()
-        }
-        Lost::Overwritten(mark) => {
-            mark.fact.clone().with(", by its own rule, whatever the settings files have")
-        }
-        Lost::Script => {
-            "the firewall's script unloads the tracker when it is restarted: its settings are lost then"
-                .into()
-        }
-        Lost::Boot => "the machine booted shortly before: settings that were not kept are gone".into(),
+        Lost::Reloaded(_) => "the tracker was loaded anew during the uptime, and forgot its settings".into(),
+        Lost::Overwritten(mark) => mark.fact.clone().with(", by its own rule"),
+        Lost::Script => "restarting the firewall unloads the tracker here, and its settings with it".into(),
+        Lost::Boot => "the machine booted shortly before, and settings that were not kept are gone".into(),
     }
 }

@@ -17,7 +17,7 @@ use super::super::recurrence::growth;
 use super::super::scales::{Scales, Weight};
 use super::super::wanted::lost_limit;
 use super::super::{containers, limits, node, open, remedies, will_not_help};
-use super::tiny_default::{CROWD, small_by_birth};
+use super::tiny_default::{few_clients, small_by_birth};
 use super::{Candidate, Tier};
 
 /// The leading source has less than this.
@@ -60,7 +60,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     in_use(case, &mut scales);
     scales.add(growth(&case.starts).map(|said| context("growth", said).read_in_log(case)));
     scales.add(kind_of_use(case));
-    limits(case, &mut scales, sources);
+    limits(case, &mut scales);
     match case.usage.share() {
         Some(usage) => scales.weigh(
             Weight::Deciding,
@@ -156,17 +156,16 @@ fn kind_of_use(case: &Case<'_>) -> Vec<Evidence> {
 }
 
 /// What the limit says: demand is what is left where the limit itself explains nothing.
-fn limits(case: &Case<'_>, scales: &mut Scales, sources: Option<u64>) {
+fn limits(case: &Case<'_>, scales: &mut Scales) {
     if let Some((weight, evidence)) = lost_limit(case) {
         scales.speaks_against(weight, evidence);
     }
     if let Some(limit) = small_by_birth(case) {
-        let few = sources.is_some_and(|n| n < CROWD);
         let said =
             sentence!["the limit of", Word::Count(limit.max, noun::ENTRY), "is a small machine's by birth"];
         if limit.is_tiny() {
             scales.speaks_against(Weight::Deciding, contradicts("small-by-birth", said));
-        } else if few {
+        } else if few_clients(case) {
             scales.speaks_against(Weight::Strong, contradicts("small-by-birth", said));
         }
     }

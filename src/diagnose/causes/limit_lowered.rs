@@ -28,7 +28,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let mix = case.mix()?;
     let full = case.usage.share().is_some_and(|usage| usage >= NEAR_FULL);
     let unreplied = share(mix.replied(Reply::Unreplied), mix.total());
-    if !full || unreplied >= UNREPLIED_MAX || case.kernel.containers_set_the_limit() == Some(false) {
+    if !full || unreplied >= UNREPLIED_MAX {
         return None;
     }
     let mut scales = Scales::default();

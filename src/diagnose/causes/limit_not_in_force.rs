@@ -71,7 +71,7 @@ fn weigh(
                 None => scales.not_known(Weight::Deciding, demand(case)),
             }
         }
-        None => scales.not_known(Weight::Strong, settings(case)),
+        None => scales.not_known(Weight::Deciding, settings(case)),
     }
     match reload {
         Some(evidence) => scales.speaks_for(Weight::Deciding, evidence),
@@ -188,7 +188,7 @@ fn summary(
     };
     let how = lost.map_or_else(|| "how it was lost no line tells".into(), lost_words);
     let how = match holds {
-        Some(true) => how.with("; it would have been enough"),
+        Some(true) => how.with("; that limit would have held"),
         Some(false) | None => how,
     };
     let what = match (wanted, lost) {

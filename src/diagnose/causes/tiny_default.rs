@@ -18,8 +18,8 @@ use super::{Candidate, Tier};
 
 /// A default below this is that of a machine with little memory.
 pub(super) const SMALL: u64 = 65_536;
-/// From so many sources on it is a crowd, for which every default is too small.
-pub(super) const CROWD: u64 = 200;
+/// Where the busiest 64 sources hold less than this, many hundreds share the table: every default is too small for them.
+const BUSIEST_MIN: f64 = 0.5;
 /// The leading source has less than this.
 const TOP_SOURCE_MAX: f64 = 0.5;
 /// Entries that were never answered are fewer than this.
@@ -41,6 +41,18 @@ pub(super) fn small_by_birth(case: &Case<'_>) -> Option<Limit> {
         );
     let born = limit.origin == Origin::KernelDefault && limit.max < SMALL;
     (shipped || born).then_some(limit)
+}
+
+/// Share of the table that its busiest sources hold, 64 at most.
+fn busiest(case: &Case<'_>) -> f64 {
+    let Some(who) = case.census.map(|census| &census.who) else { return 0.0 };
+    let sum = who.sources.leading(who.entries).iter().fold(0u64, |sum, row| sum.saturating_add(row.count));
+    share(sum, who.entries)
+}
+
+/// Few clients hold most of the table.
+pub(super) fn few_clients(case: &Case<'_>) -> bool {
+    busiest(case) >= BUSIEST_MIN
 }
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
@@ -83,16 +95,35 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         || contradicts("not-tiny", sentence!["the limit of", Word::Number(limit.max), "is no small one"]),
     );
     let sources = census.who.sources.distinct;
-    if sources.is_none_or(|n| n >= CROWD) {
-        let many = sources.map_or_else(
-            || sentence!["more than 32,768 sources"],
-            |n| sentence![Word::Count(n, noun::SOURCE)],
-        );
-        scales.speaks_against(
-            Weight::Strong,
-            contradicts("crowd", many.with("share it: that many need more than any default of the kernel")),
-        );
-    }
+    let busiest = busiest(case);
+    scales.weigh(
+        Weight::Strong,
+        busiest >= BUSIEST_MIN,
+        || {
+            supports(
+                "few-clients",
+                sentence![
+                    "the busiest 64 sources hold",
+                    Word::Share(busiest),
+                    "of it: there are few clients"
+                ],
+            )
+            .value("share", busiest)
+            .read_in_table(case)
+        },
+        || {
+            contradicts(
+                "crowd",
+                sentence![
+                    "the busiest 64 sources hold only",
+                    Word::Share(busiest),
+                    ": so many clients need more than any default of the kernel"
+                ],
+            )
+            .value("share", busiest)
+            .read_in_table(case)
+        },
+    );
     if let Some((weight, evidence)) = lost_limit(case) {
         scales.speaks_against(weight, evidence);
     }
