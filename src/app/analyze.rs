@@ -12,9 +12,13 @@ use crate::diagnose;
 use crate::diagnose::gather::{Surroundings, gather};
 use crate::edge::output;
 use crate::edge::progress::Wanted;
-use crate::edge::read::{self, FirstLook, looks::Reading};
+use crate::edge::read::{
+    self, FirstLook,
+    looks::{Reading, TableLook},
+};
 use crate::model::census::Who;
-use crate::model::input::{Input, InputKind, TableStream};
+use crate::model::counters::Counters;
+use crate::model::input::{CounterStream, Input, InputKind, TableStream};
 use crate::model::report::Report;
 use crate::report::{escape, spell, text};
 use crate::wire;
@@ -77,6 +81,10 @@ fn second_looks(first: &mut FirstLook<census::WhoPart>, local: &[IpAddr]) -> Vec
     let local: Vec<IpAddr> = local.iter().copied().chain(beside.map(|a| a.address)).collect();
     let mut tables = Vec::new();
     for table in std::mem::take(&mut first.tables) {
+        if let Some(list) = table.aside {
+            first.counters.extend(beside_the_table(table, list));
+            continue;
+        }
         let leaders = census::leaders(&table.who, &local);
         let listing = table.who.listing();
         let (how, changed, note) = match census::noted(&table.who, &leaders) {
@@ -95,6 +103,14 @@ fn second_looks(first: &mut FirstLook<census::WhoPart>, local: &[IpAddr]) -> Vec
         tables.push(TableStream { id, hints, dialect, census });
     }
     tables
+}
+
+/// How many entries wait in a list beside the table; none for a list whose number tells nothing.
+fn beside_the_table(table: TableLook<census::WhoPart>, list: &str) -> Option<CounterStream> {
+    let who = census::census(table.who, census::HowPart::default()).who;
+    let dying = (list == "dying").then_some(who.entries)?;
+    let counters = Counters { dying: Some(dying), ..Counters::default() };
+    Some(CounterStream { id: table.id, hints: table.hints, dialect: table.dialect.name(), counters })
 }
 
 /// What the census says of its input.

@@ -2,7 +2,7 @@
 
 use crate::model::counters::Counters;
 use crate::model::diagnosis::{Body, Finding};
-use crate::model::incident::{Gap, Host, Incident};
+use crate::model::incident::{Gap, Host, Incident, Namespace};
 use crate::model::report::{HostView, IncidentView, Role, Settings, Snapshot, SnapshotUse, SnapshotView};
 use crate::model::sentence::{Sentence, Word};
 use crate::model::time::WallTime;
@@ -10,7 +10,7 @@ use crate::sentence;
 
 use super::correlate::{Alone, Fit, host_fits, only_host, same_word};
 use super::drops::{self, Unused};
-use super::facts::{Case, usage};
+use super::facts::{Case, Others, usage};
 use super::kernel::Kernel;
 use super::locals::Locals;
 use super::{Diagnosis, changes, findings, gaps, rank};
@@ -91,7 +91,10 @@ impl<'a> Room<'a> {
             }
         }
         let locals = Locals::of(fits.iter().map(|fit| fit.snapshot), self.settings);
-        let case = self.case(Some(&incident), fits, &locals);
+        let only = only_host(self.hosts, self.snapshots);
+        let of_host =
+            |snapshot: &Snapshot| self.hosts.get(of.host).is_some_and(|host| host_fits(snapshot, host, only));
+        let case = self.case(Some(&incident), fits, &locals, self.others(&incident.namespace, fits, of_host));
         out.assume(gaps::assumptions(&case));
         let body = out.judge(&case);
         let mut snapshots: Vec<SnapshotUse> = fits.iter().map(used).collect();
@@ -118,7 +121,11 @@ impl<'a> Room<'a> {
             _ => fits.iter().any(|fit| fit.snapshot.id == other.id),
         });
         let locals = Locals::of(beside, self.settings);
-        let case = self.case(None, &fits, &locals);
+        let of_host = |other: &Snapshot| match (&other.host, &snapshot.host) {
+            (Some(a), Some(b)) => same_word(a, b),
+            _ => true,
+        };
+        let case = self.case(None, &fits, &locals, self.others(&snapshot.namespace, &fits, of_host));
         out.assume(gaps::assumptions(&case));
         let body = out.judge(&case);
         let mut facts = used(&fit(snapshot));
@@ -144,6 +151,7 @@ impl<'a> Room<'a> {
         incident: Option<&'c Incident>,
         fits: &'c [Fit<'a>],
         locals: &'c Locals,
+        others: Others<'c>,
     ) -> Case<'c> {
         let counters = merged(fits);
         let lead = fits.first();
@@ -157,8 +165,36 @@ impl<'a> Room<'a> {
             census,
             counters,
             locals,
+            others,
             settings: self.settings,
         }
+    }
+
+    /// The snapshots beside the leading one, in their order: what they say of other namespaces, hosts and moments.
+    fn others<'c>(
+        &'c self,
+        namespace: &Namespace,
+        fits: &'c [Fit<'a>],
+        of_host: impl Fn(&Snapshot) -> bool,
+    ) -> Others<'c> {
+        let lead = fits.first().map(|fit| fit.snapshot);
+        let here = lead.map(|lead| &lead.namespace).filter(|ns| **ns != Namespace::Unknown);
+        let here = here.unwrap_or(namespace);
+        let elsewhere = |other: &Snapshot| other.namespace != Namespace::Unknown && other.namespace != *here;
+        let mut others = Others::default();
+        for snapshot in self.snapshots {
+            if lead.is_some_and(|lead| lead.id == snapshot.id) {
+                continue;
+            }
+            if !of_host(snapshot) {
+                others.hosts.push(snapshot);
+            } else if elsewhere(snapshot) {
+                others.namespaces.push(snapshot);
+            } else if fits.iter().any(|fit| fit.snapshot.id == snapshot.id) {
+                others.moments.push(snapshot);
+            }
+        }
+        others
     }
 
     /// Starts of the incidents of one host, table and namespace, ascending.
@@ -212,6 +248,7 @@ fn merged(fits: &[Fit<'_>]) -> Counters {
         out.sockets = out.sockets.or(other.sockets);
         out.rules = out.rules.or(other.rules);
         out.machine.fill_from(&other.machine);
+        out.dying = out.dying.or(other.dying);
         if out.slabs.is_empty() {
             out.slabs = other.slabs;
         }

@@ -77,12 +77,13 @@ pub(crate) fn correlate<'a>(
         }
     }
     join_counters(&mut out, snapshots, only_host);
-    for fits in &mut out.fits {
+    for (incident, fits) in incidents.iter().zip(&mut out.fits) {
         fits.sort_by(|a, b| {
-            order(a)
+            let (first, second) = (order(a, &incident.namespace), order(b, &incident.namespace));
+            first
                 .0
-                .cmp(&order(b).0)
-                .then(order(a).1.total_cmp(&order(b).1))
+                .cmp(&second.0)
+                .then(first.1.total_cmp(&second.1))
                 .then_with(|| a.snapshot.id.cmp(&b.snapshot.id))
         });
     }
@@ -133,10 +134,16 @@ fn contradicted(counters: &Snapshot, table: &Snapshot) -> bool {
     max.is_some_and(|max| listed > max.saturating_add(max / 10))
 }
 
-/// A table leads before mere counters, one that is known to be of the host before one that may be, the nearest before
-/// those further away.
-fn order(fit: &Fit<'_>) -> ((bool, bool), f64) {
-    let kind = (fit.snapshot.census.is_none(), fit.snapshot.host.is_none());
+/// A table leads before mere counters, one that is known to be of the host before one that may be, one of the namespace
+/// that the line names before one that may be of it, the nearest before those further away. Where the line names none,
+/// the machine's own table leads, and those of other namespaces stand beside it.
+fn order(fit: &Fit<'_>, full: &Namespace) -> ((bool, bool, bool), f64) {
+    let of = &fit.snapshot.namespace;
+    let stranger = match full {
+        Namespace::Unknown => matches!(of, Namespace::Netns(_)),
+        _ => of != full,
+    };
+    let kind = (fit.snapshot.census.is_none(), fit.snapshot.host.is_none(), stranger);
     (kind, fit.distance_seconds.unwrap_or(UNKNOWN_DISTANCE_SECONDS))
 }
 

@@ -2,14 +2,17 @@
 //! agree. Each is said aloud as evidence, and each caps how sure a verdict may be.
 
 use crate::model::diagnosis::{Confidence, Evidence};
+use crate::model::incident::Namespace;
+use crate::model::report::Role;
 use crate::model::sentence::{Word, noun};
-use crate::model::signal::Table;
+use crate::model::signal::{RelatedKind, Table};
 use crate::sentence;
 
 use super::arith::share;
 use super::causes::Candidate;
 use super::evidence::{Cited, context, contradicts, supports};
 use super::facts::{Case, FULL};
+use super::hidden::{hidden, raised_since};
 
 /// Below this chance of a drop, a log that says full and the mix of the table do not go together.
 const HARDLY: f64 = 0.001;
@@ -37,11 +40,17 @@ pub(crate) fn doubts(case: &Case<'_>, leader: &Candidate) -> Vec<Doubt> {
         return Vec::new();
     }
     let mut out = Vec::new();
+    if leader.settles_doubts {
+        out.extend(damage(case));
+        return out;
+    }
     out.extend(more_than_fits(case));
     out.extend(fullness(case));
     out.extend(lateness(case, leader));
+    out.extend(unnamed_namespace(case));
     out.extend(count_and_list(case));
     out.extend(log_and_mix(case));
+    out.extend(log_and_counters(case));
     out.extend(older_timers(case));
     out.extend(damage(case));
     out
@@ -132,9 +141,59 @@ fn fullness(case: &Case<'_>) -> Option<Doubt> {
     if case.incident.is_none() {
         return Some(harmless(cite(context("usage", said))));
     }
+    let said = match raised_since(case) {
+        Some(limit) => said
+            .with(": it holds as many as a limit of")
+            .with(Word::Number(limit))
+            .with("lets in, so the limit was perhaps raised since"),
+        None => said.with(": it was not full when it was read"),
+    };
+    Some(Doubt { evidence: cite(contradicts("usage-not-full", said)), at_most: Confidence::Low })
+}
+
+/// The line names a namespace, and the table names none.
+fn unnamed_namespace(case: &Case<'_>) -> Option<Doubt> {
+    let Namespace::Netns(inode) = case.incident?.namespace else { return None };
+    let of = case.lead.filter(|fit| fit.snapshot.census.is_some())?;
+    (of.snapshot.namespace == Namespace::Unknown).then(|| Doubt {
+        evidence: contradicts(
+            "namespace-unnamed",
+            sentence![
+                "the line names the network namespace",
+                Word::Code(inode.to_string()),
+                ", and the table names none: it may be of another"
+            ],
+        ),
+        at_most: Confidence::Medium,
+    })
+}
+
+/// The kernel's own counter against the drops of the log. It counts since the boot, so it is never below them.
+fn log_and_counters(case: &Case<'_>) -> Option<Doubt> {
+    let incident = case.incident?;
+    let stat = case.counters.stat.filter(|stat| !stat.first_row_only)?;
+    let counted = stat.drop?;
+    let early = case.lead.is_some_and(|fit| fit.role == Role::Before);
+    let anew = [RelatedKind::Capacity, RelatedKind::BootBegins];
+    let begun_anew = anew.into_iter().any(|kind| case.marks(kind).next().is_some());
+    if counted >= incident.drops.visible || incident.drops.visible < DROPS_MIN || early || begun_anew {
+        return None;
+    }
     Some(Doubt {
-        evidence: cite(contradicts("usage-not-full", said.with(": it was not full when it was read"))),
-        at_most: Confidence::Low,
+        evidence: contradicts(
+            "log-against-counters",
+            sentence![
+                "the kernel's drop counter stands at",
+                Word::Number(counted),
+                "since the boot, and the log has",
+                Word::Count(incident.drops.visible, noun::LINE),
+                "of drops: the counter is of another namespace, another boot or an earlier moment"
+            ],
+        )
+        .value("drop", counted as f64)
+        .value("lines", incident.drops.visible as f64)
+        .read_in_table(case),
+        at_most: Confidence::Medium,
     })
 }
 
@@ -179,6 +238,10 @@ fn count_and_list(case: &Case<'_>) -> Option<Doubt> {
         )));
     }
     let at_most = if share(listed, count) < 0.5 { Confidence::Low } else { Confidence::Medium };
+    if hidden(case).is_some_and(|hidden| hidden.is_waiting()) {
+        let why = ": as many expire within the minute between two passes of the garbage collector at this rate, and reading the list collects them";
+        return Some(harmless(evidence(said.with(why))));
+    }
     let why = ": expired entries wait for up to a minute to be collected, and reading the list collects them; where a count taken after it is still far above, entries leak or another namespace was listed";
     Some(Doubt { evidence: Evidence { speaks_for: Some(false), ..evidence(said.with(why)) }, at_most })
 }
@@ -210,13 +273,17 @@ fn log_and_mix(case: &Case<'_>) -> Option<Doubt> {
             ),
         ))));
     }
-    Some(Doubt {
-        evidence: cite(contradicts(
-            "log-against-mix",
-            said.with(", and yet the log says full: a flood far above what this table shows, another namespace, or a table of another moment"),
-        )),
-        at_most: Confidence::Medium,
-    })
+    let said = said.with(", and yet the log says full: a flood far above what this table shows, another namespace, or a table of another moment");
+    if evictions == Some(0) {
+        return Some(Doubt {
+            evidence: cite(contradicts(
+                "log-against-mix",
+                said.with("; the counters show no eviction at all, so they are not those of the full table"),
+            )),
+            at_most: Confidence::Low,
+        });
+    }
+    Some(Doubt { evidence: cite(contradicts("log-against-mix", said)), at_most: Confidence::Medium })
 }
 
 /// Timers above the setting: the setting came later, and is not retroactive.

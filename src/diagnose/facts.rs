@@ -7,8 +7,9 @@ use crate::model::census::{Census, Class, Leader, LeaderKey, Pair, Peer};
 use crate::model::counters::Counters;
 use crate::model::era::EarlyDrop;
 use crate::model::flow::{L3, L4, Reply, State};
-use crate::model::incident::{Incident, Namespace, Timeline};
-use crate::model::report::Settings;
+use crate::model::incident::{Around, Incident, Namespace, Timeline};
+use crate::model::report::{Settings, Snapshot};
+use crate::model::signal::RelatedKind;
 use crate::model::time::WallTime;
 
 use super::arith::{rounded, share};
@@ -72,6 +73,17 @@ pub(crate) fn usage(counters: &Counters, census: Option<&Census>) -> Usage {
     }
 }
 
+/// Snapshots that are not the leading one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Others<'a> {
+    /// Of the same host, and of a network namespace that is known to be another.
+    pub(crate) namespaces: Vec<&'a Snapshot>,
+    /// Of other hosts.
+    pub(crate) hosts: Vec<&'a Snapshot>,
+    /// Of the same incident: other moments, or further counters of the same one.
+    pub(crate) moments: Vec<&'a Snapshot>,
+}
+
 /// Everything a rule may ask.
 #[derive(Debug)]
 pub(crate) struct Case<'a> {
@@ -91,6 +103,8 @@ pub(crate) struct Case<'a> {
     pub(crate) locals: &'a Locals,
     /// How full.
     pub(crate) usage: Usage,
+    /// What else was given.
+    pub(crate) others: Others<'a>,
     /// What the user set.
     pub(crate) settings: &'a Settings,
 }
@@ -269,14 +283,16 @@ impl<'a> Case<'a> {
         self.incident.and_then(|incident| peak_loss_per_second(&incident.timeline))
     }
 
-    /// The limit is the kernel's own default for its buckets, within what hand-copied numbers differ by.
-    pub(crate) fn limit_is_default(&self) -> bool {
-        let (Some(max), Some(buckets), Some(factor)) =
-            (self.usage.max, self.usage.buckets, self.kernel.max_per_bucket())
-        else {
-            return false;
-        };
-        max.abs_diff(buckets.saturating_mul(factor)).saturating_mul(1_000) <= max
+    /// Lines of a kind near the incident.
+    pub(crate) fn marks(&self, kind: RelatedKind) -> impl Iterator<Item = &'a Around> {
+        let around = self.incident.map(|incident| incident.around.as_slice()).unwrap_or_default();
+        around.iter().filter(move |mark| mark.kind == kind)
+    }
+
+    /// Seconds from the boot to the first line, where the log tells.
+    pub(crate) fn seconds_after_boot(&self) -> Option<f64> {
+        let (start, _) = self.incident?.times.since_boot_us?;
+        Some(super::arith::seconds(start.max(0)))
     }
 
     /// Input ids that the table and the settings came from.

@@ -103,9 +103,9 @@ pub fn gather(
 fn within(stream: &CounterStream, of: &Place, table: &Place) -> CounterStream {
     let mut stream = stream.clone();
     if of.netns != table.netns {
-        let Counters { sysctl, stat, count, .. } = &mut stream.counters;
+        let Counters { sysctl, stat, count, dying, .. } = &mut stream.counters;
         sysctl.retain(|key, _| !key.ends_with("_conntrack_count"));
-        (*stat, *count) = (None, None);
+        (*stat, *count, *dying) = (None, None, None);
     }
     stream
 }

@@ -1,7 +1,7 @@
 //! Which kernel it was: release, era, what its keys are called. Read from uname, keys and the wording of log lines.
 
 use crate::model::counters::Counters;
-use crate::model::era::{self, EarlyDrop, Era, Names, Release};
+use crate::model::era::{self, DefaultSize, EarlyDrop, Era, Names, Release};
 use crate::model::incident::Incident;
 use crate::model::signal::Wording;
 
@@ -43,12 +43,64 @@ impl Kernel {
         }
     }
 
-    /// Entries that a default limit has for each bucket. One from 5.15 on.
-    pub(crate) fn max_per_bucket(&self) -> Option<u64> {
-        match self.release {
-            Some(release) if release >= Release(5, 15, 0) => Some(1),
-            _ => self.era.map(era::max_per_bucket),
+    /// Entries for each bucket that a default limit may have. More than one where the inputs leave it open: the wording
+    /// of 4.10 to 6.17 spans the change of 5.15, and distributions carried it back to older numbers.
+    pub(crate) fn default_factors(&self) -> &'static [u64] {
+        match (self.release, self.era) {
+            (Some(_), _) if self.enterprise.is_some_and(|version| version >= 8) => &[4, 1],
+            (Some(release), _) if release >= Release(5, 15, 0) => &[1],
+            (_, Some(Era::A)) => &[8],
+            (_, Some(Era::E)) => &[1],
+            (Some(_), Some(_)) | (None, Some(Era::B | Era::C)) => &[4],
+            (None, Some(Era::D)) => &[4, 1],
+            (_, None) => &[],
         }
+    }
+
+    /// Sizes that it may give itself by memory, each list by the largest memory first. More than one where the inputs
+    /// leave it open (as for [`Self::default_factors`]; and before 3.18 large machines had no size of their own).
+    pub(crate) fn default_sizes(&self) -> Vec<&'static [DefaultSize]> {
+        let Some(era) = self.era else { return Vec::new() };
+        let factors = self.default_factors();
+        let mut out = Vec::new();
+        if factors.iter().any(|factor| *factor > 1) {
+            out.push(era::default_sizes(if era == Era::E { Era::D } else { era }));
+        }
+        if era == Era::C && self.release.is_none_or(|release| release < Release(3, 18, 0)) {
+            out.push(era::default_sizes(Era::B));
+        }
+        if factors.contains(&1) {
+            out.push(era::default_sizes(Era::E));
+        }
+        out
+    }
+
+    /// A privileged container that writes the limit changes that of the whole machine (to 5.11; from 5.12 on the key
+    /// cannot be written in a namespace). None: the release is not known, or a distribution's own.
+    pub(crate) fn containers_set_the_limit(&self) -> Option<bool> {
+        match (self.release, self.era) {
+            (Some(_), _) if self.enterprise.is_some_and(|version| version >= 8) => None,
+            (Some(release), _) => Some(release < Release(5, 12, 0)),
+            (None, Some(Era::A | Era::B | Era::C)) => Some(true),
+            (None, Some(Era::E)) => Some(false),
+            (None, Some(Era::D) | None) => None,
+        }
+    }
+
+    /// Inserts fail where a chain is too long (5.15 on). None: not known.
+    pub(crate) fn bounds_chains(&self) -> Option<bool> {
+        match (self.release, self.era) {
+            (Some(_), _) if self.enterprise.is_some_and(|version| version >= 8) => None,
+            (Some(release), _) => Some(release >= Release(5, 15, 0)),
+            (None, Some(Era::E)) => Some(true),
+            (None, Some(Era::A | Era::B | Era::C)) => Some(false),
+            (None, Some(Era::D) | None) => None,
+        }
+    }
+
+    /// The buckets of a running table can be set by `sysctl` (4.8 on); before, by the module's parameter alone.
+    pub(crate) fn buckets_by_sysctl(&self) -> bool {
+        self.release.map_or(matches!(self.era, Some(Era::D | Era::E)), |release| release >= Release(4, 8, 0))
     }
 
     /// The default of a timeout by its bare name.

@@ -90,6 +90,9 @@ pub struct Counters {
     pub memory_bytes: Option<u64>,
     /// All IPv4 addresses are among `addresses`, those of IPv6 perhaps not.
     pub addresses_known_v4: bool,
+    /// Entries that are destroyed and wait for a listener to take the event (`conntrack -L dying`): counted, and in no
+    /// list of the table.
+    pub dying: Option<u64>,
     /// Kernel release where no host name stands beside it (`/proc/version`, `kernel.osrelease`).
     pub release: Option<Box<str>>,
     /// Settings that a file sets at boot or module load (`sysctl.conf`, `sysctl.d`, `modprobe.d`), by dotted key: value
@@ -221,6 +224,7 @@ impl Counters {
             *own = (*own).max(*value);
         }
         self.machine.fill_from(&other.machine);
+        self.dying = self.dying.or(other.dying);
     }
 }
 

@@ -266,8 +266,9 @@ pub struct DefaultSize {
 
 const GIB: u64 = 1 << 30;
 
-/// Default sizes of an era (`nf_conntrack_init_start`), largest first. Below the last one both follow memory:
-/// [`max_per_bucket`] still holds.
+/// Default sizes of an era (`nf_conntrack_init_start`), largest first. A limit is eight times the buckets to 2.6.18, four
+/// times to 5.14, and as many from 5.15 on; below the last size buckets follow memory ([`buckets_by_memory`]) and that
+/// ratio stays.
 pub fn default_sizes(era: Era) -> &'static [DefaultSize] {
     const fn size(memory_above_bytes: u64, buckets: u64, max: u64) -> DefaultSize {
         DefaultSize { memory_above_bytes, buckets, max }
@@ -284,15 +285,30 @@ pub fn default_sizes(era: Era) -> &'static [DefaultSize] {
     }
 }
 
-/// Entries that a default limit allows for each bucket. From 5.15 on: one. With `hashsize=` given at load it is
-/// eight in every version.
-pub fn max_per_bucket(era: Era) -> u64 {
-    match era {
-        Era::A => 8,
-        Era::B | Era::C | Era::D => 4,
-        Era::E => 1,
-    }
+/// Buckets of a machine with no more memory than the last of [`default_sizes`]: one for each 16 KiB, over the bytes of a
+/// bucket's head. Both widths of a pointer are given, the 64-bit one first. The kernel counts pages that `MemTotal`
+/// leaves out, so the truth lies up to a tenth above.
+pub fn buckets_by_memory(era: Era, memory_bytes: u64) -> [u64; 2] {
+    // `struct list_head` to 2.6.18, `struct hlist_head` (half of it) after.
+    let head = if era == Era::A { 16 } else { 8 };
+    [memory_bytes / 16_384 / head, memory_bytes / 16_384 / (head / 2)]
 }
+
+/// Entries for each bucket where `hashsize=` was given at load, in every version.
+pub const MAX_PER_BUCKET_GIVEN: u64 = 8;
+
+/// What kube-proxy gives a node for each processor that it may run on (`--conntrack-max-per-core`).
+pub const KUBE_PROXY_PER_CORE: u64 = 32_768;
+/// And at least (`--conntrack-min`).
+pub const KUBE_PROXY_FLOOR: u64 = 131_072;
+/// And at most, from 2025 on.
+pub const KUBE_PROXY_CAP: u64 = 1_048_576;
+/// What it sets two timeouts to, by their bare names: a node is known by the pair.
+pub const KUBE_PROXY_TIMEOUTS: [(&str, u64); 2] =
+    [("tcp_timeout_established", 86_400), ("tcp_timeout_close_wait", 3_600)];
+
+/// Limits that boxes at customers' premises are shipped with, from old ones to those of today.
+pub const SHIPPED_LIMITS: std::ops::RangeInclusive<u64> = 1_024..=16_384;
 
 /// Bytes of one entry, without extensions, where no slab cache tells: 304 (2.6.18), 320 (3.10 to 4.x), 256 (6.18).
 pub fn entry_bytes(era: Option<Era>) -> u64 {

@@ -81,6 +81,15 @@ impl Sentence {
     }
 }
 
+impl Sentence {
+    /// This sentence and the parts of another.
+    #[must_use]
+    pub fn with_all(mut self, other: &Self) -> Self {
+        self.0.extend(other.0.iter().cloned());
+        self
+    }
+}
+
 impl From<&'static str> for Word {
     fn from(text: &'static str) -> Self {
         Self::Text(text)

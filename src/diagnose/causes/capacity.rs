@@ -1,16 +1,23 @@
-//! C24: honest demand of many, for which the table is too small. Only where nothing is concentrated: no source, no
-//! peer, no half-open or unanswered majority.
+//! C24: honest demand of many, for which the table is too small. What must hold: no source, no peer, no half-open or
+//! unanswered majority. Neighbours: tiny-default (a small machine's own limit, and few clients), limit-not-in-force (more
+//! is configured), hot-node (one node of a cluster), established-leak (most connections are silent for hours).
 
+use crate::model::census::PortKey;
 use crate::model::diagnosis::{Evidence, Remedy};
-use crate::model::flow::Reply;
+use crate::model::flow::{L4, Reply, State};
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::arith::share;
-use super::super::evidence::{Cited, contradicts, supports};
+use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
+use super::super::idle::older_than;
+use super::super::limits::Origin;
+use super::super::recurrence::growth;
 use super::super::scales::{Scales, Weight};
-use super::super::{open, remedies, will_not_help};
+use super::super::wanted::lost_limit;
+use super::super::{containers, limits, node, open, remedies, will_not_help};
+use super::tiny_default::{few_clients, small_by_birth};
 use super::{Candidate, Tier};
 
 /// The leading source has less than this.
@@ -21,6 +28,16 @@ const TOP_PEER_MAX: f64 = 0.4;
 const UNREPLIED_MAX: f64 = 0.5;
 /// Fewer sources than this are no crowd.
 const SOURCES_MIN: u64 = 20;
+/// Connections silent for longer than this are not in use: keep-alives come every two hours at the latest.
+const SILENT_SECONDS: u64 = 7_500;
+/// From this share of silent ones on they are not in use.
+const SILENT_MAX: f64 = 0.5;
+/// Below this share of the table their age says nothing of it.
+const WORTH_AGING: f64 = 0.2;
+/// From this share of the table on a kind of use is worth a word.
+const WORTH_SAYING: f64 = 0.1;
+/// Port of the web, over UDP that of QUIC.
+const HTTPS: u16 = 443;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let mix = case.mix()?;
@@ -40,6 +57,10 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     for evidence in evidence(case, top_source, top_peer, unreplied) {
         scales.speaks_for(Weight::Strong, evidence);
     }
+    in_use(case, &mut scales);
+    scales.add(growth(&case.starts).map(|said| context("growth", said).read_in_log(case)));
+    scales.add(kind_of_use(case));
+    limits(case, &mut scales);
     match case.usage.share() {
         Some(usage) => scales.weigh(
             Weight::Deciding,
@@ -61,6 +82,104 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         limit_contributes: true,
         ..Candidate::new(tier, 1.0 - top_source, scales)
     })
+}
+
+/// Whether the connections that last are in use.
+fn in_use(case: &Case<'_>, scales: &mut Scales) {
+    let (Some(mix), Some(ages)) = (case.mix(), case.ages()) else { return };
+    let established = mix.tcp(State::Established);
+    let ages = ages.of(L4::TCP, Some(State::Established), &case.timeouts());
+    if share(established, mix.total()) < WORTH_AGING || ages.is_empty() {
+        return;
+    }
+    let silent = share(older_than(SILENT_SECONDS, &ages), established);
+    scales.weigh(
+        Weight::Strong,
+        silent < SILENT_MAX,
+        || {
+            supports(
+                "in-use",
+                sentence![
+                    "only",
+                    Word::Share(silent),
+                    "of the established connections were silent for longer than",
+                    Word::Duration(SILENT_SECONDS as f64)
+                ],
+            )
+            .value("share", silent)
+            .read_in_table(case)
+        },
+        || {
+            contradicts(
+                "silent",
+                sentence![
+                    Word::Share(silent),
+                    "of the established connections were silent for longer than",
+                    Word::Duration(SILENT_SECONDS as f64),
+                    ": they are not in use"
+                ],
+            )
+            .value("share", silent)
+            .read_in_table(case)
+        },
+    );
+}
+
+/// What kind of gateway it is, as context: translated sources, QUIC.
+fn kind_of_use(case: &Case<'_>) -> Vec<Evidence> {
+    let Some(census) = case.census else { return Vec::new() };
+    let who = &census.who;
+    let mut out = Vec::new();
+    let translated = share(who.nat.source.saturating_add(who.nat.both), who.entries);
+    if translated >= WORTH_SAYING {
+        out.push(
+            context(
+                "nat-gateway",
+                sentence![
+                    Word::Share(translated),
+                    "of the entries leave under a translated address: this is a NAT gateway"
+                ],
+            )
+            .value("share", translated)
+            .read_in_table(case),
+        );
+    }
+    let quic = who.destination_ports.rows.iter().find(|row| row.key == PortKey { l4: L4::UDP, port: HTTPS });
+    if let Some(part) = quic.map(|row| share(row.count, who.entries)).filter(|part| *part >= WORTH_SAYING) {
+        out.push(
+            context("quic", sentence![Word::Share(part), "are QUIC (web over UDP): each stays two minutes and more after its last packet, and a client that changes its address leaves one behind"])
+                .value("share", part)
+                .read_in_table(case),
+        );
+    }
+    out
+}
+
+/// What the limit says: demand is what is left where the limit itself explains nothing.
+fn limits(case: &Case<'_>, scales: &mut Scales) {
+    if let Some((weight, evidence)) = lost_limit(case) {
+        scales.speaks_against(weight, evidence);
+    }
+    if let Some(limit) = small_by_birth(case) {
+        let said =
+            sentence!["the limit of", Word::Count(limit.max, noun::ENTRY), "is a small machine's by birth"];
+        if limit.is_tiny() {
+            scales.speaks_against(Weight::Deciding, contradicts("small-by-birth", said));
+        } else if few_clients(case) {
+            scales.speaks_against(Weight::Strong, contradicts("small-by-birth", said));
+        }
+    }
+    if let Some(rule) = node::rule(case) {
+        let idle = node::idle_elsewhere(case).is_some();
+        let evidence = node::rule_evidence(case, rule);
+        scales.speaks_against(if idle { Weight::Deciding } else { Weight::Strong }, evidence);
+    }
+    if let Some(below) = limits::limit(case)
+        .filter(|limit| limit.origin == Origin::Lowered && containers::lowered_by(case).is_some())
+        .and_then(|limit| limits::below_default(case, limit))
+    {
+        scales.speaks_against(Weight::Strong, below);
+    }
 }
 
 fn summary(case: &Case<'_>, top_source: f64, sources: Option<u64>) -> Vec<Sentence> {

@@ -7,13 +7,15 @@ use crate::model::flow::{L4, State};
 use crate::model::incident::Incident;
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::model::signal::{RelatedKind, Table};
-use crate::model::time::{SECOND_US, WallTime};
 use crate::sentence;
 
-use super::super::arith::{seconds, share};
+use super::super::arith::share;
 use super::super::evidence::{Cited, context, contradicts};
 use super::super::facts::{Case, Holder, NEAR_FULL};
+use super::super::hidden::raised_since;
 use super::super::mix::Mix;
+use super::super::open::Open;
+use super::super::recurrence::recurrence;
 use super::super::remedies;
 use super::super::scales::{Scales, Weight};
 use super::{Candidate, Tier};
@@ -22,10 +24,10 @@ use super::{Candidate, Tier};
 const CONTRADICTION: f64 = 0.5;
 /// From this share on, a source or a pair leads by far.
 const LEADS: f64 = 0.8;
+/// Nothing fills a table of common size within so many seconds of the boot.
+const BOOT_SECONDS: f64 = 60.0;
 /// From this share on: all.
 const ALL: f64 = 0.995;
-/// Starts that repeat must agree within this share of their distance.
-const RHYTHM: f64 = 0.05;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let mut scales = Scales::default();
@@ -35,6 +37,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         (Some(incident), None) => (Tier::Decided, only_log(case, incident)),
         (Some(incident), Some(_)) if contradicted(case, incident) => {
             scales.speaks_against(Weight::Deciding, contradiction(case)?);
+            scales.not_known(Weight::Deciding, elsewhere(case));
             (Tier::Decided, not_this_table(case)?)
         }
         (_, Some(mix)) => {
@@ -52,7 +55,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
 }
 
 fn contradicted(case: &Case<'_>, incident: &Incident) -> bool {
-    incident.table == Table::Conntrack && case.usage.share().is_some_and(|usage| usage < CONTRADICTION)
+    incident.table == Table::Conntrack
+        && case.usage.share().is_some_and(|usage| usage < CONTRADICTION)
+        && raised_since(case).is_none()
 }
 
 fn contradiction(case: &Case<'_>) -> Option<Evidence> {
@@ -71,6 +76,15 @@ fn contradiction(case: &Case<'_>) -> Option<Evidence> {
         .value("max", max as f64)
         .read_in_table(case),
     )
+}
+
+/// What would tell another namespace from a table that has drained.
+fn elsewhere(case: &Case<'_>) -> Open {
+    Open {
+        what: "other namespaces",
+        why: "the counts of the other network namespaces at that moment were not given: one of them may be the full one".into(),
+        command: Some(remedies::every_namespace(case)),
+    }
 }
 
 /// What the log says, what it hides, what would decide.
@@ -137,14 +151,11 @@ fn not_this_table(case: &Case<'_>) -> Option<Vec<Sentence>> {
         sentence![
             "so another namespace's table was full, or this one was read too late, or its limit was changed"
         ],
-        sentence!["take the count of every namespace at that moment:", Word::Code(every_namespace(case))],
+        sentence![
+            "take the count of every namespace at that moment:",
+            Word::Code(remedies::every_namespace(case))
+        ],
     ])
-}
-
-fn every_namespace(case: &Case<'_>) -> String {
-    let count = case.kernel.key("count");
-    let max = case.kernel.key("max");
-    format!("lsns -t net -n -o PID | while read p; do nsenter -n -t $p sysctl {count} {max}; done")
 }
 
 /// A table that no rule explains: who leads it, how and at which rate, what can be done whatever the cause.
@@ -293,6 +304,20 @@ fn hints(case: &Case<'_>) -> Vec<Evidence> {
             .read_in_log(case),
         );
     }
+    if let Some(seconds) = case.seconds_after_boot().filter(|seconds| *seconds < BOOT_SECONDS) {
+        out.push(
+            context(
+                "just-booted",
+                sentence![
+                    "it was full",
+                    Word::Duration(seconds),
+                    "after the boot: limits that are set later than the traffic comes, or a counter that is wrong"
+                ],
+            )
+            .value("seconds", seconds)
+            .read_in_log(case),
+        );
+    }
     if let Some(sentence) = recurrence(&case.starts) {
         out.push(
             context("recurrence", sentence).value("occurrences", case.starts.len() as f64).read_in_log(case),
@@ -367,33 +392,4 @@ fn hint(kind: RelatedKind) -> Option<(&'static str, &'static str)> {
         | RelatedKind::PacketsInvalid
         | RelatedKind::PacketsLogged => return None,
     })
-}
-
-/// A rhythm in the starts: equal distances, or the same minute of the hour.
-fn recurrence(starts: &[WallTime]) -> Option<Sentence> {
-    if starts.len() < 2 {
-        return None;
-    }
-    let gaps: Vec<i64> =
-        starts.windows(2).filter_map(|pair| Some(pair.get(1)?.0.saturating_sub(pair.first()?.0))).collect();
-    let out = sentence!["it happened", Word::Number(starts.len() as u64), "times in these logs"];
-    if gaps.len() < 2 {
-        return Some(
-            out.with(", the second").with(Word::Duration(seconds(*gaps.first()?))).with("after the first"),
-        );
-    }
-    let (least, most) = (*gaps.iter().min()?, *gaps.iter().max()?);
-    if seconds(most.saturating_sub(least)) <= RHYTHM * seconds(least) {
-        return Some(
-            out.with(", every")
-                .with(Word::Duration(seconds(least)))
-                .with(": a timer, or a leak from a fixed beginning"),
-        );
-    }
-    let minute = |start: &WallTime| start.0.div_euclid(60 * SECOND_US).rem_euclid(60);
-    let first = minute(starts.first()?);
-    if starts.iter().all(|start| minute(start) == first) {
-        return Some(out.with(", always in the same minute of the hour: look at what runs by the clock"));
-    }
-    Some(out.with(", with no rhythm"))
 }

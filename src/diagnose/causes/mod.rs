@@ -13,12 +13,21 @@ use super::facts::Case;
 use super::scales::Scales;
 
 mod capacity;
+mod count_list_mismatch;
+mod counter_wrap;
 mod established_leak;
+mod event_listener_backlog;
 mod expectation_table;
+mod hot_node;
 mod insufficient_evidence;
+mod limit_lowered;
+mod limit_not_in_force;
 mod no_incident;
+mod other_namespace;
 mod self_inflicted_churn;
 mod syn_flood;
+mod tiny_default;
+mod too_few_buckets;
 
 /// How a candidate came to be one. Later ones outrank earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +67,8 @@ pub(crate) struct Candidate {
     pub(crate) limit_contributes: bool,
     /// Other causes that make it worse, by slug.
     pub(crate) contributing: Vec<Cause>,
+    /// It is about numbers that contradict one another: what every other cause must doubt is what it says.
+    pub(crate) settles_doubts: bool,
 }
 
 impl Candidate {
@@ -74,6 +85,7 @@ impl Candidate {
             will_not_help: Vec::new(),
             limit_contributes: false,
             contributing: Vec::new(),
+            settles_doubts: false,
         }
     }
 
@@ -108,6 +120,9 @@ pub(crate) struct Rule {
 /// Slugs that are named in more than one place.
 pub(crate) const LIMIT_NOT_IN_FORCE: Cause = Cause("limit-not-in-force");
 pub(crate) const TINY_DEFAULT: Cause = Cause("tiny-default");
+pub(crate) const HOT_NODE: Cause = Cause("hot-node");
+pub(crate) const LIMIT_LOWERED: Cause = Cause("limit-lowered-by-container");
+pub(crate) const TOO_FEW_BUCKETS: Cause = Cause("too-few-buckets");
 pub(crate) const EXPECTATION_TABLE: Cause = Cause("expectation-table");
 pub(crate) const TW_RECYCLE: Cause = Cause("tw-recycle");
 pub(crate) const TIMEOUT_TOO_LOW: Cause = Cause("timeout-too-low");
@@ -117,9 +132,15 @@ pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
     [DECIDED, CHURN, HALF_OPEN, DATAGRAMS, LASTING, LIMITS, UNDECIDED].into_iter().flatten()
 }
 
-/// Decided by the line itself, or by a table that is not full.
+/// Decided by the line itself, by numbers that contradict one another in one way only, or by a table that is not full.
 const DECIDED: &[Rule] = &[
     Rule { cause: EXPECTATION_TABLE, judge: expectation_table::judge },
+    Rule { cause: Cause("counter-wrap"), judge: counter_wrap::judge },
+    Rule { cause: Cause("event-listener-backlog"), judge: event_listener_backlog::judge },
+    Rule { cause: Cause("count-list-mismatch"), judge: count_list_mismatch::judge },
+    Rule { cause: Cause("other-namespace"), judge: other_namespace::judge },
+    Rule { cause: LIMIT_NOT_IN_FORCE, judge: limit_not_in_force::judge },
+    Rule { cause: TOO_FEW_BUCKETS, judge: too_few_buckets::judge },
     Rule { cause: Cause("no-incident"), judge: no_incident::judge },
 ];
 
@@ -136,7 +157,12 @@ const DATAGRAMS: &[Rule] = &[];
 const LASTING: &[Rule] = &[Rule { cause: Cause("established-leak"), judge: established_leak::judge }];
 
 /// Limits, sizes, namespaces, and what the kernel counts.
-const LIMITS: &[Rule] = &[Rule { cause: Cause("capacity"), judge: capacity::judge }];
+const LIMITS: &[Rule] = &[
+    Rule { cause: LIMIT_LOWERED, judge: limit_lowered::judge },
+    Rule { cause: HOT_NODE, judge: hot_node::judge },
+    Rule { cause: TINY_DEFAULT, judge: tiny_default::judge },
+    Rule { cause: Cause("capacity"), judge: capacity::judge },
+];
 
 /// What is said where nothing decides.
 const UNDECIDED: &[Rule] =

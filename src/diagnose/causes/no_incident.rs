@@ -4,17 +4,24 @@ use crate::model::sentence::{Word, noun};
 use crate::sentence;
 
 use super::super::arith::share;
-use super::super::evidence::{Cited, context, supports};
+use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
 use super::super::scales::{Scales, Weight};
 use super::{Candidate, Tier};
 
+/// Of a table that makes room, what cannot be evicted is less than this.
+const FIRM_MAX: f64 = 0.5;
+/// Below this chance of a drop, a table at its limit takes in whatever comes.
+const HARDLY: f64 = 0.001;
+
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let usage = case.usage.share()?;
-    if case.incident.is_some() || usage >= NEAR_FULL {
+    if case.incident.is_some() || usage >= NEAR_FULL && !makes_room(case) {
         return None;
     }
     let (held, max) = (case.usage.held()?, case.usage.max?);
+    // A table at its limit that makes room is a verdict only where nothing else explains it better.
+    let tier = if usage >= NEAR_FULL { Tier::Demand } else { Tier::Decided };
     let mut scales = Scales::default();
     scales.speaks_for(
         Weight::Deciding,
@@ -33,6 +40,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         .value("max", max as f64)
         .read_in_table(case),
     );
+    counters(case, &mut scales);
     scales.add([context("no-line", "no log line about a full table was given that this table fits".into())]);
     let mut how = sentence!["no packet was refused for lack of room, as far as these inputs say"];
     if let Some(mix) = case.mix() {
@@ -65,7 +73,11 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     Some(Candidate {
         summary: vec![
             sentence![
-                "the table is not full:",
+                if usage >= NEAR_FULL {
+                    "the table is at its limit and makes room:"
+                } else {
+                    "the table is not full:"
+                },
                 Word::Number(held),
                 "of",
                 Word::Count(max, noun::ENTRY),
@@ -79,6 +91,60 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             ],
         ],
         rate_per_second: case.admitted_per_second(),
-        ..Candidate::new(Tier::Decided, 1.0, scales)
+        ..Candidate::new(tier, 1.0, scales)
     })
+}
+
+/// At its limit, and yet no new flow is refused: nearly all of it can be evicted, and no drop is counted.
+fn makes_room(case: &Case<'_>) -> bool {
+    let firm = case.mix().map(|mix| {
+        let effective = mix.effective();
+        share(effective.closing.saturating_add(effective.live), mix.total())
+    });
+    let dropped = case.counters.stat.and_then(|stat| stat.drop).is_some_and(|drop| drop > 0);
+    !dropped
+        && firm.is_some_and(|firm| firm < FIRM_MAX)
+        && case.drop_chance().is_none_or(|chance| chance < HARDLY)
+}
+
+/// What the kernel's counters say since the boot.
+fn counters(case: &Case<'_>, scales: &mut Scales) {
+    let Some(stat) = case.counters.stat else { return };
+    if let Some(chains) = stat.chain_too_long.filter(|n| *n > 0) {
+        scales.speaks_against(
+            Weight::Strong,
+            contradicts(
+                "chain-too-long",
+                sentence![
+                    "the kernel refused",
+                    Word::Count(chains, noun::PACKET),
+                    "for too long chains (chaintoolong)"
+                ],
+            )
+            .value("chain_too_long", chains as f64)
+            .read_in_table(case),
+        );
+    }
+    match stat.drop {
+        Some(0) => scales.speaks_for(
+            Weight::Strong,
+            supports("no-drops", "the kernel's drop counter is 0: nothing was refused since the boot".into())
+                .value("drop", 0.0)
+                .read_in_table(case),
+        ),
+        Some(drop) => scales.speaks_against(
+            Weight::Slight,
+            contradicts(
+                "drops-since-boot",
+                sentence![
+                    "the drop counter stands at",
+                    Word::Number(drop),
+                    "since the boot: it was full at some time, or clashes were lost (they count there too)"
+                ],
+            )
+            .value("drop", drop as f64)
+            .read_in_table(case),
+        ),
+        None => {}
+    }
 }

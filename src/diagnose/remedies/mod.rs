@@ -1,21 +1,31 @@
 //! What fixes it, as values. Every number is computed from the table at hand; every command carries the key names of
 //! that kernel. What must never be printed is in [`guard`].
 
+mod accounting;
+mod buckets;
 mod connections;
 mod delete;
 mod established;
 mod expectations;
 pub(crate) mod guard;
+mod in_force;
+mod kube_proxy;
 mod limit;
 mod notrack;
 pub(crate) mod place;
 mod syn;
 mod time_wait;
 
+pub(crate) use accounting::{
+    every_namespace, find_module, find_namespace, reboot_later, upgrade_kernel, wake_listener,
+};
+pub(crate) use buckets::enough_buckets;
 pub(crate) use connections::reuse_connections;
 pub(crate) use delete::{delete_established_to, delete_time_wait};
 pub(crate) use established::established_timeout;
 pub(crate) use expectations::expectation_limit;
+pub(crate) use in_force::put_in_force;
+pub(crate) use kube_proxy::{kube_proxy_limit, spread};
 pub(crate) use limit::{more_buckets, raise_limit};
 pub(crate) use notrack::{Refusal, notrack};
 pub(crate) use syn::{shorter_handshake, stop_before_tracking, synproxy};

@@ -44,6 +44,8 @@ pub struct TableLook<P> {
     pub who: P,
     /// Read to its end.
     pub complete: bool,
+    /// By its name a list of entries that are not in the table: only their number is of use.
+    pub aside: Option<&'static str>,
     again: Again,
     path: PathBuf,
 }
@@ -532,18 +534,19 @@ fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: Str
             input.complete = false;
             input.note = dialect.instead().map(Into::into);
         }
-        Understood::Table(dialect, ..) if aside(&hints.path).is_some() => {
-            input.dialect = Some(dialect.name());
-            input.complete = false;
-            input.note = aside(&hints.path).map(|list| {
-                format!("by its name a list of {list} entries, which are not in the table: not counted")
-                    .into()
-            });
-        }
         Understood::Table(dialect, who, again) => {
-            (input.kind, input.dialect) = (InputKind::Table, Some(dialect.name()));
+            input.dialect = Some(dialect.name());
+            let aside = aside(&hints.path);
+            match aside {
+                Some(list) => {
+                    input.complete = false;
+                    let why = "entries, which are not in the table: not counted";
+                    input.note = Some(format!("by its name a list of {list} {why}").into());
+                }
+                None => input.kind = InputKind::Table,
+            }
             let (path, complete) = (item.path.clone(), input.complete);
-            look.tables.push(TableLook { id, hints, dialect, who, complete, again, path });
+            look.tables.push(TableLook { id, hints, dialect, who, complete, aside, again, path });
         }
         Understood::Counters(dialect, counters, records, damage) => {
             (input.kind, input.dialect) = (InputKind::Counters, Some(dialect.name()));

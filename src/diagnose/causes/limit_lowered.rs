@@ -1,0 +1,113 @@
+//! A container wrote a limit that is one for the whole machine (to 5.11 a write in a child namespace does that;
+//! `2671fa4dc010` ended it in 5.12). What must hold: a limit below the kernel's own default that no settings file has,
+//! and signs of containers. Neighbours: tiny-default (the default itself is small), limit-not-in-force (the files want
+//! more, and what lost it is no container), capacity.
+
+use crate::model::flow::Reply;
+use crate::model::sentence::{Sentence, Word, noun};
+use crate::sentence;
+
+use super::super::arith::share;
+use super::super::containers::lowered_by;
+use super::super::evidence::{Cited, contradicts, supports};
+use super::super::facts::{Case, NEAR_FULL};
+use super::super::limits::{Origin, below_default, limit};
+use super::super::open::Open;
+use super::super::scales::{Scales, Weight};
+use super::super::wanted::would_hold;
+use super::super::{no_use, remedies};
+use super::{Candidate, Tier};
+
+/// Entries that were never answered are fewer than this.
+const UNREPLIED_MAX: f64 = 0.5;
+
+pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
+    let limit = limit(case).filter(|limit| limit.origin == Origin::Lowered)?;
+    let default = limit.default?;
+    let (sign, wrote) = lowered_by(case)?;
+    let mix = case.mix()?;
+    let full = case.usage.share().is_some_and(|usage| usage >= NEAR_FULL);
+    let unreplied = share(mix.replied(Reply::Unreplied), mix.total());
+    if !full || unreplied >= UNREPLIED_MAX {
+        return None;
+    }
+    let mut scales = Scales::default();
+    scales.speaks_for(Weight::Strong, below_default(case, limit)?);
+    if wrote {
+        scales.speaks_for(Weight::Deciding, supports("who-wrote-it", sign.clone()).read_in_log(case));
+    } else {
+        scales.speaks_for(Weight::Slight, supports("containers-run-here", sign.clone()));
+        scales.not_known(
+            Weight::Deciding,
+            Open {
+                what: "who wrote the limit",
+                why: "no line tells which program wrote the limit".into(),
+                command: Some(format!(
+                    "auditctl -w /proc/sys/net/netfilter/{}_max -p w; grep -rl conntrack_max /var/lib/docker/containers /etc/kubernetes",
+                    case.kernel.names.module()
+                )),
+            },
+        );
+    }
+    match case.kernel.containers_set_the_limit() {
+        Some(_) => scales.speaks_for(
+            Weight::Strong,
+            supports("kernel-lets-it", "on this kernel a privileged container that writes the limit sets that of the whole machine (to 5.11)".into()),
+        ),
+        None => scales.not_known(
+            Weight::Strong,
+            Open {
+                what: "kernel",
+                why: "the kernel's release is not known: from 5.12 on a container cannot write the limit".into(),
+                command: Some("uname -r".to_owned()),
+            },
+        ),
+    }
+    if let Some(holds) = would_hold(case, default) {
+        scales.weigh(
+            Weight::Slight,
+            holds,
+            || {
+                supports(
+                    "default-would-hold",
+                    sentence!["the kernel's own", Word::Count(default, noun::ENTRY), "would hold what comes"],
+                )
+            },
+            || {
+                contradicts(
+                    "default-would-not-hold",
+                    sentence![
+                        "what comes would fill the kernel's own",
+                        Word::Count(default, noun::ENTRY),
+                        "too"
+                    ],
+                )
+            },
+        );
+    }
+    Some(Candidate {
+        summary: summary(limit.max, default, sign, &case.kernel.key("max")),
+        rate_per_second: case.admitted_per_second(),
+        remedies: remedies::raise_limit(case).into_iter().collect(),
+        will_not_help: no_use::for_lowered_limit(),
+        ..Candidate::new(Tier::Demand, 1.0, scales)
+    })
+}
+
+fn summary(max: u64, default: u64, sign: Sentence, key: &str) -> Vec<Sentence> {
+    vec![
+        sentence![
+            "the limit of",
+            Word::Count(max, noun::ENTRY),
+            "is below the kernel's own",
+            Word::Number(default),
+            ": something lowered it"
+        ],
+        sign.with(": a privileged container writes the limit of the whole machine"),
+        sentence![
+            "set it again (",
+            Word::Code(format!("sysctl -w {key}={default}")),
+            ") and take the write out of the container"
+        ],
+    ]
+}

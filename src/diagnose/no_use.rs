@@ -1,0 +1,82 @@
+//! Popular advice around limits and counts that does nothing, with the reason.
+
+use crate::model::diagnosis::WillNotHelp;
+use crate::model::sentence::{Sentence, Word};
+use crate::sentence;
+
+use super::wanted::Wanted;
+
+fn reason(id: &'static str, reason: Sentence) -> WillNotHelp {
+    WillNotHelp { id, reason }
+}
+
+/// Writing the file again.
+pub(crate) fn for_lost_limit(wanted: &Wanted) -> Vec<WillNotHelp> {
+    vec![
+        reason(
+            "raise-configured-value",
+            sentence![
+                "a larger number than",
+                Word::Number(wanted.max),
+                "in the same file is lost in the same way"
+            ],
+        ),
+        reason(
+            "short-timeouts",
+            "the configured limit would have been enough with the timeouts as they are".into(),
+        ),
+    ]
+}
+
+/// The settings file of a node.
+pub(crate) fn for_node() -> Vec<WillNotHelp> {
+    vec![
+        reason(
+            "sysctl-d-on-the-node",
+            "a value in sysctl.d below kube-proxy's rule is raised to it, one above it is not kept by older versions of kube-proxy, and a new node has neither".into(),
+        ),
+        reason("more-nodes", "nodes that carry none of this traffic do not relieve the one that does".into()),
+    ]
+}
+
+/// Entries that are in no list.
+pub(crate) fn for_hidden() -> Vec<WillNotHelp> {
+    vec![
+        reason("timeouts", "what is in no list has no timer that a timeout would shorten".into()),
+        reason("delete-entries", "a deletion finds only what is listed".into()),
+        reason("raise-limit", "delays it: what leaks fills any size".into()),
+    ]
+}
+
+/// Another table.
+pub(crate) fn for_other_namespace() -> Vec<WillNotHelp> {
+    vec![
+        reason(
+            "trust-the-check",
+            "a check in this namespace reads this namespace's count, and stays green".into(),
+        ),
+        reason("delete-entries", "entries of this table are not those that refuse packets".into()),
+    ]
+}
+
+/// Chains.
+pub(crate) fn for_chains() -> Vec<WillNotHelp> {
+    vec![
+        reason(
+            "raise-limit",
+            "the table is not at its limit: a larger one makes the chains longer still".into(),
+        ),
+        reason(
+            "buckets-in-a-container",
+            "the hash table can be resized in the initial network namespace only".into(),
+        ),
+    ]
+}
+
+/// A limit that a container wrote.
+pub(crate) fn for_lowered_limit() -> Vec<WillNotHelp> {
+    vec![reason(
+        "sysctl-d-alone",
+        "the settings of the host are read at boot; the container writes again whenever it starts".into(),
+    )]
+}

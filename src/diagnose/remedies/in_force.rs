@@ -1,0 +1,84 @@
+//! Making a limit run that is configured already, and keeping it from being lost the same way again.
+
+use crate::model::diagnosis::{Command, Effect, Remedy};
+use crate::model::era::Names;
+use crate::model::sentence::{Sentence, Word, noun};
+use crate::sentence;
+
+use super::super::facts::Case;
+use super::super::limits::memory_words;
+use super::super::wanted::{Lost, Wanted, unloads};
+use super::kube_proxy::kube_proxy_limit;
+use super::{IPTABLES_CONFIG, here, in_file};
+
+/// A udev rule that reads the settings again whenever the tracker is loaded.
+const UDEV: &str = "ACTION==\"add\", SUBSYSTEM==\"module\", KERNEL==\"nf_conntrack\", RUN+=\"/usr/lib/systemd/systemd-sysctl --prefix=/net/netfilter --prefix=/net/nf_conntrack_max\"";
+
+/// The configured limit, now and after the next boot, reload or restart.
+pub(crate) fn put_in_force(case: &Case<'_>, wanted: &Wanted, lost: Option<Lost<'_>>) -> Vec<Remedy> {
+    let key = case.kernel.key("max");
+    let undo = case.usage.max.map(|max| format!("sysctl -w {key}={max}"));
+    let mut commands = vec![here(format!("sysctl -w {key}={}", wanted.max), undo)];
+    let by_kube_proxy = matches!(lost, Some(Lost::Overwritten(_)));
+    if !by_kube_proxy {
+        commands.extend(order(case, wanted));
+    }
+    let room = wanted.max.saturating_sub(case.usage.held().unwrap_or(0));
+    let mut out = vec![Remedy {
+        id: "limit-in-force",
+        title: sentence![
+            "make the configured limit of",
+            Word::Count(wanted.max, noun::ENTRY),
+            "run now, and see to it that it is not lost again"
+        ],
+        commands,
+        effect: Effect {
+            entries_freed_now: Some(0),
+            steady_state_entries: None,
+            note: sentence![
+                "room for",
+                Word::Count(room, noun::ENTRY),
+                "more, at once and without losing a connection"
+            ],
+        },
+        side_effects: side_effects(case, wanted),
+        persists: !by_kube_proxy,
+    }];
+    if by_kube_proxy {
+        out.extend(kube_proxy_limit(case, wanted.max));
+    }
+    out
+}
+
+fn side_effects(case: &Case<'_>, wanted: &Wanted) -> Vec<Sentence> {
+    let mut out = vec![memory_words(case, wanted.max)];
+    if case.usage.buckets.is_some_and(|buckets| wanted.max / buckets.max(1) > 4) {
+        out.push("chains grow with it: give it more buckets once the incident is over".into());
+    }
+    out
+}
+
+/// The order in which the module and its settings come.
+fn order(case: &Case<'_>, wanted: &Wanted) -> Vec<Command> {
+    let kernel = &case.kernel;
+    let mut out = Vec::new();
+    if kernel.names == Names::Ip || kernel.enterprise.is_some_and(|version| version <= 6) {
+        // `max = 8 × hashsize` at every load, in every version: a reload cannot undo it.
+        let place = if kernel.names == Names::Ip {
+            "/etc/modprobe.conf"
+        } else {
+            "/etc/modprobe.d/nf_conntrack.conf"
+        };
+        let options = format!("options {} hashsize={}", kernel.names.module(), wanted.max.div_ceil(8));
+        out.push(in_file("IPTABLES_MODULES_UNLOAD=\"no\"", IPTABLES_CONFIG));
+        out.push(in_file(&options, place));
+        return out;
+    }
+    if unloads(case) {
+        out.push(in_file("IPTABLES_MODULES_UNLOAD=\"no\"", IPTABLES_CONFIG));
+    }
+    // systemd-sysctl comes after the modules that are listed, not after those that the firewall loads by itself.
+    out.push(in_file("nf_conntrack", "/etc/modules-load.d/nf_conntrack.conf"));
+    out.push(in_file(UDEV, "/etc/udev/rules.d/60-nf-conntrack.rules"));
+    out
+}
