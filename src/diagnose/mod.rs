@@ -15,6 +15,7 @@ mod beside;
 mod causes;
 mod changes;
 mod correlate;
+mod datagrams;
 mod doubts;
 mod drops;
 mod evidence;

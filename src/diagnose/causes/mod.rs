@@ -12,13 +12,24 @@ use crate::model::sentence::Sentence;
 use super::facts::Case;
 use super::scales::Scales;
 
+mod bridge_tracked;
 mod capacity;
+mod dns_storm;
 mod established_leak;
 mod expectation_table;
+mod icmp_flood;
 mod insufficient_evidence;
+mod long_lived_other_protocol;
+mod multicast_discovery;
 mod no_incident;
+mod one_way_udp;
+mod p2p_crawler;
+mod reflection_attack;
 mod self_inflicted_churn;
 mod syn_flood;
+mod tracked_dns_server;
+mod tracked_tunnel;
+mod zone_multiplication;
 
 /// How a candidate came to be one. Later ones outrank earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,7 +141,19 @@ const CHURN: &[Rule] = &[Rule { cause: Cause("self-inflicted-churn"), judge: sel
 const HALF_OPEN: &[Rule] = &[Rule { cause: Cause("syn-flood"), judge: syn_flood::judge }];
 
 /// UDP, ICMP and other protocols; tunnels; entries made several times over.
-const DATAGRAMS: &[Rule] = &[];
+const DATAGRAMS: &[Rule] = &[
+    Rule { cause: Cause("zone-multiplication"), judge: zone_multiplication::judge },
+    Rule { cause: Cause("bridge-tracked"), judge: bridge_tracked::judge },
+    Rule { cause: Cause("tracked-tunnel"), judge: tracked_tunnel::judge },
+    Rule { cause: Cause("reflection-attack"), judge: reflection_attack::judge },
+    Rule { cause: Cause("tracked-dns-server"), judge: tracked_dns_server::judge },
+    Rule { cause: Cause("dns-storm"), judge: dns_storm::judge },
+    Rule { cause: Cause("p2p-crawler"), judge: p2p_crawler::judge },
+    Rule { cause: Cause("multicast-discovery"), judge: multicast_discovery::judge },
+    Rule { cause: Cause("one-way-udp"), judge: one_way_udp::judge },
+    Rule { cause: Cause("icmp-flood"), judge: icmp_flood::judge },
+    Rule { cause: Cause("long-lived-other-protocol"), judge: long_lived_other_protocol::judge },
+];
 
 /// Entries that live too long.
 const LASTING: &[Rule] = &[Rule { cause: Cause("established-leak"), judge: established_leak::judge }];

@@ -2,6 +2,7 @@
 //! that kernel. What must never be printed is in [`guard`].
 
 mod connections;
+pub(crate) mod datagrams;
 mod delete;
 mod established;
 mod expectations;
@@ -11,6 +12,8 @@ mod notrack;
 pub(crate) mod place;
 mod syn;
 mod time_wait;
+pub(crate) mod untracked;
+pub(crate) mod zones;
 
 pub(crate) use connections::reuse_connections;
 pub(crate) use delete::{delete_established_to, delete_time_wait};
