@@ -92,6 +92,7 @@ pub fn diagnose(conclusion: Conclusion, snapshots: Vec<Snapshot>, settings: &Set
     for snapshot in &alone {
         room.snapshot(snapshot, &mut out);
     }
+    out.findings.sort_by(|a, b| (&a.host, a.cause).cmp(&(&b.host, b.cause)));
     out
 }
 

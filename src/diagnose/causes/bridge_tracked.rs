@@ -24,6 +24,9 @@ use super::Candidate;
 /// Settings that hand bridged frames to the packet filter.
 const KEYS: [&str; 2] = ["net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables"];
 
+/// From this share of the table on, services are translated here.
+const SERVICES: f64 = 0.01;
+
 struct Bridged {
     /// Entries that neither come from nor go to an address of this host.
     others: u64,
@@ -51,11 +54,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
 
 fn measure(case: &Case<'_>) -> Option<Bridged> {
     let who = &case.census?.who;
+    // Whoever is not known to be another may be this host itself, on a network of its own.
+    (case.locals.complete || case.locals.complete_v4).then_some(())?;
     let on = handed_over(case);
-    // Without any word of a bridge a router is meant, and without own addresses nobody is known to be another.
-    if on == Some(false) || (on.is_none() && !case.locals.known()) || !case.locals.known() {
-        return None;
-    }
     let own = case.locals.addresses.keys().fold(0u64, |sum, address| {
         let at = |key| case.how(&key).map_or(0, |how| how.entries);
         sum.saturating_add(at(LeaderKey::Source(*address)))
@@ -68,7 +69,7 @@ fn measure(case: &Case<'_>) -> Option<Bridged> {
     let mut pairs: Vec<(IpAddr, IpAddr)> = Vec::new();
     for row in who.pairs.leading(who.entries) {
         let Pair { source, peer } = row.key;
-        let ours = [source, peer.address].into_iter().any(|end| case.locals.is_local(end) == Some(true));
+        let ours = [source, peer.address].into_iter().any(|end| case.locals.is_local(end) != Some(false));
         let Some(how) = case.how(&LeaderKey::Pair(row.key)).filter(|how| !ours && translated(how) == 0) else {
             continue;
         };
@@ -81,11 +82,12 @@ fn measure(case: &Case<'_>) -> Option<Bridged> {
         }
     }
     let part = share(others, who.entries);
-    // Something must say that it is a bridge: the setting, the module, the kernel's line, or traffic within one network.
-    let within_one = share(within, seen) >= MOST;
-    if part < WORTH_NAMING.max(MOST) || (on.is_none() && !within_one) || (on == Some(true) && seen > 0 && within == 0 && routes(case)) {
-        return None;
-    }
+    let within_one = share(within, seen);
+    // A bridge shows by traffic within one network, or by a host that forwards nothing itself and yet sees all this;
+    // and something must say that bridged frames are handed over, or at least that nothing else explains it.
+    let bridge_like = within_one >= WORTH_NAMING || routes(case) == Some(false);
+    let handed_over = on.unwrap_or(within_one >= MOST);
+    (part >= MOST && bridge_like && handed_over).then_some(())?;
     Some(Bridged { others, part, seen: (seen, within), pairs, on })
 }
 
@@ -105,9 +107,9 @@ fn handed_over(case: &Case<'_>) -> Option<bool> {
     Some(modules.iter().any(|module| &*module.name == "br_netfilter"))
 }
 
-/// The host forwards between networks.
-fn routes(case: &Case<'_>) -> bool {
-    case.counters.number("net.ipv4.ip_forward").is_some_and(|value| value != 0)
+/// The host forwards between networks; none: not known.
+fn routes(case: &Case<'_>) -> Option<bool> {
+    case.counters.number("net.ipv4.ip_forward").map(|value| value != 0)
 }
 
 /// Both ends in one /24 (IPv4) or /64 (IPv6) that is not the whole internet's: a router does not see such traffic.
@@ -150,7 +152,10 @@ fn scales(case: &Case<'_>, bridged: &Bridged) -> Scales {
         || {
             supports(
                 "between-others",
-                sentence![Word::Share(bridged.part), "of the entries are between two addresses neither of which is this host's"],
+                sentence![
+                    Word::Share(bridged.part),
+                    "of the entries are between two addresses neither of which is this host's"
+                ],
             )
             .value("share", bridged.part)
             .read_in_table(case)
@@ -158,7 +163,10 @@ fn scales(case: &Case<'_>, bridged: &Bridged) -> Scales {
         || {
             contradicts(
                 "own-traffic-too",
-                sentence![Word::Share(1.0 - bridged.part), "of the entries are this host's own or translated here"],
+                sentence![
+                    Word::Share(1.0 - bridged.part),
+                    "of the entries are this host's own or translated here"
+                ],
             )
             .value("share", 1.0 - bridged.part)
             .read_in_table(case)
@@ -213,12 +221,42 @@ fn scales(case: &Case<'_>, bridged: &Bridged) -> Scales {
             },
         );
     }
-    if let Some(forward) = case.counters.number("net.ipv4.ip_forward") {
+    if let Some(routes) = routes(case) {
         scales.weigh(
             Weight::Strong,
-            forward == 0,
-            || supports("does-not-route", sentence![Word::Code("net.ipv4.ip_forward = 0".to_owned()), ": this host forwards nothing itself"]).read_in_table(case),
-            || contradicts("routes", sentence![Word::Code("net.ipv4.ip_forward = 1".to_owned()), ": this host may also route (containers need that, too)"]).read_in_table(case),
+            !routes,
+            || {
+                supports(
+                    "does-not-route",
+                    sentence![Word::Code("net.ipv4.ip_forward = 0".to_owned()), ": this host forwards nothing itself"],
+                )
+                .read_in_table(case)
+            },
+            || {
+                contradicts(
+                    "routes",
+                    sentence![
+                        Word::Code("net.ipv4.ip_forward = 1".to_owned()),
+                        ": this host may also route (containers need that, too)"
+                    ],
+                )
+                .read_in_table(case)
+            },
+        );
+    }
+    let services = case.census.map_or(0, |c| c.who.nat.destination.saturating_add(c.who.nat.both));
+    if share(services, case.entries()) >= SERVICES {
+        scales.speaks_against(
+            Weight::Deciding,
+            contradicts(
+                "services-translated",
+                sentence![
+                    Word::Count(services, noun::ENTRY),
+                    "are of services that are translated here: a node of containers routes between those that share a network"
+                ],
+            )
+            .value("entries", services as f64)
+            .read_in_table(case),
         );
     }
     scales.add([context(

@@ -122,6 +122,12 @@ pub(crate) const TINY_DEFAULT: Cause = Cause("tiny-default");
 pub(crate) const EXPECTATION_TABLE: Cause = Cause("expectation-table");
 pub(crate) const TW_RECYCLE: Cause = Cause("tw-recycle");
 pub(crate) const TIMEOUT_TOO_LOW: Cause = Cause("timeout-too-low");
+pub(crate) const INSERT_RACE: Cause = Cause("insert-race");
+pub(crate) const SNAT_PORT_EXHAUSTION: Cause = Cause("snat-port-exhaustion");
+pub(crate) const CLOUD_ALLOWANCE: Cause = Cause("cloud-allowance");
+pub(crate) const OTHER_KERNEL_TABLE: Cause = Cause("other-kernel-table");
+pub(crate) const EBPF_MAP: Cause = Cause("ebpf-map");
+pub(crate) const GC_LAG: Cause = Cause("gc-lag");
 
 /// Every cause there is a rule for, by family, the special before the general.
 pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::census::{Leader, LeaderKey, Peer, PortKey};
+use crate::model::census::{Leader, LeaderKey, Peer};
 use crate::model::diagnosis::{Remedy, WillNotHelp};
 use crate::model::flow::L4;
 use crate::model::sentence::{Sentence, Word, noun};
@@ -95,11 +95,13 @@ fn measure<'a>(case: &Case<'a>) -> Option<Crawler<'a>> {
 /// The source port that most of its datagrams come from. Ports are counted whoever sends from them: one that has more
 /// entries than the source itself belongs to others as well.
 fn own_port(case: &Case<'_>, holder: &Holder<'_>, datagrams: u64) -> Option<(u16, u64)> {
-    let from = |(port, how): (u16, &Leader)| (port, how.entries);
-    let (port, entries) = ports_from(case).into_iter().map(from).next()?;
-    let described = case.how(&LeaderKey::SourcePort(PortKey { l4: L4::UDP, port }))?;
-    let fits = share(entries, datagrams) >= FROM_ONE_PORT && entries <= datagrams.saturating_add(datagrams / 10);
-    (fits && at_least(described.other_ends, OTHERS_MIN.min(holder.entries / 4))).then_some((port, entries))
+    let others = OTHERS_MIN.min(holder.entries / 4);
+    let fits = |how: &Leader| {
+        share(how.entries, datagrams) >= FROM_ONE_PORT
+            && how.entries <= datagrams.saturating_add(datagrams / 10)
+            && at_least(how.other_ends, others)
+    };
+    ports_from(case).into_iter().find(|(_, how)| fits(how)).map(|(port, how)| (port, how.entries))
 }
 
 fn is_mesh(crawler: &Crawler<'_>) -> bool {

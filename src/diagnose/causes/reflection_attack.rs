@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use crate::model::address_kind::AddressKind;
 use crate::model::census::{Leader, LeaderKey, Peer};
-use crate::model::diagnosis::{Remedy, WillNotHelp};
+use crate::model::diagnosis::WillNotHelp;
 use crate::model::flow::L4;
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
@@ -32,8 +32,8 @@ const PUBLIC: [u16; 2] = [53, 123];
 /// Bytes back for each byte there, from which on an answer is worth forging the question for. An honest answer of DNS
 /// is some four times as long, of NTP as long as the question.
 pub(super) const AMPLIFIED: f64 = 8.0;
-/// Addresses that are attacked at a time: a host, its aliases, a small subnet.
-const VICTIMS_MAX: u64 = 16;
+/// Addresses that are attacked at a time: a host, its aliases, a subnet.
+const VICTIMS_MAX: u64 = 256;
 /// Forged sources are few, since each is a victim.
 const FORGED_MAX: u64 = 64;
 /// Servers of ours that may answer from such a port and are let through by address.
