@@ -4,6 +4,8 @@ mod beside;
 mod cases;
 mod commands;
 mod correlation;
+mod datagrams;
+mod lookalikes;
 mod metamorphic;
 mod nobody;
 mod rate;

@@ -43,7 +43,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let bridged = measure(case)?;
     Some(Candidate {
         summary: summary(case, &bridged),
-        loses: Some("connections between others pass this host, but another cause says who makes them".into()),
+        loses: Some(
+            "connections between others pass this host, but another cause says who makes them".into(),
+        ),
         rate_per_second: case.admitted_per_second(),
         remedies: remedies(case, &bridged),
         will_not_help: useless(),
@@ -62,15 +64,15 @@ fn measure(case: &Case<'_>) -> Option<Bridged> {
         sum.saturating_add(at(LeaderKey::Source(*address)))
             .saturating_add(at(LeaderKey::Destination(*address)))
     });
-    let translated_entries =
-        who.nat.source.saturating_add(who.nat.destination).saturating_add(who.nat.both);
+    let translated_entries = who.nat.source.saturating_add(who.nat.destination).saturating_add(who.nat.both);
     let others = who.entries.saturating_sub(own).saturating_sub(translated_entries);
     let (mut seen, mut within) = (0u64, 0u64);
     let mut pairs: Vec<(IpAddr, IpAddr)> = Vec::new();
     for row in who.pairs.leading(who.entries) {
         let Pair { source, peer } = row.key;
         let ours = [source, peer.address].into_iter().any(|end| case.locals.is_local(end) != Some(false));
-        let Some(how) = case.how(&LeaderKey::Pair(row.key)).filter(|how| !ours && translated(how) == 0) else {
+        let Some(how) = case.how(&LeaderKey::Pair(row.key)).filter(|how| !ours && translated(how) == 0)
+        else {
             continue;
         };
         seen = seen.saturating_add(how.entries);
@@ -117,7 +119,11 @@ fn same_network(one: IpAddr, other: IpAddr) -> bool {
     let inside = |address| {
         matches!(
             AddressKind::of(address),
-            AddressKind::Private | AddressKind::CarrierNat | AddressKind::LinkLocal | AddressKind::Public | AddressKind::Documentation
+            AddressKind::Private
+                | AddressKind::CarrierNat
+                | AddressKind::LinkLocal
+                | AddressKind::Public
+                | AddressKind::Documentation
         )
     };
     let same = match (one.to_canonical(), other.to_canonical()) {
@@ -135,9 +141,13 @@ fn summary(case: &Case<'_>, bridged: &Bridged) -> Vec<Sentence> {
         "of its table:",
         Word::Count(bridged.others, noun::ENTRY)
     ];
-    let how = sentence!["they only cross its bridge; br_netfilter hands bridged frames to the packet filter, which tracks them"];
+    let how = sentence![
+        "they only cross its bridge; br_netfilter hands bridged frames to the packet filter, which tracks them"
+    ];
     let what = if beside::translates(case) || case.counters.rules.is_some() {
-        sentence!["take the frames between guests out of tracking by their addresses, or size the limit for them"]
+        sentence![
+            "take the frames between guests out of tracking by their addresses, or size the limit for them"
+        ]
     } else {
         sentence!["find who switched that on; take such frames out of tracking, or size the limit for them"]
     };
@@ -228,7 +238,10 @@ fn scales(case: &Case<'_>, bridged: &Bridged) -> Scales {
             || {
                 supports(
                     "does-not-route",
-                    sentence![Word::Code("net.ipv4.ip_forward = 0".to_owned()), ": this host forwards nothing itself"],
+                    sentence![
+                        Word::Code("net.ipv4.ip_forward = 0".to_owned()),
+                        ": this host forwards nothing itself"
+                    ],
                 )
                 .read_in_table(case)
             },

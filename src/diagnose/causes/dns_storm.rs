@@ -50,8 +50,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let asker = asker(case, asked);
     let streams = flags.assured as f64 / stream_seconds(case) as f64;
     let rate = per_second(case, &how.classes, is_udp).unwrap_or(0.0) + streams;
-    let storm =
-        Storm { how, ends, flags, asked, part, asker, rate: (rate > 0.0).then_some(rate) };
+    let storm = Storm { how, ends, flags, asked, part, asker, rate: (rate > 0.0).then_some(rate) };
     Some(Candidate {
         summary: summary(case, &storm),
         loses: Some(sentence!["lookups of names hold only", Word::Share(part), "of the table"]),
@@ -83,7 +82,11 @@ fn summary(case: &Case<'_>, storm: &Storm<'_>) -> Vec<Sentence> {
         Some((source, _)) => sentence!["DNS lookups of", source, "hold"],
         None => joined("DNS lookups of".into(), counted(storm.how.other_ends, noun::SOURCE)).with("hold"),
     };
-    who = who.with(Word::Share(storm.part)).with("of the table (").with(Word::Count(storm.asked, noun::ENTRY)).with(")");
+    who = who
+        .with(Word::Share(storm.part))
+        .with("of the table (")
+        .with(Word::Count(storm.asked, noun::ENTRY))
+        .with(")");
     if let Some((peer, _)) = top_peer(storm).filter(|(_, part)| *part >= MOST) {
         who = who.with(", most to").with(Word::Endpoint(peer.address, peer.port, peer.l4));
     }
@@ -167,7 +170,9 @@ fn scales(case: &Case<'_>, storm: &Storm<'_>) -> Scales {
             Word::Duration(stream_seconds(case) as f64),
             "and is never evicted"
         ];
-        scales.add([context("lookups-as-streams", said).value("assured", storm.flags.assured as f64).read_in_table(case)]);
+        scales.add([context("lookups-as-streams", said)
+            .value("assured", storm.flags.assured as f64)
+            .read_in_table(case)]);
     }
     scales
 }
@@ -182,7 +187,11 @@ fn who_is_asked(case: &Case<'_>, storm: &Storm<'_>, scales: &mut Scales) {
             || {
                 supports(
                     "asks-others",
-                    sentence!["other machines are asked;", Word::Share(own), "of the lookups are for this host itself"],
+                    sentence![
+                        "other machines are asked;",
+                        Word::Share(own),
+                        "of the lookups are for this host itself"
+                    ],
                 )
                 .value("own_share", own)
                 .read_in_table(case)

@@ -99,15 +99,14 @@ fn summary(case: &Case<'_>, echoes: &Echoes<'_>, rate: Option<f64>) -> Vec<Sente
         Shape::Flood(_, how) => joined("they come from".into(), counted(how.other_ends, noun::SOURCE)),
         Shape::Spread => sentence!["neither a sender nor a receiver leads"],
     };
-    how = how
-        .with(";")
-        .with(Word::Share(echoes.flags.unanswered()))
-        .with("are not answered");
+    how = how.with(";").with(Word::Share(echoes.flags.unanswered())).with("are not answered");
     if let Some(rate) = rate {
         how = how.with("; new ones come at").with(Word::Rate(rate));
     }
     let what = match &echoes.shape {
-        Shape::Sweep(..) => sentence!["slow the program that asks, or drop its echoes above a rate before they are tracked"],
+        Shape::Sweep(..) => {
+            sentence!["slow the program that asks, or drop its echoes above a rate before they are tracked"]
+        }
         _ => sentence!["drop echo requests above a rate before they are tracked; let every other ICMP pass"],
     };
     vec![who, how, what]
@@ -162,7 +161,8 @@ fn scales(case: &Case<'_>, echoes: &Echoes<'_>) -> Scales {
     }
     scales.add([context(
         "echoes-only",
-        "errors of ICMP and neighbour discovery make no entries of their own: these are echoes or their like".into(),
+        "errors of ICMP and neighbour discovery make no entries of their own: these are echoes or their like"
+            .into(),
     )]);
     scales
 }
@@ -188,7 +188,8 @@ fn useless(case: &Case<'_>, echoes: &Echoes<'_>) -> Vec<WillNotHelp> {
         ),
         will_not_help::reason(
             "drop-all-icmp",
-            "without its errors large packets vanish, and IPv6 without neighbour discovery has no neighbours".into(),
+            "without its errors large packets vanish, and IPv6 without neighbour discovery has no neighbours"
+                .into(),
         ),
     ];
     if matches!(echoes.shape, Shape::Flood(..)) {

@@ -128,7 +128,9 @@ fn summary(others: &Others) -> Vec<Sentence> {
     };
     let what = match others.l4 {
         L4::SCTP => sentence!["let SCTP go after 210 s, as newer kernels do, or take it out of tracking"],
-        L4::GRE => sentence!["find who opens and leaves tunnels; take them out of tracking between known addresses"],
+        L4::GRE => {
+            sentence!["find who opens and leaves tunnels; take them out of tracking between known addresses"]
+        }
         _ => sentence!["shorten the generic timeout to two minutes, or take that protocol out of tracking"],
     };
     vec![who, how, what]
@@ -138,7 +140,12 @@ fn scales(case: &Case<'_>, others: &Others) -> Scales {
     let mut scales = Scales::default();
     scales.speaks_for(
         Weight::Deciding,
-        holds(case, "other-protocols", "entries of protocols beside TCP, UDP and ICMP".into(), others.entries),
+        holds(
+            case,
+            "other-protocols",
+            "entries of protocols beside TCP, UDP and ICMP".into(),
+            others.entries,
+        ),
     );
     if let Some((timeout, seconds)) = others.timeout {
         scales.weigh(

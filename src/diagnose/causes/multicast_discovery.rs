@@ -23,8 +23,7 @@ use super::Candidate;
 /// Group membership and router redundancy: protocols without ports, kept for the generic timeout.
 const ROUTERS: [L4; 2] = [L4::IGMP, L4(112)];
 /// What is called out: DHCP, NetBIOS, SLP, SSDP, WS-Discovery, mDNS, LLMNR, Ubiquiti, Dropbox, Sonos.
-const CALLED: [u16; 12] =
-    [67, 68, 137, 138, 427, 1_900, 3_702, 5_353, 5_355, 6_771, 10_001, 17_500];
+const CALLED: [u16; 12] = [67, 68, 137, 138, 427, 1_900, 3_702, 5_353, 5_355, 6_771, 10_001, 17_500];
 
 struct Calls<'a> {
     entries: u64,
@@ -37,8 +36,7 @@ struct Calls<'a> {
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let calls = measure(case)?;
-    let rate: f64 =
-        calls.groups.iter().filter_map(|(_, how)| per_second(case, &how.classes, is_udp)).sum();
+    let rate: f64 = calls.groups.iter().filter_map(|(_, how)| per_second(case, &how.classes, is_udp)).sum();
     let rate = (rate > 0.0).then_some(rate);
     Some(Candidate {
         summary: summary(case, &calls, rate),
@@ -118,8 +116,9 @@ fn summary(case: &Case<'_>, calls: &Calls<'_>, rate: Option<f64>) -> Vec<Sentenc
             who = who.with("(").with(Word::Text(name)).with(")");
         }
     }
-    let mut how =
-        sentence!["machines look for each other, and what answers comes from another address than was called"];
+    let mut how = sentence![
+        "machines look for each other, and what answers comes from another address than was called"
+    ];
     if let Some(rate) = rate {
         how = how.with(":").with(Word::Rate(rate));
     }
@@ -177,7 +176,9 @@ fn scales(case: &Case<'_>, calls: &Calls<'_>) -> Scales {
             "are of IGMP and VRRP, which have no tracker of their own: each stays",
             Word::Duration(seconds as f64)
         ];
-        scales.add([context("router-protocols", said).value("entries", calls.routers as f64).read_in_table(case)]);
+        scales.add([context("router-protocols", said)
+            .value("entries", calls.routers as f64)
+            .read_in_table(case)]);
     }
     scales
 }
@@ -209,7 +210,10 @@ fn useless(case: &Case<'_>) -> Vec<WillNotHelp> {
             "block-top-source",
             "each machine of the network calls: blocked, the next one leads".into(),
         ),
-        will_not_help::reason("udp_timeout_stream", "a call is never answered and never becomes a stream".into()),
+        will_not_help::reason(
+            "udp_timeout_stream",
+            "a call is never answered and never becomes a stream".into(),
+        ),
     ];
     out.extend(will_not_help::established_for_datagrams(case));
     out

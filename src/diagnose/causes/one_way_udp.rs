@@ -26,8 +26,8 @@ use super::Candidate;
 /// Services that are told and do not answer: syslog, traps, flow records (NetFlow, IPFIX, sFlow), metrics (statsd,
 /// collectd, carbon, telegraf), log records (GELF), traces (Jaeger).
 const ONE_WAY: [u16; 17] = [
-    162, 514, 2_003, 2_055, 2_056, 4_739, 5_140, 6_343, 6_831, 6_832, 8_089, 8_094, 8_125, 9_995, 9_996, 12_201,
-    25_826,
+    162, 514, 2_003, 2_055, 2_056, 4_739, 5_140, 6_343, 6_831, 6_832, 8_089, 8_094, 8_125, 9_995, 9_996,
+    12_201, 25_826,
 ];
 /// Ports of other causes of this family: names, time, discovery.
 const OTHERS: [u16; 8] = [53, 67, 123, 137, 138, 1_900, 5_353, 5_355];
@@ -111,7 +111,9 @@ fn summary(case: &Case<'_>, messages: &Messages<'_>, rate: Option<f64>) -> Vec<S
     if let Some(rate) = rate {
         how = how.with(",").with(Word::Rate(rate));
     }
-    let what = sentence!["let each sender keep one socket, or take the port between these addresses out of tracking"];
+    let what = sentence![
+        "let each sender keep one socket, or take the port between these addresses out of tracking"
+    ];
     vec![who, how, what]
 }
 
@@ -136,9 +138,12 @@ fn scales(case: &Case<'_>, messages: &Messages<'_>) -> Scales {
                 .read_in_table(case)
         },
         || {
-            contradicts("answered", sentence!["only", Word::Share(unanswered), "of them were left without an answer"])
-                .value("share", unanswered)
-                .read_in_table(case)
+            contradicts(
+                "answered",
+                sentence!["only", Word::Share(unanswered), "of them were left without an answer"],
+            )
+            .value("share", unanswered)
+            .read_in_table(case)
         },
     );
     scales.weigh(
@@ -173,7 +178,8 @@ fn scales(case: &Case<'_>, messages: &Messages<'_>) -> Scales {
             supports(
                 "fresh-ports",
                 joined(
-                    joined("they come from".into(), counted(messages.how.other_ends, noun::SOURCE)).with("and"),
+                    joined("they come from".into(), counted(messages.how.other_ends, noun::SOURCE))
+                        .with("and"),
                     counted(messages.how.source_ports, noun::PORT),
                 )
                 .with(": a new port for each message"),
@@ -203,7 +209,8 @@ fn remedies(case: &Case<'_>, messages: &Messages<'_>) -> Vec<Remedy> {
     let own = messages.to.filter(|(peer, _)| case.locals.is_local(peer.address) == Some(true));
     if let Some((peer, at)) = own {
         out.extend(
-            untracked::untrack_service(case, peer.address, messages.port, at.entries, translated(at) > 0).ok(),
+            untracked::untrack_service(case, peer.address, messages.port, at.entries, translated(at) > 0)
+                .ok(),
         );
     } else {
         out.extend(untracked::untrack_between(case, &pairs(case, messages), false, held).ok());
@@ -227,7 +234,8 @@ fn useless(case: &Case<'_>) -> Vec<WillNotHelp> {
     let mut out = vec![
         will_not_help::reason(
             "udp_timeout_stream",
-            "governs streams, that is exchanges both ways: a message without an answer never becomes one".into(),
+            "governs streams, that is exchanges both ways: a message without an answer never becomes one"
+                .into(),
         ),
         will_not_help::reason(
             "more-memory",

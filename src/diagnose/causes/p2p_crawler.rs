@@ -82,14 +82,7 @@ fn measure<'a>(case: &Case<'a>) -> Option<Crawler<'a>> {
     if part < WORTH_NAMING || (!at_least(holder.how.destination_ports, FEW_PORTS + 1) && !mesh) {
         return None;
     }
-    Some(Crawler {
-        udp,
-        port,
-        inbound,
-        part,
-        rate: per_second(case, &holder.how.classes, is_udp),
-        holder,
-    })
+    Some(Crawler { udp, port, inbound, part, rate: per_second(case, &holder.how.classes, is_udp), holder })
 }
 
 /// The source port that most of its datagrams come from. Ports are counted whoever sends from them: one that has more
@@ -114,17 +107,12 @@ fn summary(crawler: &Crawler<'_>) -> Vec<Sentence> {
         Some(true) => sentence!["this host (", holder.address, ") holds"],
         _ => sentence![holder.address, "holds"],
     };
-    who = who
-        .with(Word::Share(crawler.part))
-        .with("of the table: it talks to");
+    who = who.with(Word::Share(crawler.part)).with("of the table: it talks to");
     who = joined(who, counted(holder.how.other_ends, noun::PEER));
     if let Some((port, _)) = crawler.port {
         who = who.with("from").with(Word::Port(port, L4::UDP));
     }
-    let mut how = sentence![
-        Word::Share(crawler.udp.unanswered()),
-        "of its datagrams are not answered"
-    ];
+    let mut how = sentence![Word::Share(crawler.udp.unanswered()), "of its datagrams are not answered"];
     if let Some(rate) = crawler.rate {
         how = how.with(", new ones at").with(Word::Rate(rate));
     }
@@ -150,7 +138,10 @@ fn scales(case: &Case<'_>, crawler: &Crawler<'_>) -> Scales {
         holds(
             case,
             "share-of-top-source",
-            joined(sentence!["exchanges of", holder.address, "with"], counted(holder.how.other_ends, noun::PEER)),
+            joined(
+                sentence!["exchanges of", holder.address, "with"],
+                counted(holder.how.other_ends, noun::PEER),
+            ),
             holder.entries.saturating_add(crawler.inbound),
         ),
     );
@@ -171,8 +162,11 @@ fn scales(case: &Case<'_>, crawler: &Crawler<'_>) -> Scales {
         ),
         None => scales.speaks_against(
             Weight::Strong,
-            contradicts("many-source-ports", "no source port stands out: a socket for each, as clients have them".into())
-                .read_in_table(case),
+            contradicts(
+                "many-source-ports",
+                "no source port stands out: a socket for each, as clients have them".into(),
+            )
+            .read_in_table(case),
         ),
     }
     let random = at_least(holder.how.destination_ports, RANDOM_PORTS);
@@ -188,7 +182,10 @@ fn scales(case: &Case<'_>, crawler: &Crawler<'_>) -> Scales {
                 )
                 .read_in_table(case)
             } else {
-                supports("mesh-port", "the port is that of a mesh of tunnels, whose members all have it".into())
+                supports(
+                    "mesh-port",
+                    "the port is that of a mesh of tunnels, whose members all have it".into(),
+                )
             }
         },
         || {
@@ -260,11 +257,16 @@ fn useless(case: &Case<'_>, crawler: &Crawler<'_>) -> Vec<WillNotHelp> {
     let mut out = vec![
         will_not_help::reason(
             "block-peers",
-            "the others change by the minute; the next thousand take the place of those that are blocked".into(),
+            "the others change by the minute; the next thousand take the place of those that are blocked"
+                .into(),
         ),
         will_not_help::reason(
             "virus-hunt",
-            sentence!["a program that talks to thousands from one port is what", address, "runs on purpose, as a rule: ask its owner first"],
+            sentence![
+                "a program that talks to thousands from one port is what",
+                address,
+                "runs on purpose, as a rule: ask its owner first"
+            ],
         ),
     ];
     out.extend(will_not_help::established_for_datagrams(case));

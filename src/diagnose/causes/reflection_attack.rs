@@ -111,8 +111,11 @@ fn victim_summary(answers: &Answers<'_>, rate: Option<f64>) -> Vec<Sentence> {
         "of the table, to",
         answers.to
     ];
-    let mut how = joined("forged questions in that address's name made".into(), counted(answers.at.other_ends, noun::SOURCE))
-        .with("answer it");
+    let mut how = joined(
+        "forged questions in that address's name made".into(),
+        counted(answers.at.other_ends, noun::SOURCE),
+    )
+    .with("answer it");
     if let Some(rate) = rate {
         how = how.with(":").with(Word::Rate(rate));
     }
@@ -163,7 +166,8 @@ fn victim_scales(case: &Case<'_>, answers: &Answers<'_>) -> Scales {
         || {
             supports(
                 "from-all-over",
-                joined("they come from".into(), counted(answers.at.other_ends, noun::SOURCE)).with(", more than anybody asks"),
+                joined("they come from".into(), counted(answers.at.other_ends, noun::SOURCE))
+                    .with(", more than anybody asks"),
             )
             .read_in_table(case)
         },
@@ -238,16 +242,23 @@ fn reflector(case: &Case<'_>) -> Option<Candidate> {
                 "block-top-source",
                 "the addresses that seem to ask are the victims; blocked, others take their place".into(),
             ),
-            will_not_help::reason("raise-limit", "more room for forged questions sends more answers to the victim".into()),
-            will_not_help::reason("short-udp-timeout", "frees entries sooner and answers as many forged questions".into()),
+            will_not_help::reason(
+                "raise-limit",
+                "more room for forged questions sends more answers to the victim".into(),
+            ),
+            will_not_help::reason(
+                "short-udp-timeout",
+                "frees entries sooner and answers as many forged questions".into(),
+            ),
         ],
         ..Candidate::new(Candidate::tier_of(mirror.part), mirror.part, mirror_scales(case, &mirror))
     })
 }
 
 fn mirror<'a>(case: &Case<'a>) -> Option<Mirror<'a>> {
-    let (peer, how) =
-        peers_on(case, &AMPLIFIERS).into_iter().find(|(peer, _)| case.locals.is_local(peer.address) == Some(true))?;
+    let (peer, how) = peers_on(case, &AMPLIFIERS)
+        .into_iter()
+        .find(|(peer, _)| case.locals.is_local(peer.address) == Some(true))?;
     let part = share(how.entries, case.entries());
     let loopback = AddressKind::of(peer.address) == AddressKind::Loopback;
     if part < WORTH_NAMING || loopback || translated(how) > how.entries / 2 {
@@ -272,7 +283,11 @@ fn mirror_summary(mirror: &Mirror<'_>, rate: Option<f64>) -> Vec<Sentence> {
     if let Some(times) = mirror.times.and_then(rounded) {
         how = how.with("; answers are").with(Word::Number(times)).with("times as long");
     }
-    let what = sentence!["close", peer, "to strangers, or let it answer them little; a larger limit only helps the attacker"];
+    let what = sentence![
+        "close",
+        peer,
+        "to strangers, or let it answer them little; a larger limit only helps the attacker"
+    ];
     vec![who, how, what]
 }
 
@@ -290,7 +305,8 @@ fn mirror_scales(case: &Case<'_>, mirror: &Mirror<'_>) -> Scales {
         || {
             supports(
                 "few-repeated-sources",
-                joined("they come from only".into(), counted(mirror.how.other_ends, noun::SOURCE)).with(", again and again"),
+                joined("they come from only".into(), counted(mirror.how.other_ends, noun::SOURCE))
+                    .with(", again and again"),
             )
             .read_in_table(case)
         },

@@ -70,7 +70,8 @@ fn measure<'a>(case: &Case<'a>) -> Option<Server<'a>> {
 
 fn summary(case: &Case<'_>, server: &Server<'_>) -> Vec<Sentence> {
     let peer = Word::Endpoint(server.peer.address, server.peer.port, L4::UDP);
-    let what: &'static str = if server.peer.port == Some(53) { "DNS questions to" } else { "NTP questions to" };
+    let what: &'static str =
+        if server.peer.port == Some(53) { "DNS questions to" } else { "NTP questions to" };
     let whose: &'static str =
         if server.own == Some(true) { ", this host itself," } else { ", perhaps this host," };
     let who = sentence![
@@ -136,9 +137,12 @@ fn scales(case: &Case<'_>, server: &Server<'_>) -> Scales {
                 .read_in_table(case)
         },
         || {
-            contradicts("not-answered", sentence!["only", Word::Share(answered), "of the questions were answered"])
-                .value("share", answered)
-                .read_in_table(case)
+            contradicts(
+                "not-answered",
+                sentence!["only", Word::Share(answered), "of the questions were answered"],
+            )
+            .value("share", answered)
+            .read_in_table(case)
         },
     );
     let moved = share(translated(server.how), server.how.entries);

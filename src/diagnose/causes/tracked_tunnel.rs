@@ -57,7 +57,8 @@ fn measure<'a>(case: &Case<'a>) -> Option<Tunnel<'a>> {
     if part < WORTH_NAMING {
         return None;
     }
-    let (port, how) = found.iter().copied().max_by(|a, b| a.1.entries.cmp(&b.1.entries).then(b.0.cmp(&a.0)))?;
+    let (port, how) =
+        found.iter().copied().max_by(|a, b| a.1.entries.cmp(&b.1.entries).then(b.0.cmp(&a.0)))?;
     let mut classes: BTreeMap<Class, u64> = BTreeMap::new();
     for (_, how) in &found {
         for (class, n) in how.classes.iter().filter(|(class, _)| is_udp(class)) {
@@ -66,9 +67,8 @@ fn measure<'a>(case: &Case<'a>) -> Option<Tunnel<'a>> {
         }
     }
     let rows = case.census.map_or(&[][..], |c| c.who.pairs.leading(c.who.entries));
-    let of_tunnel = |pair: &Pair| {
-        pair.peer.l4 == L4::UDP && pair.peer.port.is_some_and(|port| TUNNELS.contains(&port))
-    };
+    let of_tunnel =
+        |pair: &Pair| pair.peer.l4 == L4::UDP && pair.peer.port.is_some_and(|port| TUNNELS.contains(&port));
     let rows: Vec<(Pair, u64)> =
         rows.iter().filter(|row| of_tunnel(&row.key)).map(|row| (row.key, row.count)).collect();
     let mirrored = |pair: &Pair| {
@@ -79,7 +79,15 @@ fn measure<'a>(case: &Case<'a>) -> Option<Tunnel<'a>> {
         rows.iter().filter(|(pair, _)| keep(pair)).fold(0u64, |sum, (_, n)| sum.saturating_add(*n))
     };
     let seen = (sum(&|_| true), sum(&mirrored));
-    Some(Tunnel { port, how, classes, entries, part, pairs: rows.iter().map(|(pair, _)| *pair).collect(), seen })
+    Some(Tunnel {
+        port,
+        how,
+        classes,
+        entries,
+        part,
+        pairs: rows.iter().map(|(pair, _)| *pair).collect(),
+        seen,
+    })
 }
 
 fn name(port: u16) -> &'static str {
@@ -132,7 +140,10 @@ fn scales(case: &Case<'_>, tunnel: &Tunnel<'_>) -> Scales {
         || {
             supports(
                 "one-way",
-                sentence![Word::Share(unanswered), "of them were never answered, as a tunnel's packets are not"],
+                sentence![
+                    Word::Share(unanswered),
+                    "of them were never answered, as a tunnel's packets are not"
+                ],
             )
             .value("share", unanswered)
             .read_in_table(case)

@@ -118,7 +118,9 @@ fn summary(found: &Zones) -> Vec<Sentence> {
         Word::Share(found.part),
         "of what the leading pairs hold are such copies; Open vSwitch and OVN track at each port with a state"
     ];
-    let what = sentence!["make rules stateless where no state is needed; size the limit for connections times zones"];
+    let what = sentence![
+        "make rules stateless where no state is needed; size the limit for connections times zones"
+    ];
     vec![who, how, what]
 }
 
@@ -146,11 +148,7 @@ fn scales(case: &Case<'_>, found: &Zones) -> Scales {
     let mut said = sentence!["zones"];
     said.0.extend(named(&found.zones).0);
     let alike = share(second, first) >= BESIDE;
-    said = said
-        .with("hold")
-        .with(Word::Number(first))
-        .with("and")
-        .with(Word::Count(second, noun::ENTRY));
+    said = said.with("hold").with(Word::Number(first)).with("and").with(Word::Count(second, noun::ENTRY));
     scales.weigh(
         Weight::Strong,
         alike,
@@ -174,7 +172,11 @@ fn scales(case: &Case<'_>, found: &Zones) -> Scales {
             || {
                 supports(
                     "nobody-leads",
-                    sentence!["no source has more than", Word::Share(top), "of the entries: the copies are what fills it"],
+                    sentence![
+                        "no source has more than",
+                        Word::Share(top),
+                        "of the entries: the copies are what fills it"
+                    ],
                 )
                 .value("share", top)
                 .read_in_table(case)

@@ -24,7 +24,10 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
     let mut evidence = vec![
         supports(
             "allowance-exceeded",
-            sentence![Word::Code(format!("conntrack_allowance_exceeded: {dropped}")), "in the card's counters, since it came up"],
+            sentence![
+                Word::Code(format!("conntrack_allowance_exceeded: {dropped}")),
+                "in the card's counters, since it came up"
+            ],
         )
         .value("dropped", dropped as f64)
         .read_in_table(case),
@@ -33,7 +36,10 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
         evidence.push(
             context(
                 "allowance-left",
-                sentence![Word::Count(left, noun::CONNECTION), "more are allowed at the moment of the reading"],
+                sentence![
+                    Word::Count(left, noun::CONNECTION),
+                    "more are allowed at the moment of the reading"
+                ],
             )
             .value("left", left as f64)
             .read_in_table(case),
@@ -44,7 +50,11 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
             evidence.push(
                 context(
                     "other-allowance",
-                    sentence![Word::Count(dropped, noun::PACKET), "were held back or dropped for", Word::Text(what)],
+                    sentence![
+                        Word::Count(dropped, noun::PACKET),
+                        "were held back or dropped for",
+                        Word::Text(what)
+                    ],
                 )
                 .value("dropped", dropped as f64)
                 .read_in_table(case),
@@ -70,7 +80,9 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
                 Word::Count(dropped, noun::PACKET),
                 ": the instance's share of tracked connections was full"
             ],
-            sentence!["a larger instance, untracked security group rules or shorter idle timeouts; no kernel setting helps"],
+            sentence![
+                "a larger instance, untracked security group rules or shorter idle timeouts; no kernel setting helps"
+            ],
         ],
         evidence,
         remedies: vec![remedy()],

@@ -39,10 +39,7 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
         ],
         evidence: vec![
             supports("ebpf-data-path", shown.into()).read_in_table(case),
-            context(
-                "map-not-read",
-                "how full the map is is in none of the inputs".into(),
-            ),
+            context("map-not-read", "how full the map is is in none of the inputs".into()),
         ],
         remedies: vec![remedy(path)],
     })
@@ -50,7 +47,10 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
 
 fn path(case: &Case<'_>) -> Option<Path> {
     let interface = |prefix: &str| {
-        case.counters.addresses.iter().any(|local| local.interface.as_deref().is_some_and(|i| i.starts_with(prefix)))
+        case.counters
+            .addresses
+            .iter()
+            .any(|local| local.interface.as_deref().is_some_and(|i| i.starts_with(prefix)))
     };
     let rule = |word: &str| {
         let rules = case.counters.rules.as_ref();
@@ -64,12 +64,19 @@ fn path(case: &Case<'_>) -> Option<Path> {
 }
 
 fn remedy(path: Path) -> Remedy {
-    let inside = |line: &str, place: &str| Command { line: line.to_owned(), place: place.to_owned(), undo: None };
+    let inside =
+        |line: &str, place: &str| Command { line: line.to_owned(), place: place.to_owned(), undo: None };
     let commands = match path {
         Path::Cilium => vec![
-            inside("cilium-dbg bpf ct list global | wc -l", "the Cilium pod of this node (before 1.15: cilium)"),
+            inside(
+                "cilium-dbg bpf ct list global | wc -l",
+                "the Cilium pod of this node (before 1.15: cilium)",
+            ),
             inside("cilium-dbg status --verbose | grep -i -A 3 conntrack", "the Cilium pod of this node"),
-            inside("bpf-map-dynamic-size-ratio: \"0.005\"", "ConfigMap cilium-config, if the map is full: twice the usual share of memory"),
+            inside(
+                "bpf-map-dynamic-size-ratio: \"0.005\"",
+                "ConfigMap cilium-config, if the map is full: twice the usual share of memory",
+            ),
         ],
         Path::Calico => {
             vec![inside("calico-node -bpf conntrack dump | wc -l", "the calico-node pod of this node")]
@@ -81,7 +88,8 @@ fn remedy(path: Path) -> Remedy {
         commands,
         effect: Effect { note: "does nothing to the kernel's table".into(), ..Effect::default() },
         side_effects: vec![
-            "a map of another size is made anew when the agent restarts: connections of that moment are cut".into(),
+            "a map of another size is made anew when the agent restarts: connections of that moment are cut"
+                .into(),
         ],
         persists: true,
     }

@@ -42,12 +42,19 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
                 Word::Count(gap, noun::ENTRY),
                 "are counted and not listed: they have expired and wait to be collected, up to a minute"
             ],
-            sentence!["no leak: size the limit for the rate times (timeout plus 60 s); reading the list collects them"],
+            sentence![
+                "no leak: size the limit for the rate times (timeout plus 60 s); reading the list collects them"
+            ],
         ],
         evidence: vec![
             supports(
                 "count-and-list",
-                sentence!["the kernel counts", Word::Number(count), "and lists", Word::Count(listed, noun::ENTRY)],
+                sentence![
+                    "the kernel counts",
+                    Word::Number(count),
+                    "and lists",
+                    Word::Count(listed, noun::ENTRY)
+                ],
             )
             .value("count", count as f64)
             .value("listed", listed as f64)
@@ -64,11 +71,16 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
             )
             .value("per_second", rate)
             .read_in_table(case),
-            context("capture-relieves", "whoever lists the table collects what has expired: the count falls with it".into()),
+            context(
+                "capture-relieves",
+                "whoever lists the table collects what has expired: the count falls with it".into(),
+            ),
         ],
         remedies: vec![Remedy {
             id: "count-again",
-            title: "take the count once more right after the list: where it has come down to it, nothing leaks".into(),
+            title:
+                "take the count once more right after the list: where it has come down to it, nothing leaks"
+                    .into(),
             commands: vec![here(
                 format!("sysctl {key}; conntrack -L 2>/dev/null | wc -l; sysctl {key}"),
                 None,

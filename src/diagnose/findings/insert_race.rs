@@ -19,7 +19,8 @@ const SECONDS_EACH: u64 = 600;
 pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
     let usage = case.usage.share().filter(|usage| *usage < NEAR_FULL)?;
     let (clashes, grown) = clashes(case)?;
-    let often = case.counters.machine.uptime_seconds.is_none_or(|up| up <= clashes.saturating_mul(SECONDS_EACH));
+    let often =
+        case.counters.machine.uptime_seconds.is_none_or(|up| up <= clashes.saturating_mul(SECONDS_EACH));
     if (!grown && clashes < CLASHES_MIN) || clashes == 0 || !often {
         return None;
     }
@@ -65,7 +66,9 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
                 Word::Share(usage),
                 ": it is not full"
             ],
-            sentence!["pairs of DNS lookups from one socket do that: ask one after the other, or answer on the node"],
+            sentence![
+                "pairs of DNS lookups from one socket do that: ask one after the other, or answer on the node"
+            ],
         ],
         evidence,
         remedies: vec![one_lookup_at_a_time()],
@@ -78,7 +81,8 @@ fn clashes(case: &Case<'_>) -> Option<(u64, bool)> {
         Some(stat.insert_failed?.saturating_sub(stat.chain_too_long.unwrap_or(0)))
     };
     let sides = case.lead.and_then(|fit| fit.snapshot.before_after.as_ref());
-    let grown = sides.and_then(|(before, after)| of(after.stat.as_ref()?)?.checked_sub(of(before.stat.as_ref()?)?));
+    let grown =
+        sides.and_then(|(before, after)| of(after.stat.as_ref()?)?.checked_sub(of(before.stat.as_ref()?)?));
     match grown {
         Some(grown) => Some((grown, true)),
         None => Some((of(case.counters.stat.as_ref()?)?, false)),

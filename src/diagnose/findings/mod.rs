@@ -52,7 +52,9 @@ pub(crate) fn add(to: &mut Vec<Finding>, finding: Finding) {
     };
     // Only of tables of several kinds one says more than the other; else it is the same, read another time.
     for (remedy, evidence) in finding.remedies.into_iter().zip(finding.evidence) {
-        if finding.cause != super::causes::OTHER_KERNEL_TABLE || there.remedies.iter().any(|r| r.id == remedy.id) {
+        if finding.cause != super::causes::OTHER_KERNEL_TABLE
+            || there.remedies.iter().any(|r| r.id == remedy.id)
+        {
             continue;
         }
         there.remedies.push(remedy);

@@ -51,9 +51,12 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
     ];
     match case.counters.stat.and_then(|stat| stat.found) {
         Some(taken) if taken > 0 => evidence.push(
-            supports("ports-found-taken", sentence!["a port was tried and found taken", Word::Number(taken), "times since boot"])
-                .value("found", taken as f64)
-                .read_in_table(case),
+            supports(
+                "ports-found-taken",
+                sentence!["a port was tried and found taken", Word::Number(taken), "times since boot"],
+            )
+            .value("found", taken as f64)
+            .read_in_table(case),
         ),
         Some(_) => {}
         None => evidence.push(context(

@@ -114,7 +114,12 @@ pub(crate) fn shorter_sctp(case: &Case<'_>) -> Option<Remedy> {
 }
 
 /// A cache near those who ask.
-pub(crate) fn cache_names(case: &Case<'_>, held: u64, through_service: bool, asker: Option<IpAddr>) -> Remedy {
+pub(crate) fn cache_names(
+    case: &Case<'_>,
+    held: u64,
+    through_service: bool,
+    asker: Option<IpAddr>,
+) -> Remedy {
     let mut commands = Vec::new();
     if let Some(own) = asker.filter(|asker| case.locals.is_local(*asker) == Some(true)) {
         let find = here("ss -uanp dport = :53".to_owned(), None);
@@ -150,9 +155,17 @@ pub(crate) fn cache_names(case: &Case<'_>, held: u64, through_service: bool, ask
 }
 
 /// What senders of one-way messages can do.
-pub(crate) fn one_socket(case: &Case<'_>, port: u16, held: u64, senders: u64, receiver: Option<IpAddr>) -> Remedy {
+pub(crate) fn one_socket(
+    case: &Case<'_>,
+    port: u16,
+    held: u64,
+    senders: u64,
+    receiver: Option<IpAddr>,
+) -> Remedy {
     let mut commands = Vec::new();
-    if matches!(port, 514 | 5140) && let Some(receiver) = receiver {
+    if matches!(port, 514 | 5140)
+        && let Some(receiver) = receiver
+    {
         commands.push(in_file(
             &format!("*.* @@{}:{port}", bracketed(receiver)),
             "rsyslog.conf of the senders, if that is rsyslog (@@ is TCP: one connection that stays)",
@@ -171,7 +184,9 @@ pub(crate) fn one_socket(case: &Case<'_>, port: u16, held: u64, senders: u64, re
             steady_state_entries: Some(case.entries().saturating_sub(held).saturating_add(senders)),
             note: "one entry for each sender and receiver takes the place of one for each message".into(),
         },
-        side_effects: vec!["over TCP a receiver that stands still holds its senders up: give them a queue".into()],
+        side_effects: vec![
+            "over TCP a receiver that stands still holds its senders up: give them a queue".into(),
+        ],
         persists: true,
     }
 }
@@ -239,7 +254,9 @@ pub(crate) fn close_service(case: &Case<'_>, own: IpAddr, port: u16, held: u64) 
     let family = if own.is_ipv4() { "ip" } else { "ip6" };
     let config: &[(&str, &str)] = match port {
         11_211 => &[("-U 0", "memcached's options: no UDP")],
-        123 => &[("restrict default kod limited nomodify notrap nopeer noquery", "ntp.conf, if that is ntpd")],
+        123 => {
+            &[("restrict default kod limited nomodify notrap nopeer noquery", "ntp.conf, if that is ntpd")]
+        }
         53 => &[
             ("allow-recursion { localnets; localhost; };", "options of named.conf, if that is BIND"),
             ("rate-limit { responses-per-second 5; };", "options of named.conf, if that is BIND"),
@@ -268,7 +285,9 @@ pub(crate) fn close_service(case: &Case<'_>, own: IpAddr, port: u16, held: u64) 
             steady_state_entries: Some(case.entries().saturating_sub(held)),
             note: "the entries leave within their timeout once nothing answers".into(),
         },
-        side_effects: vec!["clients that rightly ask over UDP must be let in by their addresses first".into()],
+        side_effects: vec![
+            "clients that rightly ask over UDP must be let in by their addresses first".into(),
+        ],
         persists: false,
     }
 }
@@ -288,10 +307,7 @@ pub(crate) fn cap_program(case: &Case<'_>, source: IpAddr, port: Option<u16>, he
         let tail = format!(
             "-p udp -s {source} --sport {port} -m connlimit --connlimit-above 500 --connlimit-mask {mask} -j DROP"
         );
-        commands.push(here(
-            format!("{tool} -I FORWARD 1 {tail}"),
-            Some(format!("{tool} -D FORWARD {tail}")),
-        ));
+        commands.push(here(format!("{tool} -I FORWARD 1 {tail}"), Some(format!("{tool} -D FORWARD {tail}"))));
     }
     let title = match own {
         Some(true) => sentence![
@@ -355,7 +371,8 @@ pub(crate) fn fewer_echoes(
                 let left = held.min(timeout.seconds.saturating_mul(ECHOES_PER_SECOND));
                 case.entries().saturating_sub(held).saturating_add(left)
             }),
-            note: "echo requests only: errors, neighbour discovery and everything else of ICMP must pass".into(),
+            note: "echo requests only: errors, neighbour discovery and everything else of ICMP must pass"
+                .into(),
         },
         side_effects: vec![
             "monitoring that pings faster than that reads losses: let it in by its address first".into(),

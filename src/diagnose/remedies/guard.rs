@@ -74,7 +74,8 @@ fn one_service(words: &[&str], source: &str, destination: &str) -> bool {
     let port = |old: &str, new: &str| {
         [old, new].into_iter().any(|word| behind(word).is_some_and(|port| port.parse::<u16>().is_ok()))
     };
-    udp && ((machine(destination) && port("--dport", "dport")) || (machine(source) && port("--sport", "sport")))
+    udp && ((machine(destination) && port("--dport", "dport"))
+        || (machine(source) && port("--sport", "sport")))
 }
 
 /// A remedy all of whose lines may be printed.

@@ -330,7 +330,9 @@ fn nft_table(family: &str) -> Vec<Command> {
     )];
     for (chain, hook) in [("before", "prerouting"), ("made_here", "output")] {
         out.push(here(
-            format!("nft 'add chain {family} {NFT_TABLE} {chain} {{ type filter hook {hook} priority -300; }}'"),
+            format!(
+                "nft 'add chain {family} {NFT_TABLE} {chain} {{ type filter hook {hook} priority -300; }}'"
+            ),
             None,
         ));
     }
@@ -348,7 +350,11 @@ fn commands(case: &Case<'_>, directions: &[Direction]) -> Vec<Command> {
         if directions.is_empty() {
             continue;
         }
-        out.extend(if speaks_nft(case) { with_nft(&directions, v4) } else { with_iptables(case, &directions, v4) });
+        out.extend(if speaks_nft(case) {
+            with_nft(&directions, v4)
+        } else {
+            with_iptables(case, &directions, v4)
+        });
     }
     out
 }
@@ -383,8 +389,11 @@ fn with_iptables(case: &Case<'_>, directions: &[Direction], v4: bool) -> Vec<Com
 }
 
 fn with_nft(directions: &[Direction], v4: bool) -> Vec<Command> {
-    let (family, too_big) =
-        if v4 { ("ip", "icmp type destination-unreachable accept") } else { ("ip6", "icmpv6 type packet-too-big accept") };
+    let (family, too_big) = if v4 {
+        ("ip", "icmp type destination-unreachable accept")
+    } else {
+        ("ip6", "icmpv6 type packet-too-big accept")
+    };
     let mut out: Vec<Command> = Vec::new();
     // An accept in another chain does not outweigh a drop in theirs: these lines belong into the chain that filters.
     out.push(in_file(too_big, "your filter chains of nftables, before any rule that asks for a state"));

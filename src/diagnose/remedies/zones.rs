@@ -161,11 +161,8 @@ pub(crate) fn untrack_protocol(
     if commands.is_empty() {
         return None;
     }
-    let title: Sentence = sentence![
-        "take",
-        Word::Protocol(l4),
-        "between these addresses out of tracking, both directions"
-    ];
+    let title: Sentence =
+        sentence!["take", Word::Protocol(l4), "between these addresses out of tracking, both directions"];
     Some(Remedy {
         id: "notrack",
         title,
