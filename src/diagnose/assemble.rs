@@ -62,11 +62,10 @@ impl<'a> Room<'a> {
 
     /// Warnings from settings, once for each host, and lines of the expectation table.
     pub(crate) fn findings(&self) -> Vec<Finding> {
-        let only = only_host(self.hosts, self.snapshots);
         let mut out = findings::of_expectations(self.hosts, self.incidents);
+        out.extend(findings::of_lines(self.hosts, self.incidents));
         for snapshot in self.snapshots {
-            let host = self.hosts.iter().find(|host| host_fits(snapshot, host, only)).map(|host| &*host.name);
-            let name = host.or(snapshot.host.as_deref());
+            let name = self.word_of(snapshot);
             for finding in findings::of_settings(name, &snapshot.counters, &snapshot.inputs) {
                 let said = out.iter().any(|other| other.host == finding.host && other.cause == finding.cause);
                 if !said {
@@ -96,6 +95,7 @@ impl<'a> Room<'a> {
             |snapshot: &Snapshot| self.hosts.get(of.host).is_some_and(|host| host_fits(snapshot, host, only));
         let case = self.case(Some(&incident), fits, &locals, self.others(&incident.namespace, fits, of_host));
         out.assume(gaps::assumptions(&case));
+        out.find(&case, self.hosts.get(incident.host).map(|host| &*host.name));
         let body = out.judge(&case);
         let mut snapshots: Vec<SnapshotUse> = fits.iter().map(used).collect();
         lead(&mut snapshots);
@@ -127,6 +127,7 @@ impl<'a> Room<'a> {
         };
         let case = self.case(None, &fits, &locals, self.others(&snapshot.namespace, &fits, of_host));
         out.assume(gaps::assumptions(&case));
+        out.find(&case, self.word_of(snapshot));
         let body = out.judge(&case);
         let mut facts = used(&fit(snapshot));
         facts.max = facts.max.or(case.usage.max);
@@ -139,6 +140,13 @@ impl<'a> Room<'a> {
             facts,
             body,
         });
+    }
+
+    /// What the host of a snapshot is called in the report.
+    fn word_of<'s>(&'s self, snapshot: &'s Snapshot) -> Option<&'s str> {
+        let only = only_host(self.hosts, self.snapshots);
+        let host = self.hosts.iter().find(|host| host_fits(snapshot, host, only)).map(|host| &*host.name);
+        host.or(snapshot.host.as_deref())
     }
 
     /// How many incidents a snapshot fits.
@@ -212,6 +220,13 @@ impl<'a> Room<'a> {
 }
 
 impl Diagnosis {
+    /// Look-alikes that a case shows, under the name of its host.
+    fn find(&mut self, case: &Case<'_>, host: Option<&str>) {
+        for finding in findings::of_case(case) {
+            findings::add(&mut self.findings, Finding { host: host.map(Into::into), ..finding });
+        }
+    }
+
     /// The body of a case; what is not known of it goes to the gaps, each thing once.
     fn judge(&mut self, case: &Case<'_>) -> Body {
         let (body, mut open) = rank::body(case);
@@ -247,6 +262,12 @@ fn merged(fits: &[Fit<'_>]) -> Counters {
         out.release = out.release.or(other.release);
         out.sockets = out.sockets.or(other.sockets);
         out.rules = out.rules.or(other.rules);
+        for (key, value) in other.protocol {
+            out.protocol.entry(key).or_insert(value);
+        }
+        for (key, value) in other.allowances {
+            out.allowances.entry(key).or_insert(value);
+        }
         out.machine.fill_from(&other.machine);
         out.dying = out.dying.or(other.dying);
         if out.slabs.is_empty() {

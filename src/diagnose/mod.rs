@@ -16,6 +16,7 @@ mod causes;
 mod changes;
 mod containers;
 mod correlate;
+mod datagrams;
 mod doubts;
 mod drops;
 mod evidence;
@@ -97,6 +98,7 @@ pub fn diagnose(conclusion: Conclusion, snapshots: Vec<Snapshot>, settings: &Set
     for snapshot in &alone {
         room.snapshot(snapshot, &mut out);
     }
+    out.findings.sort_by(|a, b| (&a.host, a.cause).cmp(&(&b.host, b.cause)));
     out
 }
 

@@ -70,3 +70,12 @@ pub(crate) fn statistics(case: &Case<'_>, what: &'static str) -> Open {
         command: Some(inside(case, format!("cat {file} || conntrack -S"))),
     }
 }
+
+/// Packets and bytes of each direction.
+pub(crate) fn volumes(case: &Case<'_>) -> Open {
+    Open {
+        what: "volumes",
+        why: "the table has no packets and bytes: whether answers are far longer than questions is not known; accounting counts entries that are made from then on".into(),
+        command: Some(inside(case, "sysctl -w net.netfilter.nf_conntrack_acct=1".to_owned())),
+    }
+}

@@ -12,7 +12,8 @@ use super::mix::Mix;
 /// A TIME_WAIT socket lasts this long on Linux (`TCP_TIMEWAIT_LEN`).
 const SOCKET_TIME_WAIT_SECONDS: f64 = 60.0;
 
-fn reason(id: &'static str, reason: Sentence) -> WillNotHelp {
+/// An idea and why it does not help here.
+pub(crate) fn reason(id: &'static str, reason: Sentence) -> WillNotHelp {
     WillNotHelp { id, reason }
 }
 
@@ -77,6 +78,19 @@ pub(crate) fn established_for_churn(case: &Case<'_>) -> Option<WillNotHelp> {
             .with("), and the table is as you see it"),
         None => out,
     };
+    Some(reason("tcp_timeout_established", out))
+}
+
+/// The established timeout, where entries of other protocols fill the table.
+pub(crate) fn established_for_datagrams(case: &Case<'_>) -> Option<WillNotHelp> {
+    let mix = case.mix()?;
+    let out = sentence![
+        "governs established TCP, which is",
+        Word::Count(mix.tcp(State::Established), noun::ENTRY),
+        "of",
+        Word::Number(mix.total()),
+        "; other protocols have timeouts of their own"
+    ];
     Some(reason("tcp_timeout_established", out))
 }
 

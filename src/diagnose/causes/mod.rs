@@ -12,22 +12,33 @@ use crate::model::sentence::Sentence;
 use super::facts::Case;
 use super::scales::Scales;
 
+mod bridge_tracked;
 mod capacity;
 mod count_list_mismatch;
 mod counter_wrap;
+mod dns_storm;
 mod established_leak;
 mod event_listener_backlog;
 mod expectation_table;
 mod hot_node;
+mod icmp_flood;
 mod insufficient_evidence;
 mod limit_lowered;
 mod limit_not_in_force;
+mod long_lived_other_protocol;
+mod multicast_discovery;
 mod no_incident;
+mod one_way_udp;
 mod other_namespace;
+mod p2p_crawler;
+mod reflection_attack;
 mod self_inflicted_churn;
 mod syn_flood;
 mod tiny_default;
 mod too_few_buckets;
+mod tracked_dns_server;
+mod tracked_tunnel;
+mod zone_multiplication;
 
 /// How a candidate came to be one. Later ones outrank earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,6 +137,12 @@ pub(crate) const TOO_FEW_BUCKETS: Cause = Cause("too-few-buckets");
 pub(crate) const EXPECTATION_TABLE: Cause = Cause("expectation-table");
 pub(crate) const TW_RECYCLE: Cause = Cause("tw-recycle");
 pub(crate) const TIMEOUT_TOO_LOW: Cause = Cause("timeout-too-low");
+pub(crate) const INSERT_RACE: Cause = Cause("insert-race");
+pub(crate) const SNAT_PORT_EXHAUSTION: Cause = Cause("snat-port-exhaustion");
+pub(crate) const CLOUD_ALLOWANCE: Cause = Cause("cloud-allowance");
+pub(crate) const OTHER_KERNEL_TABLE: Cause = Cause("other-kernel-table");
+pub(crate) const EBPF_MAP: Cause = Cause("ebpf-map");
+pub(crate) const GC_LAG: Cause = Cause("gc-lag");
 
 /// Every cause there is a rule for, by family, the special before the general.
 pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -151,7 +168,19 @@ const CHURN: &[Rule] = &[Rule { cause: Cause("self-inflicted-churn"), judge: sel
 const HALF_OPEN: &[Rule] = &[Rule { cause: Cause("syn-flood"), judge: syn_flood::judge }];
 
 /// UDP, ICMP and other protocols; tunnels; entries made several times over.
-const DATAGRAMS: &[Rule] = &[];
+const DATAGRAMS: &[Rule] = &[
+    Rule { cause: Cause("zone-multiplication"), judge: zone_multiplication::judge },
+    Rule { cause: Cause("bridge-tracked"), judge: bridge_tracked::judge },
+    Rule { cause: Cause("tracked-tunnel"), judge: tracked_tunnel::judge },
+    Rule { cause: Cause("reflection-attack"), judge: reflection_attack::judge },
+    Rule { cause: Cause("tracked-dns-server"), judge: tracked_dns_server::judge },
+    Rule { cause: Cause("dns-storm"), judge: dns_storm::judge },
+    Rule { cause: Cause("p2p-crawler"), judge: p2p_crawler::judge },
+    Rule { cause: Cause("multicast-discovery"), judge: multicast_discovery::judge },
+    Rule { cause: Cause("one-way-udp"), judge: one_way_udp::judge },
+    Rule { cause: Cause("icmp-flood"), judge: icmp_flood::judge },
+    Rule { cause: Cause("long-lived-other-protocol"), judge: long_lived_other_protocol::judge },
+];
 
 /// Entries that live too long.
 const LASTING: &[Rule] = &[Rule { cause: Cause("established-leak"), judge: established_leak::judge }];

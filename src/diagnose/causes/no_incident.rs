@@ -6,6 +6,7 @@ use crate::sentence;
 use super::super::arith::share;
 use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
+use super::super::findings;
 use super::super::scales::{Scales, Weight};
 use super::{Candidate, Tier};
 
@@ -70,6 +71,14 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         .value("live", effective.live as f64)
         .read_in_table(case)]);
     }
+    let mut what =
+        sentence!["nothing to do; watch what cannot be evicted, and the drop counter, not the plain count"];
+    // Something else that looks like a full table is what the reader has come for.
+    if let Some(finding) = findings::of_case(case).into_iter().next() {
+        let mut said = finding.summary.into_iter();
+        how = said.next().unwrap_or(how);
+        what = said.next().unwrap_or(what);
+    }
     Some(Candidate {
         summary: vec![
             sentence![
@@ -86,9 +95,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
                 ")"
             ],
             how,
-            sentence![
-                "nothing to do; watch what cannot be evicted, and the drop counter, not the plain count"
-            ],
+            what,
         ],
         rate_per_second: case.admitted_per_second(),
         ..Candidate::new(tier, 1.0, scales)

@@ -48,11 +48,34 @@ fn notrack(words: &[&str]) -> bool {
     words.contains(&"--notrack") || words.contains(&"NOTRACK") || words.contains(&"notrack")
 }
 
-/// Both addresses stand in it, or one and `--syn` (a proxy for handshakes to one server).
+/// Both addresses stand in it; or one and `--syn` (a proxy for handshakes to one server); or, of UDP, one machine's
+/// address with the port at that same end, which is one service and nobody else's traffic.
 fn addressed(words: &[&str]) -> bool {
-    let source = words.contains(&"-s");
-    let destination = words.contains(&"-d");
-    destination && (source || words.contains(&"--syn"))
+    let (source, destination, syn) = match words.first() {
+        Some(&"nft") => ("saddr", "daddr", ""),
+        _ => ("-s", "-d", "--syn"),
+    };
+    let has = |word: &str| words.contains(&word);
+    let both = has(source) && has(destination);
+    both || (has(destination) && !syn.is_empty() && has(syn)) || one_service(words, source, destination)
+}
+
+/// `-p udp -d 192.0.2.1 --dport 53`, `-p udp -s 192.0.2.1 --sport 53`, and the same of nft. No prefix, no name.
+fn one_service(words: &[&str], source: &str, destination: &str) -> bool {
+    let behind = |word: &str| {
+        let place = words.iter().position(|other| *other == word)?;
+        words.get(place + 1).copied()
+    };
+    let udp = words.contains(&"udp");
+    let machine = |word: &str| {
+        let address = behind(word).and_then(|address| address.parse::<std::net::IpAddr>().ok());
+        address.is_some_and(|address| !address.is_unspecified())
+    };
+    let port = |old: &str, new: &str| {
+        [old, new].into_iter().any(|word| behind(word).is_some_and(|port| port.parse::<u16>().is_ok()))
+    };
+    udp && ((machine(destination) && port("--dport", "dport"))
+        || (machine(source) && port("--sport", "sport")))
 }
 
 /// A remedy all of whose lines may be printed.
@@ -96,6 +119,13 @@ mod tests {
             "net.ipv4.ip_conntrack_max = 0",
             "iptables -t raw -A PREROUTING -p tcp --dport 80 -j CT --notrack",
             "iptables -t raw -A PREROUTING -p tcp -d 192.0.2.1 --dport 80 -j NOTRACK",
+            "iptables -t raw -A PREROUTING -p udp --dport 53 -j CT --notrack",
+            "iptables -t raw -A PREROUTING -p udp -d 0.0.0.0/0 --dport 53 -j CT --notrack",
+            "iptables -t raw -A PREROUTING -p udp -d 192.0.2.0/24 --dport 53 -j CT --notrack",
+            "iptables -t raw -A PREROUTING -p udp -d 192.0.2.1 -j CT --notrack",
+            "iptables -t raw -A OUTPUT -p udp -s 192.0.2.1 --dport 53 -j CT --notrack",
+            "nft add rule ip raw prerouting udp dport 53 notrack",
+            "nft add rule ip raw prerouting ip daddr 192.0.2.1 tcp dport 80 notrack",
         ] {
             assert!(forbidden(line).is_some(), "{line}");
         }
@@ -109,6 +139,10 @@ mod tests {
             "sysctl -w net.netfilter.nf_conntrack_max=65536",
             "iptables -t raw -A OUTPUT -p tcp -s 192.0.2.1 -d 192.0.2.2 --dport 80 -j NOTRACK",
             "iptables -t raw -A PREROUTING -p tcp -d 192.0.2.1 --dport 443 --syn -j CT --notrack",
+            "iptables -t raw -A PREROUTING -p udp -d 192.0.2.1 --dport 53 -j CT --notrack",
+            "iptables -t raw -A OUTPUT -p udp -s 192.0.2.1 --sport 53 -j CT --notrack",
+            "nft add rule ip no_tracking made_here ip saddr 192.0.2.1 udp sport 53 notrack",
+            "nft add rule ip no_tracking before ip saddr 192.0.2.1 ip daddr 192.0.2.2 udp dport 4789 notrack",
         ] {
             assert_eq!(forbidden(line), None, "{line}");
         }

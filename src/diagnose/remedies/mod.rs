@@ -4,6 +4,7 @@
 mod accounting;
 mod buckets;
 mod connections;
+pub(crate) mod datagrams;
 mod delete;
 mod established;
 mod expectations;
@@ -15,6 +16,8 @@ mod notrack;
 pub(crate) mod place;
 mod syn;
 mod time_wait;
+pub(crate) mod untracked;
+pub(crate) mod zones;
 
 pub(crate) use accounting::{
     every_namespace, find_module, find_namespace, reboot_later, upgrade_kernel, wake_listener,

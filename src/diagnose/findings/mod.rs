@@ -7,8 +7,18 @@ use crate::model::sentence::{Word, noun};
 use crate::model::signal::Table;
 use crate::sentence;
 
+mod cloud_allowance;
+mod ebpf_map;
+mod gc_lag;
+mod insert_race;
+mod other_tables;
+mod snat_ports;
+
+pub(crate) use other_tables::of_lines;
+
 use super::causes::{EXPECTATION_TABLE, TIMEOUT_TOO_LOW, TW_RECYCLE};
 use super::evidence::{context, supports};
+use super::facts::Case;
 use super::kernel::Kernel;
 use super::remedies::{here, in_file};
 
@@ -18,6 +28,44 @@ const TOO_LOW_SECONDS: u64 = 600;
 const FLOOR_SECONDS: u64 = 7_440;
 /// What kube-proxy sets.
 const DAY_SECONDS: u64 = 86_400;
+
+/// What looks like a full table and is another one, as the counters and the table of a case show it: those that lose
+/// packets first. Without a host.
+pub(crate) fn of_case(case: &Case<'_>) -> Vec<Finding> {
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 6] = [
+        cloud_allowance::find,
+        snat_ports::find,
+        insert_race::find,
+        other_tables::find,
+        ebpf_map::find,
+        gc_lag::find,
+    ];
+    rules.iter().filter_map(|find| find(case)).collect()
+}
+
+/// Adds a finding, or what it has more to say than the one of the same host and cause that is there.
+pub(crate) fn add(to: &mut Vec<Finding>, finding: Finding) {
+    let same = |other: &&mut Finding| other.host == finding.host && other.cause == finding.cause;
+    let Some(there) = to.iter_mut().find(same) else {
+        to.push(finding);
+        return;
+    };
+    // Only of tables of several kinds one says more than the other; else it is the same, read another time.
+    for (remedy, evidence) in finding.remedies.into_iter().zip(finding.evidence) {
+        if finding.cause != super::causes::OTHER_KERNEL_TABLE
+            || there.remedies.iter().any(|r| r.id == remedy.id)
+        {
+            continue;
+        }
+        there.remedies.push(remedy);
+        there.evidence.push(evidence);
+    }
+    for sentence in finding.summary {
+        if finding.cause == super::causes::OTHER_KERNEL_TABLE && !there.summary.contains(&sentence) {
+            there.summary.push(sentence);
+        }
+    }
+}
 
 /// What the settings of one host show.
 pub(crate) fn of_settings(host: Option<&str>, counters: &Counters, inputs: &[Box<str>]) -> Vec<Finding> {
