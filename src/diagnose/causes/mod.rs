@@ -12,11 +12,21 @@ use crate::model::sentence::Sentence;
 use super::facts::Case;
 use super::scales::Scales;
 
+mod asymmetric_routing;
 mod capacity;
+mod close_wait_pileup;
+mod dead_upstream;
 mod established_leak;
 mod expectation_table;
+mod failover_injected;
+mod half_tracked;
+mod hung_closing;
+mod immortal_syn_sent;
 mod insufficient_evidence;
+mod mid_stream_pickup;
 mod no_incident;
+mod offload_pinned;
+mod outbound_scan;
 mod self_inflicted_churn;
 mod syn_flood;
 
@@ -127,13 +137,27 @@ const DECIDED: &[Rule] = &[
 const CHURN: &[Rule] = &[Rule { cause: Cause("self-inflicted-churn"), judge: self_inflicted_churn::judge }];
 
 /// TCP of which one direction is seen: handshakes that are not finished, and connections met in their middle.
-const HALF_OPEN: &[Rule] = &[Rule { cause: Cause("syn-flood"), judge: syn_flood::judge }];
+const HALF_OPEN: &[Rule] = &[
+    Rule { cause: Cause("syn-flood"), judge: syn_flood::judge },
+    Rule { cause: Cause("outbound-scan"), judge: outbound_scan::judge },
+    Rule { cause: Cause("half-tracked"), judge: half_tracked::judge },
+    Rule { cause: Cause("immortal-syn-sent"), judge: immortal_syn_sent::judge },
+    Rule { cause: Cause("dead-upstream"), judge: dead_upstream::judge },
+    Rule { cause: Cause("mid-stream-pickup"), judge: mid_stream_pickup::judge },
+    Rule { cause: Cause("asymmetric-routing"), judge: asymmetric_routing::judge },
+];
 
 /// UDP, ICMP and other protocols; tunnels; entries made several times over.
 const DATAGRAMS: &[Rule] = &[];
 
 /// Entries that live too long.
-const LASTING: &[Rule] = &[Rule { cause: Cause("established-leak"), judge: established_leak::judge }];
+const LASTING: &[Rule] = &[
+    Rule { cause: Cause("failover-injected"), judge: failover_injected::judge },
+    Rule { cause: Cause("established-leak"), judge: established_leak::judge },
+    Rule { cause: Cause("close-wait-pileup"), judge: close_wait_pileup::judge },
+    Rule { cause: Cause("hung-closing"), judge: hung_closing::judge },
+    Rule { cause: Cause("offload-pinned"), judge: offload_pinned::judge },
+];
 
 /// Limits, sizes, namespaces, and what the kernel counts.
 const LIMITS: &[Rule] = &[Rule { cause: Cause("capacity"), judge: capacity::judge }];

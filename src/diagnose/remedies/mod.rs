@@ -1,23 +1,39 @@
 //! What fixes it, as values. Every number is computed from the table at hand; every command carries the key names of
 //! that kernel. What must never be printed is in [`guard`].
 
+mod closing;
 mod connections;
 mod delete;
 mod established;
 mod expectations;
+mod flowtable;
 pub(crate) mod guard;
+mod handshakes;
 mod limit;
 mod notrack;
+mod pair;
+mod path;
+mod pickups;
 pub(crate) mod place;
+mod scan;
 mod syn;
 mod time_wait;
 
+pub(crate) use closing::{close_connections, close_wait_timeout, delete_closing, shorter_fin_wait};
 pub(crate) use connections::reuse_connections;
 pub(crate) use delete::{delete_established_to, delete_time_wait};
 pub(crate) use established::established_timeout;
 pub(crate) use expectations::expectation_limit;
+pub(crate) use flowtable::{flowtable_timeouts, offload_less};
+pub(crate) use handshakes::{delete_syns_to, newer_kernel, refuse_at_once, shorter_syn_sent};
 pub(crate) use limit::{more_buckets, raise_limit};
 pub(crate) use notrack::{Refusal, notrack};
+pub(crate) use pair::{commit_less, purge_backup};
+pub(crate) use path::{
+    both_directions, find_lost_ends, keep_entries, mirror_untracking, reach_upstream, without_state,
+};
+pub(crate) use pickups::delete_pickups;
+pub(crate) use scan::{drop_before_tracking, find_scanner};
 pub(crate) use syn::{shorter_handshake, stop_before_tracking, synproxy};
 pub(crate) use time_wait::shorter_time_wait;
 

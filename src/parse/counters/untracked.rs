@@ -54,7 +54,9 @@ fn named(word: &str) -> Option<(Side, &str)> {
         ("dpts", Side::Destination),
     ];
     if let Some(found) = NAMES.iter().find_map(|(name, side)| {
-        word.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with(':')).map(|rest| (*side, rest))
+        word.strip_prefix(name)
+            .filter(|rest| rest.is_empty() || rest.starts_with(':'))
+            .map(|rest| (*side, rest))
     }) {
         return Some(found);
     }
@@ -97,7 +99,11 @@ mod tests {
             ("CT  6 -- 0.0.0.0/0 0.0.0.0/0 tcp spts:80:82 CT notrack", vec![80, 81, 82], vec![]),
             ("NOTRACK tcp -- 0.0.0.0/0 0.0.0.0/0 multiport dports 80,443", vec![], vec![80, 443]),
             ("tcp sport 6000 notrack", vec![6_000], vec![]),
-            ("ip saddr 192.0.2.0/24 tcp dport { 80, 443, 8000-8001 } counter notrack", vec![], vec![80, 443, 8_000, 8_001]),
+            (
+                "ip saddr 192.0.2.0/24 tcp dport { 80, 443, 8000-8001 } counter notrack",
+                vec![],
+                vec![80, 443, 8_000, 8_001],
+            ),
             ("tcp dport 80 tcp sport 1024-1025 notrack", vec![1_024, 1_025], vec![80]),
         ] {
             assert_eq!(read(rule), (from, to), "{rule}");
