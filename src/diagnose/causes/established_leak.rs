@@ -312,7 +312,9 @@ fn provider(case: &Case<'_>, leak: &Leak, scales: &mut Scales) {
     }
     let ages = case.ages().map(|ages| ages.of(L4::TCP, Some(State::Established), &case.timeouts()));
     let together = ages.and_then(|ages| spike(&ages, YOUNG_SECONDS));
-    let Some((age, entries)) = together.filter(|(_, n)| share(*n, leak.established) >= ONE_EVENT) else { return };
+    let Some((age, entries)) = together.filter(|(_, n)| share(*n, leak.established) >= ONE_EVENT) else {
+        return;
+    };
     let known = [(Cloud::Azure, 240u64), (Cloud::Amazon, 350), (Cloud::Google, 600)];
     if let Some((cloud, seconds)) = known.into_iter().find(|(_, seconds)| age.abs_diff(*seconds) <= 40) {
         scales.add([context(

@@ -121,6 +121,7 @@ pub(crate) const TINY_DEFAULT: Cause = Cause("tiny-default");
 pub(crate) const EXPECTATION_TABLE: Cause = Cause("expectation-table");
 pub(crate) const TW_RECYCLE: Cause = Cause("tw-recycle");
 pub(crate) const TIMEOUT_TOO_LOW: Cause = Cause("timeout-too-low");
+pub(crate) const STALE_NAT: Cause = Cause("stale-nat");
 
 /// Every cause there is a rule for, by family, the special before the general.
 pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
