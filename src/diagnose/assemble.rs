@@ -2,9 +2,10 @@
 
 use crate::model::counters::Counters;
 use crate::model::diagnosis::{Body, Finding};
-use crate::model::incident::{Gap, Host, Incident, Namespace};
+use crate::model::incident::{Around, Gap, Host, Incident, Namespace};
 use crate::model::report::{HostView, IncidentView, Role, Settings, Snapshot, SnapshotUse, SnapshotView};
 use crate::model::sentence::{Sentence, Word};
+use crate::model::signal::RelatedKind;
 use crate::model::time::WallTime;
 use crate::sentence;
 
@@ -66,7 +67,10 @@ impl<'a> Room<'a> {
         out.extend(findings::of_lines(self.hosts, self.incidents));
         for snapshot in self.snapshots {
             let name = self.word_of(snapshot);
-            for finding in findings::of_settings(name, &snapshot.counters, &snapshot.inputs) {
+            let index = self.hosts.iter().position(|host| name == Some(&*host.name));
+            let beside =
+                findings::Beside { census: snapshot.census.as_ref(), invalid: self.packets_invalid(index) };
+            for finding in findings::of_host(name, &snapshot.counters, &snapshot.inputs, beside) {
                 let said = out.iter().any(|other| other.host == finding.host && other.cause == finding.cause);
                 if !said {
                     out.push(finding);
@@ -75,6 +79,12 @@ impl<'a> Room<'a> {
         }
         out.sort_by(|a, b| (&a.host, a.cause).cmp(&(&b.host, b.cause)));
         out
+    }
+
+    /// Lines about packets without an entry, near the incidents of a host.
+    fn packets_invalid(&self, host: Option<usize>) -> Option<&Around> {
+        let of_host = self.incidents.iter().filter(|incident| Some(incident.host) == host);
+        of_host.flat_map(|incident| &incident.around).find(|a| a.kind == RelatedKind::PacketsInvalid)
     }
 
     /// One incident with its snapshots.

@@ -35,6 +35,16 @@ impl Mix<'_> {
         self.count(|c| c.l4 == L4::TCP && c.state == Some(state))
     }
 
+    /// TCP entries in a state that saw no packet in reply direction.
+    pub(crate) fn unreplied(self, state: State) -> u64 {
+        self.count(|c| c.l4 == L4::TCP && c.state == Some(state) && c.replied == Reply::Unreplied)
+    }
+
+    /// Entries of TCP.
+    pub(crate) fn all_tcp(self) -> u64 {
+        self.count(|c| c.l4 == L4::TCP)
+    }
+
     /// With this flag.
     pub(crate) fn replied(self, replied: Reply) -> u64 {
         self.count(|c| c.replied == replied)

@@ -1,6 +1,8 @@
 //! What a packet filter asks of the tracker: which rules need connections to be tracked, which take traffic out of
 //! tracking, which translate addresses. Counts, not rules.
 
+use std::collections::BTreeSet;
+
 /// Rules that take traffic out of tracking that are kept as text; the rest is counted.
 pub const UNTRACKED_MAX: usize = 64;
 /// Bytes of such a rule that are kept.
@@ -24,6 +26,10 @@ pub struct Rules {
     pub untracked: Vec<Box<str>>,
     /// How many of them there are.
     pub untracked_rules: u64,
+    /// Destination ports that such rules name: what goes to them is not tracked.
+    pub untracked_to: BTreeSet<u16>,
+    /// Source ports that such rules name: what comes from them is not tracked.
+    pub untracked_from: BTreeSet<u16>,
     /// Rules that count connections or keep a meter for each address: `connlimit`, `ct count`, `meter`, `hashlimit`.
     pub limits: u64,
     /// Rules that hand flows to a flowtable.
@@ -34,6 +40,15 @@ pub struct Rules {
     pub zones: u64,
     /// Rules that answer handshakes in front of the tracker.
     pub synproxy: u64,
+}
+
+/// The one direction of a port's traffic that is taken out of tracking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Untracked {
+    /// What goes to the port.
+    To,
+    /// What comes from it.
+    From,
 }
 
 /// Rules that translate addresses, by kind.
@@ -90,6 +105,18 @@ impl Rules {
         }
         for rule in &other.untracked {
             self.untrack(rule);
+        }
+        self.untracked_to.extend(&other.untracked_to);
+        self.untracked_from.extend(&other.untracked_from);
+    }
+
+    /// The direction of a port's traffic that rules take out of tracking, where it is one only: the tracker then sees
+    /// half of each connection.
+    pub fn untracked_one_way(&self, port: u16) -> Option<Untracked> {
+        match (self.untracked_to.contains(&port), self.untracked_from.contains(&port)) {
+            (true, false) => Some(Untracked::To),
+            (false, true) => Some(Untracked::From),
+            _ => None,
         }
     }
 

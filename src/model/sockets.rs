@@ -50,6 +50,10 @@ pub struct Sockets {
     pub calls: BTreeMap<Call, Calls>,
     /// Sockets with a program that found no room in `calls`.
     pub left_out: u64,
+    /// Established TCP connections by the port of this end.
+    pub established_at: BTreeMap<u16, u64>,
+    /// Established TCP connections by the port of the other end.
+    pub established_to: BTreeMap<u16, u64>,
 }
 
 /// What `/proc/net/sockstat`, its IPv6 twin or `ss -s` counts.
@@ -94,6 +98,17 @@ pub struct Opener {
 }
 
 impl Sockets {
+    /// TCP sockets in a state, in the words of `netstat`.
+    pub fn tcp(&self, state: &'static str) -> u64 {
+        self.by_state.get(&(L4::TCP, state)).copied().unwrap_or(0)
+    }
+
+    /// Established TCP connections with this port at either end, whichever end has more of them.
+    pub fn established_with(&self, port: u16) -> u64 {
+        let of = |ports: &BTreeMap<u16, u64>| ports.get(&port).copied().unwrap_or(0);
+        of(&self.established_at).max(of(&self.established_to))
+    }
+
     /// Who opens the connections of `local` to a peer: the program with more than half of the sockets that name one.
     pub fn opener(&self, local: IpAddr, peer: IpAddr, port: u16, l4: L4) -> Option<Opener> {
         let mut by_program: BTreeMap<&str, Calls> = BTreeMap::new();

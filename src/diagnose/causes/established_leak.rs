@@ -1,22 +1,35 @@
 //! C20: established entries whose ends are gone, kept by a timeout of days. Look-alikes: many connections in use
-//! (their idle ages are small), mid-stream pickups (not assured).
+//! (their idle ages are small), idle pools (sockets stand behind them), mid-stream pickups (not assured), entries that
+//! a failover brought (inserted, with timers of their own).
 
 use crate::model::census::LeaderKey;
 use crate::model::diagnosis::{Remedy, WillNotHelp};
 use crate::model::flow::{L4, State};
 use crate::model::sentence::{Sentence, Word, noun};
+use crate::model::signal::RelatedKind;
 use crate::sentence;
 
 use super::super::arith::share;
-use super::super::evidence::{Cited, context, supports};
+use super::super::cloud::Cloud;
+use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::Case;
-use super::super::idle::{older_than, spike};
+use super::super::idle::{Ages, older_than, spike};
+use super::super::mix::Mix;
+use super::super::one_way;
 use super::super::scales::{Scales, Weight};
 use super::super::{remedies, will_not_help};
 use super::Candidate;
 
-/// Longer than the idle time that load balancers and pools keep a connection for (240, 350 and 600 s).
+/// Longer than the idle time that load balancers and pools keep a connection for (240, 350 and 600 s), where nothing
+/// tells which of them it is.
 const SILENT_SECONDS: u64 = 600;
+/// Open connections for each silent entry at a port: from the one on, somebody is there; below the other, nobody.
+const SOMEBODY: f64 = 0.5;
+const NOBODY: f64 = 0.1;
+/// Silent entries of ends that are silent as a whole, from which on ends vanished rather than single connections.
+const WHOLE_ENDS: f64 = 0.5;
+/// Share of an end's entries that are silent, from which on it is silent as a whole.
+const NEARLY_ALL: f64 = 0.9;
 /// Beyond keepalive's default of two hours: nobody is there.
 const GONE_SECONDS: u64 = 7_200;
 /// Below this share of the table the cause is not worth naming.
@@ -26,9 +39,14 @@ const MOSTLY_SILENT: f64 = 0.5;
 /// Entries that share one age, as a share of the silent ones, to be called one event.
 const ONE_EVENT: f64 = 0.2;
 
+/// Younger than any load balancer's idle time.
+const YOUNG_SECONDS: u64 = 190;
+
 struct Leak {
     established: u64,
     silent: u64,
+    /// From how many seconds on a connection is called silent.
+    silent_seconds: u64,
     gone: u64,
     oldest_seconds: u64,
     spike: Option<(u64, u64)>,
@@ -61,7 +79,8 @@ fn measure(case: &Case<'_>) -> Option<Leak> {
     let of = ages.of(L4::TCP, Some(State::Established), &case.timeouts());
     // Ages do not tell flags apart: what is not assured is taken off.
     let pickups = all.saturating_sub(established);
-    let silent = older_than(SILENT_SECONDS, &of).saturating_sub(pickups);
+    let silent_seconds = Cloud::of(&case.counters).map_or(SILENT_SECONDS, Cloud::forgets_after_seconds);
+    let silent = older_than(silent_seconds, &of).saturating_sub(pickups);
     let share_of_table = share(silent, mix.total());
     if share(silent, established) < MOSTLY_SILENT || share_of_table < WORTH_NAMING {
         return None;
@@ -69,9 +88,10 @@ fn measure(case: &Case<'_>) -> Option<Leak> {
     Some(Leak {
         established,
         silent,
+        silent_seconds,
         gone: older_than(GONE_SECONDS, &of).saturating_sub(pickups),
         oldest_seconds: of.iter().map(|(age, _)| *age).max().unwrap_or(0),
-        spike: spike(&of, SILENT_SECONDS).filter(|(_, entries)| share(*entries, silent) >= ONE_EVENT),
+        spike: spike(&of, silent_seconds).filter(|(_, entries)| share(*entries, silent) >= ONE_EVENT),
         share_of_table,
     })
 }
@@ -83,7 +103,7 @@ fn port(case: &Case<'_>) -> Option<(u16, u64, u64)> {
     for row in who.peers.leading(who.entries) {
         let Some(port) = row.key.port.filter(|_| row.key.l4 == L4::TCP) else { continue };
         let Some(how) = case.how(&LeaderKey::Peer(row.key)) else { continue };
-        let established = super::super::mix::Mix(&how.classes).established_assured();
+        let established = Mix(&how.classes).established_assured();
         if established > 0 {
             let sum = ports.entry(port).or_default();
             *sum = (sum.0.saturating_add(established), sum.1.saturating_add(1));
@@ -103,7 +123,7 @@ fn summary(case: &Case<'_>, leak: &Leak) -> Vec<Sentence> {
         ") are",
         State::Established,
         "and silent for over",
-        Word::Duration(SILENT_SECONDS as f64)
+        Word::Duration(leak.silent_seconds as f64)
     ];
     if let Some((port, _, _)) = port(case) {
         who = who.with(", many to").with(Word::Port(port, L4::TCP));
@@ -139,7 +159,7 @@ fn scales(case: &Case<'_>, leak: &Leak) -> Scales {
                 "of",
                 Word::Number(leak.established),
                 "assured established connections have been silent for more than",
-                Word::Duration(SILENT_SECONDS as f64),
+                Word::Duration(leak.silent_seconds as f64),
                 ",",
                 Word::Number(leak.gone),
                 "for more than",
@@ -173,12 +193,147 @@ fn scales(case: &Case<'_>, leak: &Leak) -> Scales {
             .read_in_table(case),
         );
     }
+    ends(case, leak, &mut scales);
+    sockets(case, leak, &mut scales);
+    provider(case, leak, &mut scales);
+    if one_way::marks(case, RelatedKind::EntriesInjected).next().is_some() {
+        scales.speaks_against(
+            Weight::Strong,
+            contradicts(
+                "entries-injected",
+                "entries were committed from another machine, with timers of their own".into(),
+            )
+            .read_in_log(case),
+        );
+    }
     scales
+}
+
+/// Whether ends vanished, with all that they had, or single connections fell silent at ends that talk on.
+fn ends(case: &Case<'_>, leak: &Leak, scales: &mut Scales) {
+    let Some(who) = case.census.map(|census| &census.who) else { return };
+    let timeouts = case.timeouts();
+    let (mut vanished, mut of_vanished, mut of_all) = (0u64, 0u64, 0u64);
+    for row in who.destinations.leading(who.entries) {
+        let Some(how) = case.how(&LeaderKey::Destination(row.key)) else { continue };
+        let established = Mix(&how.classes).tcp(State::Established);
+        let ages = Ages { remaining: &how.remaining, classes: &how.classes };
+        let silent = older_than(leak.silent_seconds, &ages.of(L4::TCP, Some(State::Established), &timeouts));
+        of_all = of_all.saturating_add(silent);
+        if silent > 0 && share(silent, established) >= NEARLY_ALL {
+            vanished = vanished.saturating_add(1);
+            of_vanished = of_vanished.saturating_add(silent);
+        }
+    }
+    if of_all == 0 || share(of_all, leak.silent) < WHOLE_ENDS {
+        return;
+    }
+    let said = |tail: &'static str| {
+        context(
+            "silent-ends",
+            sentence![
+                "of the leading destinations",
+                Word::Number(vanished),
+                "are silent as a whole, with",
+                Word::Share(share(of_vanished, of_all)),
+                "of the silent entries:",
+                Word::Text(tail)
+            ],
+        )
+        .value("ends", vanished as f64)
+        .read_in_table(case)
+    };
+    if share(of_vanished, of_all) >= WHOLE_ENDS {
+        scales.speaks_for(Weight::Strong, said("machines that are gone"));
+    } else {
+        scales.add([said("single connections fell silent at ends that still talk")]);
+    }
+}
+
+/// Sockets behind them, where this host is one end: they are in use, or a program never closes them.
+fn sockets(case: &Case<'_>, leak: &Leak, scales: &mut Scales) {
+    let ends = case.top_source().into_iter().any(|top| top.is_local == Some(true))
+        || case.top_peer().is_some_and(|(peer, ..)| case.locals.is_local(peer.address) == Some(true));
+    let Some((port, entries, _)) = port(case).filter(|_| ends) else { return };
+    let Some(open) = one_way::open_connections(case, port) else {
+        return scales.not_known(
+            Weight::Slight,
+            one_way::ask_sockets(
+                case,
+                Some(port),
+                "whether sockets of this host still stand behind these entries",
+            ),
+        );
+    };
+    let said = |tail: &'static str| {
+        context(
+            "open-connections",
+            sentence![
+                Word::Count(open, noun::CONNECTION),
+                "with",
+                Word::Port(port, L4::TCP),
+                "are open on this host, of",
+                Word::Count(entries.min(leak.established), noun::ENTRY),
+                ":",
+                Word::Text(tail)
+            ],
+        )
+        .value("open", open as f64)
+        .read_in_table(case)
+    };
+    match share(open, entries) {
+        somebody if somebody >= SOMEBODY => scales.speaks_against(
+            Weight::Slight,
+            said("sockets stand behind them: a pool that is idle, or a program that never notices that its peer is gone"),
+        ),
+        nobody if nobody < NOBODY => scales.speaks_for(Weight::Strong, said("nobody stands behind the rest")),
+        _ => scales.add([said("nobody stands behind the rest")]),
+    }
+}
+
+/// Where the provider's network forgets silent connections without a word.
+fn provider(case: &Case<'_>, leak: &Leak, scales: &mut Scales) {
+    let cloud = Cloud::of(&case.counters);
+    if let Some(cloud) = cloud {
+        return scales.add([context(
+            "provider-forgets",
+            sentence![
+                "load balancers and NAT of",
+                Word::Text(cloud.name()),
+                "forget a connection after",
+                Word::Duration(cloud.forgets_after_seconds() as f64),
+                "of silence by default: the other ends of",
+                Word::Count(leak.silent, noun::ENTRY),
+                "may not know them any more"
+            ],
+        )
+        .value("seconds", cloud.forgets_after_seconds() as f64)
+        .read_in_table(case)]);
+    }
+    let ages = case.ages().map(|ages| ages.of(L4::TCP, Some(State::Established), &case.timeouts()));
+    let together = ages.and_then(|ages| spike(&ages, YOUNG_SECONDS));
+    let Some((age, entries)) = together.filter(|(_, n)| share(*n, leak.established) >= ONE_EVENT) else {
+        return;
+    };
+    let known = [(Cloud::Azure, 240u64), (Cloud::Amazon, 350), (Cloud::Google, 600)];
+    if let Some((cloud, seconds)) = known.into_iter().find(|(_, seconds)| age.abs_diff(*seconds) <= 40) {
+        scales.add([context(
+            "load-balancer-age",
+            sentence![
+                Word::Count(entries, noun::ENTRY),
+                "share one idle age, about as long as load balancers of",
+                Word::Text(cloud.name()),
+                "keep a silent connection,",
+                Word::Duration(seconds as f64)
+            ],
+        )
+        .read_in_table(case)]);
+    }
 }
 
 fn cures(case: &Case<'_>, leak: &Leak) -> Vec<Remedy> {
     let mut out = Vec::new();
-    out.extend(remedies::delete_established_to(case, SILENT_SECONDS));
+    out.extend(remedies::delete_established_to(case, leak.silent_seconds));
     out.extend(remedies::established_timeout(case, leak.silent));
     out.extend(remedies::raise_limit(case));
     out.extend(remedies::more_buckets(case));

@@ -12,24 +12,34 @@ use crate::model::sentence::Sentence;
 use super::facts::Case;
 use super::scales::Scales;
 
+mod asymmetric_routing;
 mod bridge_tracked;
 mod capacity;
+mod close_wait_pileup;
 mod count_list_mismatch;
 mod counter_wrap;
+mod dead_upstream;
 mod dns_storm;
 mod established_leak;
 mod event_listener_backlog;
 mod expectation_table;
+mod failover_injected;
+mod half_tracked;
 mod hot_node;
+mod hung_closing;
 mod icmp_flood;
+mod immortal_syn_sent;
 mod insufficient_evidence;
 mod limit_lowered;
 mod limit_not_in_force;
 mod long_lived_other_protocol;
+mod mid_stream_pickup;
 mod multicast_discovery;
 mod no_incident;
+mod offload_pinned;
 mod one_way_udp;
 mod other_namespace;
+mod outbound_scan;
 mod p2p_crawler;
 mod reflection_attack;
 mod self_inflicted_churn;
@@ -143,6 +153,7 @@ pub(crate) const CLOUD_ALLOWANCE: Cause = Cause("cloud-allowance");
 pub(crate) const OTHER_KERNEL_TABLE: Cause = Cause("other-kernel-table");
 pub(crate) const EBPF_MAP: Cause = Cause("ebpf-map");
 pub(crate) const GC_LAG: Cause = Cause("gc-lag");
+pub(crate) const STALE_NAT: Cause = Cause("stale-nat");
 
 /// Every cause there is a rule for, by family, the special before the general.
 pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -165,7 +176,15 @@ const DECIDED: &[Rule] = &[
 const CHURN: &[Rule] = &[Rule { cause: Cause("self-inflicted-churn"), judge: self_inflicted_churn::judge }];
 
 /// TCP of which one direction is seen: handshakes that are not finished, and connections met in their middle.
-const HALF_OPEN: &[Rule] = &[Rule { cause: Cause("syn-flood"), judge: syn_flood::judge }];
+const HALF_OPEN: &[Rule] = &[
+    Rule { cause: Cause("syn-flood"), judge: syn_flood::judge },
+    Rule { cause: Cause("outbound-scan"), judge: outbound_scan::judge },
+    Rule { cause: Cause("half-tracked"), judge: half_tracked::judge },
+    Rule { cause: Cause("immortal-syn-sent"), judge: immortal_syn_sent::judge },
+    Rule { cause: Cause("dead-upstream"), judge: dead_upstream::judge },
+    Rule { cause: Cause("mid-stream-pickup"), judge: mid_stream_pickup::judge },
+    Rule { cause: Cause("asymmetric-routing"), judge: asymmetric_routing::judge },
+];
 
 /// UDP, ICMP and other protocols; tunnels; entries made several times over.
 const DATAGRAMS: &[Rule] = &[
@@ -183,7 +202,13 @@ const DATAGRAMS: &[Rule] = &[
 ];
 
 /// Entries that live too long.
-const LASTING: &[Rule] = &[Rule { cause: Cause("established-leak"), judge: established_leak::judge }];
+const LASTING: &[Rule] = &[
+    Rule { cause: Cause("failover-injected"), judge: failover_injected::judge },
+    Rule { cause: Cause("established-leak"), judge: established_leak::judge },
+    Rule { cause: Cause("close-wait-pileup"), judge: close_wait_pileup::judge },
+    Rule { cause: Cause("hung-closing"), judge: hung_closing::judge },
+    Rule { cause: Cause("offload-pinned"), judge: offload_pinned::judge },
+];
 
 /// Limits, sizes, namespaces, and what the kernel counts.
 const LIMITS: &[Rule] = &[

@@ -1,6 +1,8 @@
 //! C06: handshakes that are never finished, to one address and port, nearly every one from another source. The table
 //! is full of entries that may be evicted, so few lines say "full" while evictions go into the millions.
-//! Look-alikes: a dead upstream (few sources, SYN_SENT), a scan (many destinations), a crowd (assured entries).
+//! Answered here they are SYN_RECV (60 s, neither flag), forwarded and not answered SYN_SENT (120 s, unreplied).
+//! Look-alikes: a dead upstream (the same clients again and again, SYN_SENT), half-tracked traffic (the connections
+//! work), a scan (many destinations), a crowd (assured entries).
 
 use crate::model::census::{Distinct, Leader, Peer};
 use crate::model::diagnosis::Remedy;
@@ -10,10 +12,11 @@ use crate::model::signal::RelatedKind;
 use crate::sentence;
 
 use super::super::arith::share;
-use super::super::evidence::{Cited, context, supports};
+use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::Case;
 use super::super::idle::Ages;
 use super::super::mix::Mix;
+use super::super::one_way;
 use super::super::pace::Pace;
 use super::super::scales::{Scales, Weight};
 use super::super::{remedies, will_not_help};
@@ -23,11 +26,19 @@ use super::Candidate;
 const WORTH_NAMING: f64 = 0.2;
 /// Distinct sources for each half-open entry, at least: forged or very many.
 const SOURCES_PER_ENTRY: f64 = 0.5;
-/// A single source above this share of the table is no flood of strangers.
+/// A single source above this share of them is no flood of strangers.
 const TOP_SOURCE_MAX: f64 = 0.1;
+/// From this share of answered ones on, the port is open and answers.
+const ANSWERED: f64 = 0.5;
+/// From so many packets an entry on, SYNs are tried again: by clients that want a connection.
+const RETRIED: f64 = 1.5;
+/// Open connections for each half-open one: from this share on, they work, only the tracker does not see it.
+const WORKS: f64 = 0.1;
 
-struct Flood {
+struct Flood<'a> {
     peer: Peer,
+    how: &'a Leader,
+    top_source: u64,
     half_open: u64,
     answered: u64,
     sources: Distinct,
@@ -52,7 +63,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     })
 }
 
-fn measure(case: &Case<'_>) -> Option<Flood> {
+fn measure<'a>(case: &Case<'a>) -> Option<Flood<'a>> {
     let (peer, how) = most_half_open(case)?;
     let mix = Mix(&how.classes);
     let half_open = mix.half_open();
@@ -61,13 +72,16 @@ fn measure(case: &Case<'_>) -> Option<Flood> {
         Distinct::Exactly(n) => share(n, how.entries) >= SOURCES_PER_ENTRY,
         Distinct::More => many_sources(case, half_open),
     };
-    if share_of_table < WORTH_NAMING || !strangers || case.top_source_share()? > TOP_SOURCE_MAX {
+    let top_source = most_of_a_source(case, peer);
+    if share_of_table < WORTH_NAMING || !strangers || share(top_source, half_open) > TOP_SOURCE_MAX {
         return None;
     }
     let half = mix.0.iter().filter(|(c, _)| matches!(c.state, Some(State::SynRecv | State::SynSent)));
     let half: std::collections::BTreeMap<_, _> = half.map(|(class, n)| (*class, *n)).collect();
     Some(Flood {
         peer,
+        how,
+        top_source,
         half_open,
         answered: mix.tcp(State::SynRecv),
         sources: how.other_ends,
@@ -85,6 +99,13 @@ fn most_half_open<'a>(case: &Case<'a>) -> Option<(Peer, &'a Leader)> {
         .filter(|row| row.key.l4 == L4::TCP)
         .filter_map(|row| Some((row.key, case.how(&crate::model::census::LeaderKey::Peer(row.key))?)))
         .max_by(|a, b| Mix(&a.1.classes).half_open().cmp(&Mix(&b.1.classes).half_open()).then(b.0.cmp(&a.0)))
+}
+
+/// Entries to that peer that no source has more than.
+fn most_of_a_source(case: &Case<'_>, peer: Peer) -> u64 {
+    let Some(who) = case.census.map(|census| &census.who) else { return 0 };
+    let pairs = who.pairs.leading(who.entries);
+    pairs.iter().filter(|row| row.key.peer == peer).map(|row| row.count).max().unwrap_or(0)
 }
 
 /// Above what is counted for one peer: by the sources of the whole table, which are no fewer.
@@ -110,7 +131,7 @@ fn evictions(case: &Case<'_>) -> Option<(u64, u64)> {
     (evicted > 0 && evicted >= dropped.saturating_mul(10)).then_some((evicted, dropped))
 }
 
-fn summary(case: &Case<'_>, flood: &Flood) -> Vec<Sentence> {
+fn summary(case: &Case<'_>, flood: &Flood<'_>) -> Vec<Sentence> {
     let peer = Word::Endpoint(flood.peer.address, flood.peer.port, flood.peer.l4);
     let who = sentence![
         "half-open connections to",
@@ -137,7 +158,7 @@ fn summary(case: &Case<'_>, flood: &Flood) -> Vec<Sentence> {
     vec![who, how, what]
 }
 
-fn scales(case: &Case<'_>, flood: &Flood) -> Scales {
+fn scales(case: &Case<'_>, flood: &Flood<'_>) -> Scales {
     let mut scales = Scales::default();
     scales.speaks_for(
         Weight::Strong,
@@ -156,17 +177,8 @@ fn scales(case: &Case<'_>, flood: &Flood) -> Scales {
         .value("share", flood.share_of_table)
         .read_in_table(case),
     );
-    if let Some(top) = case.top_source_share() {
-        scales.speaks_for(
-            Weight::Strong,
-            supports(
-                "no-leading-source",
-                sentence!["the source with the most entries has", Word::Share(top), "of the table"],
-            )
-            .value("share", top)
-            .read_in_table(case),
-        );
-    }
+    strangers(case, flood, &mut scales);
+    answers(case, flood, &mut scales);
     if let Some((evicted, dropped)) = evictions(case) {
         scales.speaks_for(
             Weight::Strong,
@@ -196,9 +208,98 @@ fn scales(case: &Case<'_>, flood: &Flood) -> Scales {
     scales
 }
 
+/// Nearly every one from another source: what separates it from clients that try again and again.
+fn strangers(case: &Case<'_>, flood: &Flood<'_>, scales: &mut Scales) {
+    let said = match flood.sources {
+        Distinct::Exactly(n) => sentence![Word::Count(n, noun::SOURCE), "send them"],
+        Distinct::More => sentence!["more than 4,096 sources send them"],
+    };
+    let said = match flood.how.source_networks {
+        Distinct::Exactly(n) => said.with(", in").with(Word::Number(n)).with("networks (/24, /64)"),
+        Distinct::More => said.with(", in more than 4,096 networks (/24, /64)"),
+    };
+    let said = said.with("; none sends more than").with(Word::Count(flood.top_source.max(1), noun::ENTRY));
+    scales.speaks_for(
+        Weight::Deciding,
+        supports("no-leading-source", said).value("top_source", flood.top_source as f64).read_in_table(case),
+    );
+}
+
+/// An open port answers; where it does not, clients that want a connection try again, forged SYNs do not.
+fn answers(case: &Case<'_>, flood: &Flood<'_>, scales: &mut Scales) {
+    let answered = share(flood.answered, flood.half_open);
+    let said = |tail: &'static str| {
+        context("answered-syns", sentence![Word::Share(answered), "of them were answered:", Word::Text(tail)])
+            .value("share", answered)
+            .read_in_table(case)
+    };
+    if answered >= ANSWERED {
+        return scales.speaks_for(Weight::Strong, said("the port is open, and the senders do not go on"));
+    }
+    scales.speaks_against(
+        Weight::Slight,
+        said("a port that is dead or hidden from the tracker looks like this, too"),
+    );
+    match one_way::packets_of(flood.how) {
+        Some(each) => {
+            let said = |tail: &'static str| {
+                context(
+                    "packets-each",
+                    sentence![
+                        "each entry has about",
+                        one_way::about_packets(each),
+                        "on average:",
+                        Word::Text(tail)
+                    ],
+                )
+                .value("packets", each)
+                .read_in_table(case)
+            };
+            scales.weigh(
+                Weight::Strong,
+                each < RETRIED,
+                || said("nobody sends the SYN again"),
+                || said("the SYN is sent again, by clients that want a connection"),
+            );
+        }
+        None => scales.not_known(
+            Weight::Slight,
+            one_way::ask_packets(
+                case,
+                "whether SYNs are sent again, by clients that want a connection, or not, as forged ones",
+            ),
+        ),
+    }
+    let Some(port) = flood.peer.port else { return };
+    if case.counters.rules.as_ref().is_some_and(|rules| rules.untracked_one_way(port).is_some()) {
+        scales.speaks_against(
+            Weight::Deciding,
+            contradicts(
+                "one-way-rule",
+                "a rule takes one direction of that port out of tracking: the answers may well come".into(),
+            )
+            .read_in_table(case),
+        );
+    }
+    if let Some(open) =
+        one_way::open_connections(case, port).filter(|open| share(*open, flood.half_open) >= WORKS)
+    {
+        scales.speaks_against(
+            Weight::Deciding,
+            contradicts(
+                "open-connections",
+                sentence![Word::Count(open, noun::CONNECTION), "with that port are open: they work"],
+            )
+            .value("open", open as f64)
+            .read_in_table(case),
+        );
+    }
+}
+
 fn cures(case: &Case<'_>, peer: Peer) -> Vec<Remedy> {
     let mut out = vec![remedies::stop_before_tracking(case, peer)];
     out.extend(remedies::synproxy(case, peer));
     out.extend(remedies::shorter_handshake(case));
+    out.extend(remedies::shorter_syn_sent(case));
     out
 }

@@ -1,8 +1,13 @@
-//! Look-alikes and warnings that are not a full table: settings that hurt on their own, and lines of another table.
+//! Look-alikes and warnings that are not a full table: settings that hurt on their own, lines of another table, entries
+//! that hold on to what is gone.
 
+mod stale_nat;
+mod timeout_too_low;
+
+use crate::model::census::Census;
 use crate::model::counters::Counters;
 use crate::model::diagnosis::{Effect, Finding, Remedy};
-use crate::model::incident::{Host, Incident};
+use crate::model::incident::{Around, Host, Incident};
 use crate::model::sentence::{Word, noun};
 use crate::model::signal::Table;
 use crate::sentence;
@@ -16,18 +21,20 @@ mod snat_ports;
 
 pub(crate) use other_tables::of_lines;
 
-use super::causes::{EXPECTATION_TABLE, TIMEOUT_TOO_LOW, TW_RECYCLE};
+use super::causes::{EXPECTATION_TABLE, TW_RECYCLE};
 use super::evidence::{context, supports};
 use super::facts::Case;
 use super::kernel::Kernel;
 use super::remedies::{here, in_file};
 
-/// An established timeout up to this many seconds cuts pools and load balancers (idle for 240 to 600 s).
-const TOO_LOW_SECONDS: u64 = 600;
-/// RFC 5382: two hours and four minutes at least.
-const FLOOR_SECONDS: u64 = 7_440;
-/// What kube-proxy sets.
-const DAY_SECONDS: u64 = 86_400;
+/// What stands beside the settings of one host and says more of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    /// Its table.
+    pub(crate) census: Option<&'a Census>,
+    /// Lines about packets that fit no entry, near an incident of that host.
+    pub(crate) invalid: Option<&'a Around>,
+}
 
 /// What looks like a full table and is another one, as the counters and the table of a case show it: those that lose
 /// packets first. Without a host.
@@ -67,12 +74,18 @@ pub(crate) fn add(to: &mut Vec<Finding>, finding: Finding) {
     }
 }
 
-/// What the settings of one host show.
-pub(crate) fn of_settings(host: Option<&str>, counters: &Counters, inputs: &[Box<str>]) -> Vec<Finding> {
+/// What the settings of one host show, and its table.
+pub(crate) fn of_host(
+    host: Option<&str>,
+    counters: &Counters,
+    inputs: &[Box<str>],
+    beside: Beside<'_>,
+) -> Vec<Finding> {
     let kernel = Kernel::of(counters, None);
     let mut out = Vec::new();
     out.extend(recycle(counters));
-    out.extend(too_low(counters, &kernel));
+    out.extend(timeout_too_low::of(counters, &kernel, beside));
+    out.extend(beside.census.and_then(stale_nat::of));
     for finding in &mut out {
         finding.host = host.map(Into::into);
         for evidence in &mut finding.evidence {
@@ -108,48 +121,6 @@ fn recycle(counters: &Counters) -> Option<Finding> {
             ],
             effect: Effect { note: "does not change the number of entries".into(), ..Effect::default() },
             side_effects: Vec::new(),
-            persists: true,
-        }],
-    })
-}
-
-fn too_low(counters: &Counters, kernel: &Kernel) -> Option<Finding> {
-    let name = "tcp_timeout_established";
-    let runs = counters.setting(name);
-    let (key, seconds) =
-        runs.or(counters.configured(name)).filter(|(_, seconds)| *seconds <= TOO_LOW_SECONDS)?;
-    let where_from: &'static str = if runs.is_some() { "is set" } else { "stands in a settings file" };
-    Some(Finding {
-        host: None,
-        cause: TIMEOUT_TOO_LOW,
-        summary: vec![
-            sentence![
-                Word::Code(format!("{key} = {seconds}")),
-                "cuts connections that are silent for",
-                Word::Duration(seconds as f64),
-                ": idle pools, sessions and load balancers lose theirs"
-            ],
-            sentence![
-                "not below",
-                Word::Duration(FLOOR_SECONDS as f64),
-                "for other people's connections (RFC 5382); a day is safe"
-            ],
-        ],
-        evidence: vec![supports(
-            "established-timeout",
-            sentence![Word::Code(format!("{key} = {seconds}")), where_from],
-        )],
-        remedies: vec![Remedy {
-            id: "established-timeout",
-            title: sentence!["set it to", Word::Duration(DAY_SECONDS as f64)],
-            commands: super::remedies::set(kernel, "tcp_timeout_established", DAY_SECONDS, Some(seconds)),
-            effect: Effect {
-                entries_freed_now: Some(0),
-                steady_state_entries: None,
-                note: "connections that are in use keep their entries longer; those of the next packet on"
-                    .into(),
-            },
-            side_effects: vec!["entries of connections whose ends vanish stay as long".into()],
             persists: true,
         }],
     })

@@ -3,17 +3,24 @@
 
 mod accounting;
 mod buckets;
+mod closing;
 mod connections;
 pub(crate) mod datagrams;
 mod delete;
 mod established;
 mod expectations;
+mod flowtable;
 pub(crate) mod guard;
+mod handshakes;
 mod in_force;
 mod kube_proxy;
 mod limit;
 mod notrack;
+mod pair;
+mod path;
+mod pickups;
 pub(crate) mod place;
+mod scan;
 mod syn;
 mod time_wait;
 pub(crate) mod untracked;
@@ -23,14 +30,23 @@ pub(crate) use accounting::{
     every_namespace, find_module, find_namespace, reboot_later, upgrade_kernel, wake_listener,
 };
 pub(crate) use buckets::enough_buckets;
+pub(crate) use closing::{close_connections, close_wait_timeout, delete_closing, shorter_fin_wait};
 pub(crate) use connections::reuse_connections;
 pub(crate) use delete::{delete_established_to, delete_time_wait};
 pub(crate) use established::established_timeout;
 pub(crate) use expectations::expectation_limit;
+pub(crate) use flowtable::{flowtable_timeouts, offload_less};
+pub(crate) use handshakes::{delete_syns_to, newer_kernel, refuse_at_once, shorter_syn_sent};
 pub(crate) use in_force::put_in_force;
 pub(crate) use kube_proxy::{kube_proxy_limit, spread};
 pub(crate) use limit::{more_buckets, raise_limit};
 pub(crate) use notrack::{Refusal, notrack};
+pub(crate) use pair::{commit_less, purge_backup};
+pub(crate) use path::{
+    both_directions, find_lost_ends, keep_entries, mirror_untracking, reach_upstream, without_state,
+};
+pub(crate) use pickups::delete_pickups;
+pub(crate) use scan::{drop_before_tracking, find_scanner};
 pub(crate) use syn::{shorter_handshake, stop_before_tracking, synproxy};
 pub(crate) use time_wait::shorter_time_wait;
 

@@ -9,7 +9,19 @@ use crate::model::incident::Namespace;
 use super::HERE;
 
 /// Programs that see the namespace they run in.
-const INSIDE: [&str; 5] = ["conntrack", "iptables", "ip6tables", "nft", "ss"];
+const INSIDE: [&str; 11] = [
+    "conntrack",
+    "iptables",
+    "iptables-save",
+    "ip6tables",
+    "nft",
+    "ss",
+    "ip",
+    "nc",
+    "nstat",
+    "tcpdump",
+    "bpftool",
+];
 /// Bare names of settings that are one for all namespaces.
 const GLOBAL: [&str; 3] = ["max", "buckets", "expect_max"];
 

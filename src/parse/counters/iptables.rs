@@ -96,5 +96,6 @@ fn one(rule: &str, rules: &mut Rules) {
     }
     if untracks {
         rules.untrack(rule);
+        super::untracked::ports(rule, rules);
     }
 }

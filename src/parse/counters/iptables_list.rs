@@ -78,5 +78,6 @@ fn one(line: &str, rules: &mut Rules) {
     }
     if untracks {
         rules.untrack(line.trim());
+        super::untracked::ports(line, rules);
     }
 }

@@ -29,6 +29,7 @@ mod stat;
 mod sysctl;
 mod tally;
 mod uname;
+mod untracked;
 mod uptime;
 
 use std::collections::BTreeMap;

@@ -170,6 +170,7 @@ fn one(rule: &str, rules: &mut Rules) -> u64 {
     }
     if untracks {
         rules.untrack(rule);
+        super::untracked::ports(rule, rules);
     }
     1
 }

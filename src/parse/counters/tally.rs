@@ -71,6 +71,7 @@ pub(super) fn tally(
             if let Some(state) = row.state {
                 *sockets.by_state.entry((row.l4, state)).or_default() += 1;
             }
+            established(&row, &mut sockets);
             keep_own(&row, &mut own, line, reading);
             call(&row, &listened, &mut sockets);
         }
@@ -92,6 +93,18 @@ fn keep_own(row: &Row<'_>, own: &mut BTreeSet<IpAddr>, line: &Line<'_>, reading:
         && own.insert(address)
     {
         reading.own(address, None, line);
+    }
+}
+
+/// An established connection, by the ports of its ends.
+fn established(row: &Row<'_>, sockets: &mut Sockets) {
+    if row.l4 != L4::TCP || row.state != Some("ESTABLISHED") {
+        return;
+    }
+    for (ports, end) in [(&mut sockets.established_at, row.local), (&mut sockets.established_to, row.peer)] {
+        if let Some(port) = end.port {
+            *ports.entry(port).or_default() += 1;
+        }
     }
 }
 

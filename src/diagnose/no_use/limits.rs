@@ -4,7 +4,7 @@ use crate::model::diagnosis::WillNotHelp;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
-use super::wanted::Wanted;
+use super::super::wanted::Wanted;
 
 fn reason(id: &'static str, reason: Sentence) -> WillNotHelp {
     WillNotHelp { id, reason }

@@ -1,0 +1,216 @@
+//! C11: before 5.14 every SYN sent again set the timer of its entry back, so a client that tries for ever from one source
+//! port (NFS, SIP, small devices) keeps its entry for ever, with the address translation that was chosen for it: towards a
+//! server that is gone. Look-alikes: a dead upstream (source ports change, timers run down), a scan (targets change).
+
+use crate::model::census::{Distinct, Leader, LeaderKey, Peer};
+use crate::model::diagnosis::Remedy;
+use crate::model::era::{Era, Release};
+use crate::model::flow::{L4, State};
+use crate::model::sentence::{Sentence, Word, noun};
+use crate::sentence;
+
+use super::super::arith::share;
+use super::super::evidence::{Cited, context, supports};
+use super::super::facts::Case;
+use super::super::kernel::Kernel;
+use super::super::mix::Mix;
+use super::super::one_way;
+use super::super::scales::{Scales, Weight};
+use super::super::{no_use, remedies};
+use super::Candidate;
+
+/// Below this share of the table the cause is not worth naming.
+const WORTH_NAMING: f64 = 0.2;
+/// Share of the peer's entries that are unanswered SYNs.
+const MOSTLY: f64 = 0.7;
+/// Share of them whose timer was set back a moment ago.
+const RENEWED: f64 = 0.8;
+/// Reserved ports: what NFS and its kin connect from (`min_resvport`, `max_resvport`).
+const RESERVED: u16 = 1_024;
+/// Share of them that come from reserved ports, or from a few ports.
+const FIXED: f64 = 0.8;
+/// Source ports for each source, up to which they are fixed.
+const PORTS_EACH: u64 = 4;
+/// The kernel that no longer renews them.
+const CURED: Release = Release(5, 14, 0);
+
+struct Immortal<'a> {
+    peer: Peer,
+    how: &'a Leader,
+    unanswered: u64,
+    renewed: f64,
+    fixed: f64,
+    translated: bool,
+    share_of_table: f64,
+}
+
+pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
+    let immortal = measure(case)?;
+    Some(Candidate {
+        summary: summary(&immortal),
+        loses: Some(sentence![
+            "SYNs that are kept alive explain only",
+            Word::Share(immortal.share_of_table),
+            "of the table"
+        ]),
+        remedies: cures(case, &immortal),
+        will_not_help: vec![
+            no_use::waiting(),
+            no_use::limit_for_halves(),
+            no_use::established_for_half_open(case),
+        ],
+        ..Candidate::new(
+            Candidate::tier_of(immortal.share_of_table),
+            immortal.share_of_table,
+            scales(case, &immortal),
+        )
+    })
+}
+
+/// The kernel renews them; none: not known.
+fn renews(kernel: Kernel) -> Option<bool> {
+    match (kernel.release, kernel.era) {
+        (Some(release), _) => Some(release < CURED),
+        (None, Some(Era::E)) => Some(false),
+        // Era D ends with 6.17.
+        (None, Some(Era::D) | None) => None,
+        (None, Some(_)) => Some(true),
+    }
+}
+
+fn measure<'a>(case: &Case<'a>) -> Option<Immortal<'a>> {
+    if renews(case.kernel) == Some(false) {
+        return None;
+    }
+    let (peer, unanswered, how) = one_way::leading_peer(case, |mix| mix.unreplied(State::SynSent))?;
+    let share_of_table = share(unanswered, case.entries());
+    if share_of_table < WORTH_NAMING || share(unanswered, how.entries) < MOSTLY {
+        return None;
+    }
+    let timeout = case.timeouts().named_or_default("tcp_timeout_syn_sent")?;
+    let renewed = one_way::fresh(case, State::SynSent, timeout)?;
+    let fixed = fixed_ports(case, how, unanswered);
+    (renewed >= RENEWED && fixed >= FIXED).then(|| Immortal {
+        peer,
+        how,
+        unanswered,
+        renewed,
+        fixed,
+        translated: how.nat.destination.saturating_add(how.nat.both) > 0,
+        share_of_table,
+    })
+}
+
+/// Share of the unanswered SYNs that come from ports which a client does not change: reserved ones, or a few for each
+/// source.
+fn fixed_ports(case: &Case<'_>, how: &Leader, unanswered: u64) -> f64 {
+    if let (Distinct::Exactly(ports), Distinct::Exactly(sources)) = (how.source_ports, how.other_ends)
+        && ports <= PORTS_EACH
+        && sources.saturating_mul(PORTS_EACH) >= how.entries
+    {
+        return 1.0;
+    }
+    let Some(who) = case.census.map(|census| &census.who) else { return 0.0 };
+    let reserved = who
+        .source_ports
+        .rows
+        .iter()
+        .filter(|row| row.key.l4 == L4::TCP && row.key.port < RESERVED)
+        .filter_map(|row| case.how(&LeaderKey::SourcePort(row.key)))
+        .fold(0u64, |sum, of| sum.saturating_add(Mix(&of.classes).unreplied(State::SynSent)));
+    share(reserved, unanswered).min(1.0)
+}
+
+fn summary(immortal: &Immortal<'_>) -> Vec<Sentence> {
+    let peer = Word::Endpoint(immortal.peer.address, immortal.peer.port, L4::TCP);
+    let who = sentence![
+        Word::Count(immortal.unanswered, noun::ENTRY),
+        "(",
+        Word::Share(immortal.share_of_table),
+        ") are SYNs to",
+        peer,
+        "that never run out"
+    ];
+    let how =
+        sentence!["clients try again from the same port, and this kernel sets the timer back each time"];
+    let what = if immortal.translated {
+        sentence![
+            "delete the entries of the server that is gone (by reply source); a kernel from 5.14 on cures it"
+        ]
+    } else {
+        sentence!["bring the server back or stop its clients; a kernel from 5.14 on lets the entries go"]
+    };
+    vec![who, how, what]
+}
+
+fn scales(case: &Case<'_>, immortal: &Immortal<'_>) -> Scales {
+    let mut scales = Scales::default();
+    scales.speaks_for(
+        Weight::Strong,
+        supports(
+            "unanswered-syns",
+            sentence![
+                Word::Number(immortal.unanswered),
+                "of the",
+                Word::Count(immortal.how.entries, noun::ENTRY),
+                "to",
+                Word::Endpoint(immortal.peer.address, immortal.peer.port, L4::TCP),
+                "are SYNs without an answer"
+            ],
+        )
+        .value("unanswered", immortal.unanswered as f64)
+        .value("share", immortal.share_of_table)
+        .read_in_table(case),
+    );
+    scales.speaks_for(
+        Weight::Deciding,
+        supports(
+            "always-young",
+            sentence![
+                Word::Share(immortal.renewed),
+                "of such entries have nearly the whole timeout left: none runs down"
+            ],
+        )
+        .value("share", immortal.renewed)
+        .read_in_table(case),
+    );
+    scales.speaks_for(
+        Weight::Deciding,
+        supports(
+            "fixed-source-ports",
+            sentence![Word::Share(immortal.fixed), "come from ports that their clients do not change"],
+        )
+        .value("share", immortal.fixed)
+        .read_in_table(case),
+    );
+    match renews(case.kernel) {
+        Some(_) => scales.speaks_for(
+            Weight::Strong,
+            supports(
+                "kernel-renews",
+                "this kernel sets the timer back with every SYN sent again (cured in 5.14)".into(),
+            )
+            .read_in_table(case),
+        ),
+        None => scales.not_known(
+            Weight::Deciding,
+            one_way::ask_release("before 5.14 a SYN sent again sets the timer of its entry back"),
+        ),
+    }
+    if immortal.translated {
+        scales.add([context(
+            "translated",
+            "the destination of these entries is translated: each holds on to the server that was chosen for it".into(),
+        )
+        .read_in_table(case)]);
+    }
+    scales
+}
+
+fn cures(case: &Case<'_>, immortal: &Immortal<'_>) -> Vec<Remedy> {
+    let mut out = Vec::new();
+    out.extend(remedies::delete_syns_to(immortal.peer, immortal.unanswered, immortal.translated));
+    out.extend(remedies::shorter_syn_sent(case));
+    out.push(remedies::newer_kernel());
+    out
+}
