@@ -4,6 +4,7 @@ mod beside;
 mod cases;
 mod commands;
 mod correlation;
+mod guards;
 mod metamorphic;
 mod nobody;
 mod rate;

@@ -8,6 +8,7 @@ mod expectations;
 pub(crate) mod guard;
 mod limit;
 mod notrack;
+mod persist;
 pub(crate) mod place;
 mod syn;
 mod time_wait;
