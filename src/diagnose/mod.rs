@@ -23,6 +23,7 @@ mod findings;
 mod folklore;
 mod gaps;
 mod headroom;
+mod hints;
 mod idle;
 mod kernel;
 mod limits;
@@ -77,6 +78,7 @@ pub fn diagnose(conclusion: Conclusion, snapshots: Vec<Snapshot>, settings: &Set
         incidents: &incidents,
         snapshots: &snapshots,
         fits: &fits,
+        forerunners: &conclusion.forerunners,
         settings,
     };
     let mut out = Diagnosis {

@@ -5,6 +5,7 @@ mod cases;
 mod commands;
 mod correlation;
 mod guards;
+mod hints;
 mod metamorphic;
 mod nobody;
 mod rate;
