@@ -26,18 +26,9 @@ const PAGES_MAX: usize = 65_536;
 /// Entries that are gathered before they are counted. A tally is larger than the caches of a processor; counting many
 /// keys one after another lets it fetch several places at once.
 const BATCH: usize = 256;
-/// Kinds of addresses, in the order of [`AddressKind`].
-const KINDS: [AddressKind; 9] = [
-    AddressKind::Unspecified,
-    AddressKind::Loopback,
-    AddressKind::Private,
-    AddressKind::LinkLocal,
-    AddressKind::CarrierNat,
-    AddressKind::Documentation,
-    AddressKind::Multicast,
-    AddressKind::Broadcast,
-    AddressKind::Public,
-];
+/// Kinds of addresses.
+const KINDS: usize = AddressKind::ALL.len();
+
 /// First look, one worker.
 #[derive(Debug, Default)]
 pub struct WhoSink {
@@ -70,8 +61,8 @@ pub struct WhoPart {
     remaining: Histograms,
     default_zone: u64,
     other_zones: HashMap<u16, u64, RandomState>,
-    source_kinds: [u64; KINDS.len()],
-    destination_kinds: [u64; KINDS.len()],
+    source_kinds: [u64; KINDS],
+    destination_kinds: [u64; KINDS],
     damaged: BTreeMap<BlemishKind, Blemish>,
     tallies: Tallies,
     destination_ports: Ports,
@@ -97,8 +88,8 @@ impl Default for WhoPart {
             remaining: Histograms::new(PAGES_MAX),
             default_zone: 0,
             other_zones: HashMap::default(),
-            source_kinds: [0; KINDS.len()],
-            destination_kinds: [0; KINDS.len()],
+            source_kinds: [0; KINDS],
+            destination_kinds: [0; KINDS],
             damaged: BTreeMap::new(),
             tallies: Tallies::default(),
             destination_ports: Ports::default(),
@@ -386,31 +377,19 @@ fn add_blemish(
 }
 
 #[inline]
-fn add_kind(kinds: &mut [u64; KINDS.len()], kind: AddressKind) {
+fn add_kind(kinds: &mut [u64; KINDS], kind: AddressKind) {
     if let Some(count) = kinds.get_mut(kind as usize) {
         *count += 1;
     }
 }
 
-fn add_kinds(to: &mut [u64; KINDS.len()], from: &[u64; KINDS.len()]) {
+fn add_kinds(to: &mut [u64; KINDS], from: &[u64; KINDS]) {
     for (to, from) in to.iter_mut().zip(from) {
         *to = to.saturating_add(*from);
     }
 }
 
 /// The kinds that occur.
-fn kinds(counts: &[u64; KINDS.len()]) -> BTreeMap<AddressKind, u64> {
-    KINDS.into_iter().zip(*counts).filter(|(_, count)| *count > 0).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kinds_stand_in_the_order_of_their_numbers() {
-        for (place, kind) in KINDS.into_iter().enumerate() {
-            assert_eq!(kind as usize, place);
-        }
-    }
+fn kinds(counts: &[u64; KINDS]) -> BTreeMap<AddressKind, u64> {
+    AddressKind::ALL.into_iter().zip(*counts).filter(|(_, count)| *count > 0).collect()
 }

@@ -2,7 +2,8 @@
 
 use crate::model::counters::Counters;
 use crate::model::diagnosis::{Body, Finding};
-use crate::model::incident::{Around, Gap, Host, Incident, Namespace};
+use crate::model::incident::{Around, Forerunner, Gap, Host, Incident, Namespace};
+use crate::model::record::Trust;
 use crate::model::report::{HostView, IncidentView, Role, Settings, Snapshot, SnapshotUse, SnapshotView};
 use crate::model::sentence::{Sentence, Word};
 use crate::model::signal::RelatedKind;
@@ -12,6 +13,7 @@ use crate::sentence;
 use super::correlate::{Alone, Fit, host_fits, only_host, same_word};
 use super::drops::{self, Unused};
 use super::facts::{Case, Others, usage};
+use super::hints::{impossible, recurrence};
 use super::kernel::Kernel;
 use super::locals::Locals;
 use super::{Diagnosis, changes, findings, gaps, rank};
@@ -23,6 +25,7 @@ pub(crate) struct Room<'a> {
     pub(crate) incidents: &'a [Incident],
     pub(crate) snapshots: &'a [Snapshot],
     pub(crate) fits: &'a [Vec<Fit<'a>>],
+    pub(crate) forerunners: &'a [Forerunner],
     pub(crate) settings: &'a Settings,
 }
 
@@ -100,6 +103,9 @@ impl<'a> Room<'a> {
             }
         }
         let locals = Locals::of(fits.iter().map(|fit| fit.snapshot), self.settings);
+        if impossible::reason(&incident, &Kernel::of(&merged(fits), Some(&incident))).is_some() {
+            incident.trust = Trust::Unverified;
+        }
         let only = only_host(self.hosts, self.snapshots);
         let of_host =
             |snapshot: &Snapshot| self.hosts.get(of.host).is_some_and(|host| host_fits(snapshot, host, only));
@@ -111,7 +117,16 @@ impl<'a> Room<'a> {
         lead(&mut snapshots);
         let counters = sides.map(|(_, sides)| sides.clone());
         let changes = changes::between(fits, self.settings.top);
-        out.incidents.push(IncidentView { incident, confirmed_by, counters, snapshots, changes, body });
+        let recurrence = recurrence::of(&self.starts(&incident));
+        out.incidents.push(IncidentView {
+            incident,
+            confirmed_by,
+            counters,
+            snapshots,
+            changes,
+            recurrence,
+            body,
+        });
     }
 
     /// One table, or counters, of no incident; and counters that can only be of that table.
@@ -176,6 +191,8 @@ impl<'a> Room<'a> {
         let census = lead.and_then(|fit| fit.snapshot.census.as_ref());
         Case {
             starts: incident.map(|incident| self.starts(incident)).unwrap_or_default(),
+            past: incident.map(|incident| self.past(incident)).unwrap_or_default(),
+            forerunners: incident.map(|incident| self.before(incident)).unwrap_or_default(),
             kernel: Kernel::of(&counters, incident),
             usage: usage(&counters, census),
             incident,
@@ -213,6 +230,22 @@ impl<'a> Room<'a> {
             }
         }
         others
+    }
+
+    /// Incidents of one host and table.
+    fn past(&self, incident: &Incident) -> Vec<&'a Incident> {
+        let same = |other: &&Incident| other.host == incident.host && other.table == incident.table;
+        self.incidents.iter().filter(same).collect()
+    }
+
+    /// What came before the incidents of one host, table and namespace.
+    fn before(&self, incident: &Incident) -> Vec<&'a Forerunner> {
+        let of = |found: &&Forerunner| {
+            found.host == incident.host
+                && found.table == incident.table
+                && found.namespace == incident.namespace
+        };
+        self.forerunners.iter().filter(of).collect()
     }
 
     /// Starts of the incidents of one host, table and namespace, ascending.

@@ -7,7 +7,7 @@ use crate::model::census::{Census, Class, Leader, LeaderKey, Pair, Peer};
 use crate::model::counters::Counters;
 use crate::model::era::EarlyDrop;
 use crate::model::flow::{L3, L4, Reply, State};
-use crate::model::incident::{Around, Incident, Namespace, Timeline};
+use crate::model::incident::{Around, Forerunner, Incident, Namespace, Timeline};
 use crate::model::report::{Settings, Snapshot};
 use crate::model::signal::RelatedKind;
 use crate::model::time::WallTime;
@@ -91,6 +91,10 @@ pub(crate) struct Case<'a> {
     pub(crate) incident: Option<&'a Incident>,
     /// Starts of the incidents of the same host, table and namespace in these inputs, ascending.
     pub(crate) starts: Vec<WallTime>,
+    /// Incidents of the same host and table in these inputs, in any namespace, this one included, in their order.
+    pub(crate) past: Vec<&'a Incident>,
+    /// What came before the incidents of the same host, table and namespace.
+    pub(crate) forerunners: Vec<&'a Forerunner>,
     /// The leading snapshot.
     pub(crate) lead: Option<&'a Fit<'a>>,
     /// Its table.

@@ -23,9 +23,11 @@ mod drops;
 mod evidence;
 mod facts;
 mod findings;
+mod folklore;
 mod gaps;
 mod headroom;
 mod hidden;
+mod hints;
 mod idle;
 mod kernel;
 mod limits;
@@ -36,6 +38,7 @@ mod node;
 mod one_way;
 mod open;
 mod pace;
+mod platform;
 mod rank;
 mod recurrence;
 mod remedies;
@@ -84,6 +87,7 @@ pub fn diagnose(conclusion: Conclusion, snapshots: Vec<Snapshot>, settings: &Set
         incidents: &incidents,
         snapshots: &snapshots,
         fits: &fits,
+        forerunners: &conclusion.forerunners,
         settings,
     };
     let mut out = Diagnosis {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::model::diagnosis::{Body, Cause, Confidence, Evidence, Remedy, RunnerUp, Verdict};
+use crate::model::diagnosis::{Body, Cause, Confidence, Evidence, RunnerUp, Verdict};
 use crate::model::incident::Gap;
 use crate::model::sentence::Word;
 use crate::sentence;
@@ -13,7 +13,7 @@ use super::evidence::{Cited, contradicts};
 use super::facts::Case;
 use super::remedies::{guard, place};
 use super::scales::Scales;
-use super::{beside, limits, view, what_if};
+use super::{beside, folklore, hints, limits, view, what_if};
 
 /// Losers that are shown.
 const RUNNERS_UP_MAX: usize = 5;
@@ -41,14 +41,17 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     evidence.extend(limits::against_default(case));
     evidence.extend(limits::configured_otherwise(case));
     evidence.extend(beside::evidence(case));
+    evidence.extend(hints::impossible::evidence(case));
     evidence.extend(doubts.into_iter().map(|doubt| doubt.evidence));
+    let remedies = guard::permitted(case, leader.remedies);
+    let will_not_help = folklore::with(case, cause, leader.will_not_help, &remedies);
     let body = Body {
         census: view::census(case),
         verdict: Verdict {
             cause,
             contributing,
             confidence,
-            summary: leader.summary,
+            summary: view::introduced(case, leader.summary),
             rate_per_second: leader.rate_per_second,
         },
         runners_up,
@@ -56,9 +59,9 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
         top_peers: view::top_peers(case),
         top_pairs: view::top_pairs(case),
         evidence: in_order(evidence),
-        remedies: place::within(case.namespace(), safe(leader.remedies)),
+        remedies: place::within(case.namespace(), remedies),
         what_if: what_if::scenarios(case),
-        will_not_help: leader.will_not_help,
+        will_not_help,
     };
     (body, gaps)
 }
@@ -121,10 +124,4 @@ fn in_order(mut evidence: Vec<Evidence>) -> Vec<Evidence> {
     };
     evidence.sort_by(|a, b| -> Ordering { rank(a).cmp(&rank(b)) });
     evidence
-}
-
-/// Only what may be printed; mid-stream pickup is never switched off beside a deletion.
-fn safe(remedies: Vec<Remedy>) -> Vec<Remedy> {
-    let deletes = remedies.iter().any(guard::deletes);
-    remedies.into_iter().filter(|r| guard::allowed(r) && !(deletes && guard::forbids_pickup(r))).collect()
 }

@@ -6,8 +6,6 @@ use crate::sentence;
 
 use super::arith::seconds;
 
-/// Starts that repeat must agree within this share of their distance.
-const RHYTHM: f64 = 0.05;
 /// A day, seconds.
 const DAY_SECONDS: f64 = 86_400.0;
 /// Incidents that are a day apart to within this share of it go with the day.
@@ -47,33 +45,4 @@ pub(crate) fn growth(starts: &[WallTime]) -> Option<Sentence> {
             "times, at the same time of the day: the daily peak no longer fits, and the next one will not either"
         ]
     })
-}
-
-/// A rhythm in the starts: equal distances, or the same minute of the hour.
-pub(crate) fn recurrence(starts: &[WallTime]) -> Option<Sentence> {
-    if starts.len() < 2 {
-        return None;
-    }
-    let gaps: Vec<i64> =
-        starts.windows(2).filter_map(|pair| Some(pair.get(1)?.0.saturating_sub(pair.first()?.0))).collect();
-    let out = sentence!["it happened", Word::Number(starts.len() as u64), "times in these logs"];
-    if gaps.len() < 2 {
-        return Some(
-            out.with(", the second").with(Word::Duration(seconds(*gaps.first()?))).with("after the first"),
-        );
-    }
-    let (least, most) = (*gaps.iter().min()?, *gaps.iter().max()?);
-    if seconds(most.saturating_sub(least)) <= RHYTHM * seconds(least) {
-        return Some(
-            out.with(", every")
-                .with(Word::Duration(seconds(least)))
-                .with(": a timer, or a leak from a fixed beginning"),
-        );
-    }
-    let minute = |start: &WallTime| start.0.div_euclid(60 * SECOND_US).rem_euclid(60);
-    let first = minute(starts.first()?);
-    if starts.iter().all(|start| minute(start) == first) {
-        return Some(out.with(", always in the same minute of the hour: look at what runs by the clock"));
-    }
-    Some(out.with(", with no rhythm"))
 }

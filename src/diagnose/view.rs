@@ -6,7 +6,6 @@ use crate::model::diagnosis::{CensusView, TopPair, TopPeer, TopSource};
 use crate::model::flow::Reply;
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::model::services::service;
-use crate::sentence;
 
 use super::arith::share;
 use super::facts::Case;
@@ -78,7 +77,7 @@ pub(crate) fn top_sources(case: &Case<'_>) -> Vec<TopSource> {
             is_local,
             states: how.map(|how| Mix(&how.classes).states()).unwrap_or_default(),
             owner: super::beside::owner(case, row.key),
-            note: source_note(row.key, is_local, how),
+            note: Some(source_note(row.key, is_local, how)),
         }
     };
     let mut out: Vec<TopSource> = sources.leading(census.who.entries).iter().map(row).collect();
@@ -87,23 +86,19 @@ pub(crate) fn top_sources(case: &Case<'_>) -> Vec<TopSource> {
     out
 }
 
-fn source_note(address: std::net::IpAddr, is_local: Option<bool>, how: Option<&Leader>) -> Option<Sentence> {
+fn source_note(address: std::net::IpAddr, is_local: Option<bool>, how: Option<&Leader>) -> Sentence {
     let kind = AddressKind::of(address);
     let mut out = match (is_local, kind) {
         (Some(true), _) => Sentence::from("this host"),
-        (_, AddressKind::Public) => Sentence::default(),
-        (_, kind) => sentence![kind.words(), "address"],
+        (_, kind) => kind.words().into(),
     };
     if let Some(how) = how.filter(|how| share(how.reversed, how.entries) >= MOSTLY_REVERSED) {
-        let joint: &'static str = if out.0.is_empty() { "" } else { ";" };
-        if !joint.is_empty() {
-            out = out.with(joint);
-        }
         out = out
+            .with(";")
             .with(Word::Count(how.reversed, noun::ENTRY))
             .with("were picked up mid-stream and stand the wrong way round: it is the server of them, not the client");
     }
-    (!out.0.is_empty()).then_some(out)
+    out
 }
 
 /// Peers, descending.
@@ -147,4 +142,30 @@ pub(crate) fn top_pairs(case: &Case<'_>) -> Vec<TopPair> {
     out.sort_by(|a, b| b.entries.cmp(&a.entries).then(a.pair.cmp(&b.pair)));
     out.truncate(rows(case));
     out
+}
+
+/// The first lines, each address with what it is where it is named first: this host, or a range that says something.
+pub(crate) fn introduced(case: &Case<'_>, summary: Vec<Sentence>) -> Vec<Sentence> {
+    let mut known: Vec<std::net::IpAddr> = Vec::new();
+    let mut introduce = |sentence: Sentence| {
+        let says_host =
+            sentence.0.iter().any(|word| matches!(word, Word::Text(text) if text.contains("this host")));
+        let mut out: Vec<Word> = Vec::new();
+        for word in sentence.0 {
+            let named = match &word {
+                Word::Address(address) | Word::Endpoint(address, ..) => Some(address.to_canonical()),
+                _ => None,
+            };
+            let enclosed = matches!(out.last(), Some(Word::Text(text)) if text.ends_with('('));
+            out.push(word);
+            let Some(address) = named.filter(|address| !known.contains(address)) else { continue };
+            known.push(address);
+            let kind = AddressKind::of(address);
+            let own = case.locals.is_local(address) == Some(true) && kind != AddressKind::Loopback;
+            let aside = if own { Some("(this host)").filter(|_| !says_host) } else { kind.aside() };
+            out.extend(aside.filter(|_| !enclosed).map(Word::Text));
+        }
+        Sentence(out)
+    };
+    summary.into_iter().map(&mut introduce).collect()
 }

@@ -258,6 +258,29 @@ pub struct Gap {
     pub command: Option<String>,
 }
 
+/// Something that stands in the log in the ten minutes before incidents more often than chance has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forerunner {
+    /// Index into [`Conclusion::hosts`].
+    pub host: usize,
+    /// Table of the incidents.
+    pub table: Table,
+    /// Their namespace.
+    pub namespace: Namespace,
+    /// Of what kind.
+    pub kind: super::signal::RelatedKind,
+    /// Its name, without what changes each time.
+    pub name: Option<Box<str>>,
+    /// Incidents before which it stands.
+    pub before: u64,
+    /// Incidents in all.
+    pub incidents: u64,
+    /// How often it stands there without an incident behind it.
+    pub alone: u64,
+    /// Chance of that by accident, at most, over all names followed.
+    pub chance: f64,
+}
+
 /// What all logs together amount to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Conclusion {
@@ -273,6 +296,8 @@ pub struct Conclusion {
     pub coverage: Vec<(Box<str>, Option<WallTime>, Option<WallTime>)>,
     /// Streams that go on where another ends and are read as one log with it: id → path of the one before.
     pub goes_on_from: Vec<(Box<str>, Box<str>)>,
+    /// What came before incidents, the least likely by chance first.
+    pub forerunners: Vec<Forerunner>,
     /// Host of each stream that speaks of exactly one host: id → index of host.
     pub stream_hosts: Vec<(Box<str>, usize)>,
 }

@@ -145,6 +145,15 @@ pub struct Change {
     pub after: u64,
 }
 
+/// How it comes back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recurrence {
+    /// In words, a clause: `every 20 min: …`.
+    pub pattern: super::sentence::Sentence,
+    /// Incidents of the same host, table and namespace in these inputs.
+    pub occurrences: u64,
+}
+
 /// An incident with everything said about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncidentView {
@@ -158,6 +167,8 @@ pub struct IncidentView {
     pub snapshots: Vec<SnapshotUse>,
     /// What changed between the first and the last of them, the largest changes of each kind first.
     pub changes: Vec<Change>,
+    /// How it comes back; none: it does not in these inputs, or its time is not known.
+    pub recurrence: Option<Recurrence>,
     /// Diagnosis.
     pub body: Body,
 }

@@ -40,6 +40,21 @@ pub struct Rules {
     pub zones: u64,
     /// Rules that answer handshakes in front of the tracker.
     pub synproxy: u64,
+    /// Rules in chains of Kubernetes services (`KUBE-…`).
+    pub kube_services: u64,
+    /// Rules in chains of any container network, those included.
+    pub containers: u64,
+}
+
+/// A word of a rule that names a chain of Kubernetes services.
+pub fn is_kube_chain(word: &str) -> bool {
+    word.starts_with("KUBE-")
+}
+
+/// A word of a rule that names a chain of a container network.
+pub fn is_container_chain(word: &str) -> bool {
+    const BEGIN: [&str; 7] = ["KUBE-", "DOCKER", "CNI-", "cali-", "CILIUM_", "FLANNEL", "NETAVARK"];
+    BEGIN.iter().any(|begin| word.starts_with(begin))
 }
 
 /// The one direction of a port's traffic that is taken out of tracking.
@@ -100,6 +115,8 @@ impl Rules {
             (&mut self.helpers, other.helpers),
             (&mut self.zones, other.zones),
             (&mut self.synproxy, other.synproxy),
+            (&mut self.kube_services, other.kube_services),
+            (&mut self.containers, other.containers),
         ] {
             *mine = (*mine).max(theirs);
         }

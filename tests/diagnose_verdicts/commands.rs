@@ -178,7 +178,7 @@ fn what_acts_in_a_namespace_is_entered_and_the_limit_is_set_outside() {
             let sets_limit = command.line.contains("conntrack_max=");
             let program = line.unwrap_or(&command.line).split(' ').next().unwrap();
             let inside = match program {
-                "conntrack" | "iptables" | "ip6tables" | "ss" => true,
+                "conntrack" | "iptables" | "ip6tables" | "nft" | "ss" => true,
                 "sysctl" => !(sets_limit && limit_outside),
                 _ => false,
             };

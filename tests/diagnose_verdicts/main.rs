@@ -5,6 +5,8 @@ mod cases;
 mod commands;
 mod correlation;
 mod datagrams;
+mod guards;
+mod hints;
 mod lasting;
 mod limits;
 mod lookalikes;

@@ -234,6 +234,7 @@ fn full_incident() -> IncidentView {
         confirmed_by: vec!["counters"],
         counters: Some((counters(10), counters(20))),
         snapshots: [Role::Before, Role::At, Role::FollowUp, Role::After].map(snapshot_use).into(),
+        recurrence: Some(Recurrence { pattern: sentence!["every", Word::Duration(1_200.0)], occurrences: 7 }),
         changes: [ChangeKind::Source, ChangeKind::Peer, ChangeKind::State]
             .map(|kind| Change {
                 kind,
@@ -346,6 +347,7 @@ fn bare_incident() -> IncidentView {
         counters: None,
         snapshots: vec![],
         changes: vec![],
+        recurrence: None,
         body: Body {
             census: None,
             verdict: Verdict {

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::boots::Boots;
+use super::forerunners::Events;
 use super::hosts::Hosts;
 use super::named;
 use super::place::{self, Scale};
 use super::successors::{OVERLAP_US, Track};
-use crate::model::incident::Around;
+use crate::model::incident::{Around, Forerunner, Incident};
 use crate::model::piece::{Mark, MarkKey};
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::model::signal::RelatedKind;
@@ -25,6 +26,8 @@ pub(super) struct Evidence<'a> {
     sums: Vec<Found<'a>>,
     /// First and last time of each, by host and scale, ascending.
     points: BTreeMap<(usize, Scale), Vec<(i64, usize)>>,
+    /// What may come before incidents.
+    events: Events,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +49,7 @@ impl<'a> Evidence<'a> {
                 for mark in marks {
                     let boot = boots.of(index, host, key, mark.boot_index).map(|at| (at, boots));
                     let Some((scale, first, last)) = place::mark(track, key, mark, boot) else { continue };
+                    evidence.events.add(host, scale, *kind, mark, first);
                     let found = Found { track: index, kind: *kind, mark, first, last };
                     evidence.add(host, scale, found);
                 }
@@ -55,6 +59,11 @@ impl<'a> Evidence<'a> {
             points.sort_unstable();
         }
         evidence
+    }
+
+    /// What came before incidents.
+    pub(super) fn forerunners(&self, incidents: &[Incident]) -> Vec<Forerunner> {
+        self.events.before(incidents)
     }
 
     fn add(&mut self, host: usize, scale: Scale, found: Found<'a>) {

@@ -12,6 +12,7 @@
 //! 7. `windows`: the run that a suppression count belongs to; `cost` makes the drop interval of it.
 //! 8. `incidents` (with `shares`, `timeline`, `around`, `packets`): where an incident begins and ends. `containers`: one line of
 //!    a container in its host's log and its own.
+//!    `forerunners`: what stands before incidents more often than chance has it.
 //! 9. `told`: what had to be assumed and what stays unknown; `chosen`: what the user asked to see.
 
 mod around;
@@ -22,6 +23,7 @@ mod containers;
 mod copies;
 mod cost;
 mod equal;
+mod forerunners;
 mod hosts;
 mod incidents;
 mod named;
@@ -89,12 +91,22 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
     let found = incidents::describe_all(&cases, &known);
     told::say(&cases, &found, &known, &mut notes);
     let found = containers::merge(found, &hosts.list, &mut notes);
+    let forerunners = evidence.forerunners(&found);
     let mut incidents = chosen::by(settings, found, &hosts.list);
     incidents.sort_by_cached_key(place_in_report);
     let (assumptions, gaps) = notes.into_lists();
     let ends = |span: Option<(WallTime, WallTime)>| (span.map(|s| s.0), span.map(|s| s.1));
     let coverage = coverage.into_iter().map(|(id, span)| (id, ends(span).0, ends(span).1)).collect();
-    Conclusion { hosts: hosts.list, incidents, assumptions, gaps, coverage, goes_on_from, stream_hosts }
+    Conclusion {
+        hosts: hosts.list,
+        incidents,
+        assumptions,
+        gaps,
+        coverage,
+        goes_on_from,
+        forerunners,
+        stream_hosts,
+    }
 }
 
 /// The order of incidents in a report; hosts are in the order of their names.

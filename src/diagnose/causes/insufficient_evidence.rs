@@ -6,7 +6,7 @@ use crate::model::diagnosis::{Evidence, Remedy};
 use crate::model::flow::{L4, State};
 use crate::model::incident::Incident;
 use crate::model::sentence::{Sentence, Word, noun};
-use crate::model::signal::{RelatedKind, Table};
+use crate::model::signal::Table;
 use crate::sentence;
 
 use super::super::arith::share;
@@ -15,23 +15,20 @@ use super::super::facts::{Case, Holder, NEAR_FULL};
 use super::super::hidden::raised_since;
 use super::super::mix::Mix;
 use super::super::open::Open;
-use super::super::recurrence::recurrence;
-use super::super::remedies;
 use super::super::scales::{Scales, Weight};
+use super::super::{hints, remedies};
 use super::{Candidate, Tier};
 
 /// A log that says full and a table below this share of its limit contradict each other.
 const CONTRADICTION: f64 = 0.5;
 /// From this share on, a source or a pair leads by far.
 const LEADS: f64 = 0.8;
-/// Nothing fills a table of common size within so many seconds of the boot.
-const BOOT_SECONDS: f64 = 60.0;
 /// From this share on: all.
 const ALL: f64 = 0.995;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let mut scales = Scales::default();
-    scales.add(hints(case));
+    scales.add(hints::all(case));
     let (tier, summary) = match (case.incident, case.mix()) {
         (None, None) => (Tier::Decided, only_counters(case)),
         (Some(incident), None) => (Tier::Decided, only_log(case, incident)),
@@ -284,112 +281,4 @@ fn cures(case: &Case<'_>) -> Vec<Remedy> {
     }
     out.extend(remedies::raise_limit(case));
     out
-}
-
-/// What the log alone tells.
-fn hints(case: &Case<'_>) -> Vec<Evidence> {
-    let Some(incident) = case.incident else { return Vec::new() };
-    let mut out = Vec::new();
-    if let Some(peak) = case.peak_loss_per_second() {
-        out.push(
-            context(
-                "peak-loss",
-                sentence![
-                    "packets were refused at up to",
-                    Word::Rate(peak),
-                    ", lines and suppressed ones together; retries make them more than the connections"
-                ],
-            )
-            .value("per_second", peak)
-            .read_in_log(case),
-        );
-    }
-    if let Some(seconds) = case.seconds_after_boot().filter(|seconds| *seconds < BOOT_SECONDS) {
-        out.push(
-            context(
-                "just-booted",
-                sentence![
-                    "it was full",
-                    Word::Duration(seconds),
-                    "after the boot: limits that are set later than the traffic comes, or a counter that is wrong"
-                ],
-            )
-            .value("seconds", seconds)
-            .read_in_log(case),
-        );
-    }
-    if let Some(sentence) = recurrence(&case.starts) {
-        out.push(
-            context("recurrence", sentence).value("occurrences", case.starts.len() as f64).read_in_log(case),
-        );
-    }
-    out.extend(incident.around.iter().filter_map(|around| {
-        let (id, meaning) = hint(around.kind)?;
-        Some(
-            context(id, around.fact.clone().with(":").with(meaning))
-                .value("lines", around.count as f64)
-                .read_in_log(case),
-        )
-    }));
-    out
-}
-
-/// What a related line hints at.
-fn hint(kind: RelatedKind) -> Option<(&'static str, &'static str)> {
-    Some(match kind {
-        RelatedKind::TimeWaitOverflow => {
-            ("around-time-wait", "this host closes connections first, very many of them")
-        }
-        RelatedKind::SynFlood => ("around-syn-flood", "handshakes come in faster than the server takes them"),
-        RelatedKind::OrphanedSockets => {
-            ("around-orphans", "sockets are left to themselves: peers vanish, or programs close early")
-        }
-        RelatedKind::NeighbourOverflow => (
-            "around-neighbours",
-            "many addresses of the own network are tried: a scan, peer-to-peer or monitoring, rather than visitors",
-        ),
-        RelatedKind::Capacity => {
-            ("around-module-load", "the tracker was loaded then: limits and entries began anew")
-        }
-        RelatedKind::BootBegins => ("around-boot", "the machine booted then"),
-        RelatedKind::PortsExhausted => (
-            "around-ports",
-            "this host opens the connections itself, more than it has ports for: look at the peer named, not at strangers",
-        ),
-        RelatedKind::UpstreamTimeout => (
-            "around-upstream",
-            "connections to that peer wait without an answer: it is down, or its packets were dropped",
-        ),
-        RelatedKind::EntriesInjected => {
-            ("around-injected", "entries of another machine were added to its own")
-        }
-        RelatedKind::Failover => ("around-failover", "traffic moved from one machine to another"),
-        RelatedKind::RulesReloaded => {
-            ("around-rules", "where a reload unloads the tracker, limits and entries begin anew")
-        }
-        RelatedKind::LimitSet => ("around-limit-set", "the limit in force is that one from then on"),
-        RelatedKind::SettingRefused => ("around-setting-refused", "what is configured is not in force"),
-        RelatedKind::PacketsRefused => {
-            ("around-refused", "with them it fills nothing, however many they are")
-        }
-        RelatedKind::PacketsOpening => ("around-opening", "a flood, or very many clients at once"),
-        RelatedKind::PacketsDip => ("around-dip", "it was full all the time, not now and then"),
-        // Told around the incident; what they mean depends on more than a line.
-        RelatedKind::Vmalloc
-        | RelatedKind::TcpMemory
-        | RelatedKind::AllocationFailed
-        | RelatedKind::HelpersUnassigned
-        | RelatedKind::BridgeTracked
-        | RelatedKind::BridgeUntracked
-        | RelatedKind::HashlimitFull
-        | RelatedKind::ZoneLimit
-        | RelatedKind::IpvsNoDestination
-        | RelatedKind::LinkChanged
-        | RelatedKind::PortForwarding
-        | RelatedKind::Victim
-        | RelatedKind::LinesThrottled
-        | RelatedKind::PacketsPassed
-        | RelatedKind::PacketsInvalid
-        | RelatedKind::PacketsLogged => return None,
-    })
 }

@@ -9,7 +9,7 @@ use crate::sentence;
 use super::super::facts::Case;
 use super::super::headroom::{Headroom, headroom};
 use super::super::kernel::Kernel;
-use super::{IPTABLES_CONFIG, here, in_file};
+use super::{in_file, persist};
 
 /// A chain of this many entries a bucket on average costs time (each entry is in the table twice).
 const ENTRIES_PER_BUCKET_MAX: u64 = 4;
@@ -20,7 +20,7 @@ pub(crate) fn settings_file(kernel: &Kernel) -> &'static str {
 }
 
 /// Systems of that age have systemd: `modules-load.d`, `sysctl.d`.
-fn systemd(kernel: &Kernel) -> bool {
+pub(super) fn systemd(kernel: &Kernel) -> bool {
     match (kernel.release, kernel.era) {
         (Some(release), _) => release >= Release(3, 0, 0),
         (None, Some(era)) => era > Era::B,
@@ -31,9 +31,6 @@ fn systemd(kernel: &Kernel) -> bool {
 /// A limit that has room for twice what is held, kept across reboots and module reloads.
 pub(crate) fn raise_limit(case: &Case<'_>) -> Option<Remedy> {
     let limit = case.larger_limit()?;
-    let old = case.usage.max;
-    let mut commands = super::set(&case.kernel, "max", limit, old);
-    commands.extend(persistence(case, limit));
     let outlook = headroom(case, limit);
     Some(Remedy {
         id: "raise-limit",
@@ -42,7 +39,7 @@ pub(crate) fn raise_limit(case: &Case<'_>) -> Option<Remedy> {
             Word::Count(limit, noun::ENTRY),
             "and make it survive a reload of the module, not only a reboot"
         ],
-        commands,
+        commands: persist::limit(case, limit),
         effect: Effect {
             entries_freed_now: Some(0),
             // What would come is more than any table holds whose limit is below it.
@@ -80,34 +77,8 @@ fn side_effects(case: &Case<'_>, limit: u64) -> Vec<Sentence> {
     if case.usage.buckets.is_some_and(|buckets| limit / buckets.max(1) > ENTRIES_PER_BUCKET_MAX) {
         out.push("chains grow with it: give it more buckets once the incident is over".into());
     }
-    if systemd(&case.kernel) {
-        out.push("on a Kubernetes node kube-proxy sets the limit itself: there its conntrack min and maxPerCore count".into());
-    }
+    out.extend(persist::said(case, limit));
     out
-}
-
-/// How it stays: the module loads with it, and is not unloaded by a restart of the firewall.
-fn persistence(case: &Case<'_>, limit: u64) -> Vec<Command> {
-    let kernel = &case.kernel;
-    let module = kernel.names.module();
-    if systemd(kernel) {
-        let mut commands = vec![
-            in_file(module, "/etc/modules-load.d/nf_conntrack.conf"),
-            here("systemctl restart systemd-modules-load systemd-sysctl".to_owned(), None),
-        ];
-        if kernel.enterprise == Some(7) {
-            commands.push(in_file("IPTABLES_MODULES_UNLOAD=\"no\"", IPTABLES_CONFIG));
-        }
-        return commands;
-    }
-    // `max = 8 × hashsize` at every load, in every version: this is what a reload cannot undo.
-    let hashsize = limit / 8;
-    let place =
-        if kernel.names == Names::Ip { "/etc/modprobe.conf" } else { "/etc/modprobe.d/nf_conntrack.conf" };
-    vec![
-        in_file("IPTABLES_MODULES_UNLOAD=\"no\"", IPTABLES_CONFIG),
-        in_file(&format!("options {module} hashsize={hashsize}"), place),
-    ]
 }
 
 /// More buckets for the limit, as a deed for later: the resize holds every lock of a live table.
@@ -128,7 +99,7 @@ pub(crate) fn more_buckets(case: &Case<'_>) -> Option<Remedy> {
             Word::Count(buckets, noun::BUCKET),
             ")"
         ],
-        commands: vec![in_file(&format!("options nf_conntrack hashsize={wanted}"), "/etc/modprobe.d/nf_conntrack.conf")],
+        commands: vec![hashsize(case, wanted)],
         effect: Effect {
             entries_freed_now: Some(0),
             steady_state_entries: case.census.map(|c: &Census| c.who.entries),
@@ -136,8 +107,22 @@ pub(crate) fn more_buckets(case: &Case<'_>) -> Option<Remedy> {
         },
         side_effects: vec![
             "a module loaded with hashsize begins with a limit of eight times that until the settings are read".into(),
-            "has no effect where the tracker is built into the kernel: there it is nf_conntrack.hashsize on the command line".into(),
+            match persist::built_in(case) {
+                Some(true) => "the tracker is built into this kernel: no file of modprobe.d reaches it".into(),
+                _ => "has no effect where the tracker is built into the kernel (there it is nf_conntrack.hashsize on the command line) or loaded from the initial ramdisk (build that anew)".into(),
+            },
         ],
         persists: true,
     })
+}
+
+/// Where the kernel reads it: as it loads the module, or as it boots.
+fn hashsize(case: &Case<'_>, buckets: u64) -> Command {
+    if persist::built_in(case) == Some(true) {
+        return in_file(
+            &format!("nf_conntrack.hashsize={buckets}"),
+            "the kernel's command line (GRUB_CMDLINE_LINUX, then grub-mkconfig)",
+        );
+    }
+    in_file(&format!("options nf_conntrack hashsize={buckets}"), "/etc/modprobe.d/nf_conntrack.conf")
 }

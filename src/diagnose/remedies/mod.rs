@@ -18,6 +18,7 @@ mod limit;
 mod notrack;
 mod pair;
 mod path;
+mod persist;
 mod pickups;
 pub(crate) mod place;
 mod scan;

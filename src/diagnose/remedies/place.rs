@@ -55,6 +55,15 @@ impl Way {
         }
     }
 
+    /// Either, as the line needs. (What has a pipe has no quotes of the one kind.)
+    fn enter_any(&self, line: &str) -> String {
+        if line.contains(['|', '>']) && !line.contains('\'') {
+            self.enter_shell(line)
+        } else {
+            self.enter(line)
+        }
+    }
+
     /// A line for the shell that has pipes or redirections, as it is typed outside.
     pub(crate) fn enter_shell(&self, line: &str) -> String {
         self.enter(&format!("sh -c '{line}'"))
@@ -105,8 +114,8 @@ fn command_placed(way: &Way, command: Command) -> Option<Command> {
             Command { place, ..command }
         }
         _ if acts_inside || is_setting => Command {
-            line: way.enter(&command.line),
-            undo: command.undo.map(|undo| way.enter(&undo)),
+            line: way.enter_any(&command.line),
+            undo: command.undo.map(|undo| way.enter_any(&undo)),
             place: way.inside(&rest),
         },
         _ => command,

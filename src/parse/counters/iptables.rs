@@ -9,7 +9,7 @@
 
 use super::{Head, Reading};
 use crate::model::blemish::BlemishKind;
-use crate::model::rules::Rules;
+use crate::model::rules::{Rules, is_container_chain, is_kube_chain};
 
 pub(super) fn looks_like(head: &Head<'_>) -> bool {
     let mut lines = head.lines.iter().filter(|line| !line.starts_with('#'));
@@ -91,6 +91,8 @@ fn one(rule: &str, rules: &mut Rules) {
         (&mut rules.helpers, target == "CT" && has("--helper") || matches("helper")),
         (&mut rules.zones, target == "CT" && (has("--zone") || has("--zone-orig") || has("--zone-reply"))),
         (&mut rules.synproxy, target == "SYNPROXY"),
+        (&mut rules.kube_services, words.iter().any(|word| is_kube_chain(word))),
+        (&mut rules.containers, words.iter().any(|word| is_container_chain(word))),
     ] {
         *count = count.saturating_add(u64::from(holds));
     }

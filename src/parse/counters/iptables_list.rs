@@ -3,7 +3,7 @@
 
 use super::{Head, Reading};
 use crate::model::blemish::BlemishKind;
-use crate::model::rules::Rules;
+use crate::model::rules::{Rules, is_container_chain, is_kube_chain};
 
 pub(super) fn looks_like(head: &Head<'_>) -> bool {
     is_chain(head.first()) && head.lines.get(1).is_some_and(|line| is_header(line) || is_chain(line))
@@ -73,6 +73,8 @@ fn one(line: &str, rules: &mut Rules) {
         (&mut rules.helpers, target == "CT" && has("helper")),
         (&mut rules.zones, target == "CT" && has("zone")),
         (&mut rules.synproxy, target == "SYNPROXY"),
+        (&mut rules.kube_services, is_kube_chain(target)),
+        (&mut rules.containers, is_container_chain(target)),
     ] {
         *count = count.saturating_add(u64::from(holds));
     }

@@ -12,7 +12,7 @@
 
 use super::{Head, Reading};
 use crate::model::blemish::BlemishKind;
-use crate::model::rules::Rules;
+use crate::model::rules::{Rules, is_container_chain, is_kube_chain};
 
 /// Blocks within blocks that are followed.
 const DEPTH_MAX: usize = 16;
@@ -164,6 +164,8 @@ fn one(rule: &str, rules: &mut Rules) -> u64 {
         (&mut rules.helpers, pair("ct", "helper")),
         (&mut rules.zones, pair("ct", "zone")),
         (&mut rules.synproxy, has("synproxy") || extension("target", "SYNPROXY")),
+        (&mut rules.kube_services, words.iter().any(|word| is_kube_chain(word))),
+        (&mut rules.containers, words.iter().any(|word| is_container_chain(word))),
     ];
     for (count, holds) in counts {
         *count = count.saturating_add(u64::from(holds));

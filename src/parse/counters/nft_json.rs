@@ -4,7 +4,7 @@
 
 use super::{Head, Line, Reading};
 use crate::model::blemish::BlemishKind;
-use crate::model::rules::Rules;
+use crate::model::rules::{Rules, is_container_chain, is_kube_chain};
 
 /// Bytes of a name or value that are looked at.
 const WORD_BYTES_MAX: usize = 32;
@@ -38,6 +38,8 @@ struct Holds {
     helper: bool,
     zone: bool,
     synproxy: bool,
+    kube: bool,
+    containers: bool,
 }
 
 /// Every rule is a record.
@@ -117,6 +119,11 @@ fn value(word: &[u8], keys: [&[u8]; 2], rule: Option<&mut Holds>) {
         ([b"ct", b"key"], b"state" | b"status") => rule.states = true,
         ([b"ct", b"key"], b"zone") => rule.zone = true,
         ([b"ct", b"key"], b"helper") => rule.helper = true,
+        ([b"jump" | b"goto", b"target"], chain) => {
+            let chain = std::str::from_utf8(chain).unwrap_or_default();
+            rule.kube |= is_kube_chain(chain);
+            rule.containers |= is_container_chain(chain);
+        }
         (_, b"invalid") => rule.invalid = true,
         _ => {}
     }
@@ -138,6 +145,8 @@ fn rules_add(rule: Option<Holds>, rules: &mut Rules) {
         (&mut rules.helpers, rule.helper),
         (&mut rules.zones, rule.zone),
         (&mut rules.synproxy, rule.synproxy),
+        (&mut rules.kube_services, rule.kube),
+        (&mut rules.containers, rule.containers),
     ] {
         *count = count.saturating_add(u64::from(holds));
     }

@@ -23,6 +23,7 @@ pub(super) fn set(scene: &Scene<'_>, view: &IncidentView, earlier: &[IncidentVie
     page.banner(&title, &format!("incident {}", escape::text(&incident.id)));
     page.gap();
     set_when(scene, incident, page);
+    set_recurrence(scene, view, page);
     set_where(incident, page);
     set_cost(scene, &incident.drops, page);
     set_counters(view, page);
@@ -115,6 +116,13 @@ fn set_when(scene: &Scene<'_>, incident: &Incident, page: &mut Page) {
     if !doubts.is_empty() {
         page.aside(&doubts);
     }
+}
+
+/// `3 times in these logs: always at the same time of the day …`
+fn set_recurrence(scene: &Scene<'_>, view: &IncidentView, page: &mut Page) {
+    let Some(recurrence) = &view.recurrence else { return };
+    let times = spell::number(recurrence.occurrences);
+    page.aside(&format!("{times}{FIRM}times in these logs, {}", scene.say(&recurrence.pattern)));
 }
 
 fn since_boot(times: &Times) -> String {

@@ -6,15 +6,21 @@ use crate::model::report::{Report, SnapshotUse};
 use super::shape::Gap;
 
 /// Fields of every incident.
-const OF_INCIDENTS: [(&str, &str); 2] = [
-    ("incidents[].recurrence", "patterns over several incidents are not looked for by this version"),
-    ("incidents[].namespace.owner", "who holds a namespace, and its name, are not looked up by this version"),
-];
+const OF_INCIDENTS: [(&str, &str); 1] = [(
+    "incidents[].namespace.owner",
+    "who holds a namespace, and its name, are not looked up by this version",
+)];
 
 /// Fields of a timeline that comes from logs alone.
 const OF_TIMELINES: (&str, &str) = (
     "incidents[].timeline.points[].drops, early_drops, count, max",
     "logs do not say; the kernel's counters were not sampled during the incident",
+);
+
+/// A field of incidents that are the only ones of their host, table and namespace, or whose times are not known.
+const OF_SINGLE_INCIDENTS: (&str, &str) = (
+    "incidents[].recurrence",
+    "how it comes back is known only of two incidents or more whose times are known",
 );
 
 /// A field of incidents with fewer than two tables whose times are known.
@@ -41,9 +47,11 @@ pub(super) fn constant(report: &Report) -> Vec<Gap> {
     let lacks_a_pair = report.incidents.iter().any(|view| view.snapshots.iter().filter(is_timed).count() < 2);
     let single = lacks_a_pair.then_some(&OF_SINGLE_TABLES);
     let timelines = lacks_samples.then_some(&OF_TIMELINES);
+    let once = report.incidents.iter().any(|view| view.recurrence.is_none());
+    let alone = once.then_some(&OF_SINGLE_INCIDENTS);
     let incidents = OF_INCIDENTS.iter().filter(|_| has_incidents);
     let tables = OF_TABLES.iter().filter(|_| has_tables);
     let gap =
         |(what, why): &(&str, &str)| Gap { what: (*what).to_owned(), why: (*why).to_owned(), command: None };
-    incidents.chain(single).chain(timelines).chain(tables).map(gap).collect()
+    incidents.chain(alone).chain(single).chain(timelines).chain(tables).map(gap).collect()
 }

@@ -8,8 +8,8 @@ use super::super::value::{Number, moment};
 use super::Door;
 use super::body::Parts;
 use super::shape::{
-    Around, BeforeAfter, Change, Counters, Drops, HostTotal, Incident, Namespace, SinceBoot, Slab, Snapshot,
-    SnapshotUse, StatCounters, StreamDrops, Time, Timeline, TimelinePoint,
+    Around, BeforeAfter, Change, Counters, Drops, HostTotal, Incident, Namespace, Recurrence, SinceBoot,
+    Slab, Snapshot, SnapshotUse, StatCounters, StreamDrops, Time, Timeline, TimelinePoint,
 };
 use super::words::Widening;
 
@@ -48,7 +48,10 @@ impl Door<'_> {
             snapshots: view.snapshots.iter().map(|facts| self.snapshot_use(facts)).collect(),
             changes: view.changes.iter().map(|change| self.change(change)).collect(),
             around: incident.around.iter().map(|around| self.around(around)).collect(),
-            recurrence: None,
+            recurrence: view.recurrence.as_ref().map(|recurrence| Recurrence {
+                pattern: self.say(&recurrence.pattern),
+                occurrences: recurrence.occurrences,
+            }),
             census,
             verdict,
             runners_up,

@@ -1,0 +1,151 @@
+//! A rule of the packet filter as far as the guard asks: which packets, and what becomes of them. Both languages.
+
+use super::line::{behind, words};
+
+/// What a rule selects and does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Rule<'a> {
+    pub(super) protocol: Option<&'a str>,
+    pub(super) source: Option<&'a str>,
+    pub(super) destination: Option<&'a str>,
+    pub(super) source_port: Option<&'a str>,
+    pub(super) port: Option<&'a str>,
+    /// First packets of TCP connections only.
+    pub(super) only_syn: bool,
+    /// All but those.
+    pub(super) without_syn: bool,
+    /// It passes ICMP errors about packets that are too large.
+    pub(super) too_big: bool,
+    loopback: bool,
+    verdict: Verdict,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Verdict {
+    Accept,
+    Untrack,
+    #[default]
+    Other,
+}
+
+impl<'a> Rule<'a> {
+    /// None: the line adds no rule.
+    pub(super) fn of(line: &'a str) -> Option<Self> {
+        let words = words(line);
+        let is = |word: &str| words.iter().any(|w| *w == word || w.ends_with(&format!("/{word}")));
+        let adds = |options: &[&str]| words.iter().any(|word| options.contains(word));
+        // A line of a nftables file adds a rule without saying so.
+        let iptables = (is("iptables") || is("ip6tables")) && adds(&["-A", "-I", "--append", "--insert"]);
+        let nft = adds(&["saddr", "daddr", "notrack", "icmp", "icmpv6"])
+            && !iptables
+            && !adds(&["-D", "delete", "conntrack"]);
+        if iptables { Some(Self::iptables(line, &words)) } else { nft.then(|| Self::nft(line, &words)) }
+    }
+
+    fn iptables(line: &str, words: &[&'a str]) -> Self {
+        let has = |word: &str| words.contains(&word);
+        let target = behind(words, &["-j", "--jump"]);
+        Self {
+            protocol: behind(words, &["-p", "--protocol"]),
+            source: behind(words, &["-s", "--source"]),
+            destination: behind(words, &["-d", "--destination"]),
+            source_port: behind(words, &["--sport", "--source-port"]),
+            port: behind(words, &["--dport", "--destination-port"]),
+            only_syn: has("--syn") && !line.contains("! --syn"),
+            without_syn: line.contains("! --syn"),
+            too_big: has("fragmentation-needed") || has("packet-too-big"),
+            loopback: line.contains("-i lo") || line.contains("-o lo"),
+            verdict: match target {
+                Some("ACCEPT") => Verdict::Accept,
+                Some("NOTRACK") => Verdict::Untrack,
+                Some("CT") if has("--notrack") => Verdict::Untrack,
+                _ => Verdict::Other,
+            },
+        }
+    }
+
+    fn nft(line: &str, words: &[&'a str]) -> Self {
+        let has = |word: &str| words.contains(&word);
+        let protocol = ["tcp", "udp", "sctp"].into_iter().find(|name| has(name));
+        Self {
+            protocol,
+            source: behind(words, &["saddr"]),
+            destination: behind(words, &["daddr"]),
+            source_port: behind(words, &["sport"]),
+            port: behind(words, &["dport"]),
+            only_syn: line.contains("== syn"),
+            without_syn: line.contains("!= syn"),
+            too_big: has("frag-needed")
+                || has("packet-too-big")
+                || (has("destination-unreachable") && !has("code")),
+            loopback: line.contains("ifname lo") || line.contains("ifname \"lo\""),
+            verdict: if has("notrack") {
+                Verdict::Untrack
+            } else if has("accept") {
+                Verdict::Accept
+            } else {
+                Verdict::Other
+            },
+        }
+    }
+
+    /// It takes packets out of tracking.
+    pub(super) fn untracks(&self) -> bool {
+        self.verdict == Verdict::Untrack
+    }
+
+    /// It lets packets through.
+    pub(super) fn accepts(&self) -> bool {
+        self.verdict == Verdict::Accept
+    }
+
+    /// A rule that untracks takes more than the one traffic; none: both ends are named, or one end and its handshakes, or
+    /// one service of one machine over UDP.
+    pub(super) fn too_wide(&self) -> Option<&'static str> {
+        let both = self.source.is_some() && self.destination.is_some();
+        let handshakes = self.destination.is_some() && self.only_syn;
+        if self.is_loopback() {
+            return Some("breaks redirects and containers: addresses are translated on loopback, too");
+        }
+        let narrow = both || handshakes || self.is_one_service();
+        (!narrow).then_some("untracks everybody's traffic on that port")
+    }
+
+    /// A machine's address with the port at that same end, over UDP: one service, and nobody else's traffic. No prefix.
+    fn is_one_service(&self) -> bool {
+        let machine = |end: Option<&str>| {
+            let address = end.and_then(|end| end.parse::<std::net::IpAddr>().ok());
+            address.is_some_and(|address| !address.is_unspecified())
+        };
+        let port = |port: Option<&str>| port.is_some_and(|port| port.parse::<u16>().is_ok());
+        self.protocol == Some("udp")
+            && ((machine(self.destination) && port(self.port))
+                || (machine(self.source) && port(self.source_port)))
+    }
+
+    pub(super) fn is_loopback(&self) -> bool {
+        let local = |end: Option<&str>| end.is_some_and(|end| end.starts_with("127.") || end == "::1");
+        self.loopback || local(self.source) || local(self.destination)
+    }
+
+    /// It is about what is sent to a multicast group, which never answers from its own address.
+    pub(super) fn is_to_a_group(&self) -> bool {
+        let address = self.destination.and_then(|end| end.parse::<std::net::IpAddr>().ok());
+        address.is_some_and(|address| address.is_multicast())
+    }
+
+    /// The other rule is about the answers to these packets. Tunnels send to one port in both directions.
+    pub(super) fn is_mirrored_by(&self, other: &Self) -> bool {
+        let ends = (self.source, self.destination) == (other.destination, other.source);
+        let ports = (self.source_port, self.port) == (other.port, other.source_port);
+        let tunnel =
+            self.protocol == Some("udp") && (self.source_port, self.port) == (other.source_port, other.port);
+        ends && self.protocol == other.protocol && (ports || tunnel)
+    }
+
+    /// The other rule selects the same packets, but for handshakes.
+    pub(super) fn selects_as(&self, other: &Self) -> bool {
+        (self.protocol, self.source, self.destination, self.source_port, self.port)
+            == (other.protocol, other.source, other.destination, other.source_port, other.port)
+    }
+}
