@@ -7,6 +7,7 @@ use crate::model::diagnosis::IdleBar;
 use crate::model::era::timeout_name;
 use crate::model::flow::{L4, Reply, State};
 
+use super::arith::share;
 use super::pace;
 use super::timeouts::Timeouts;
 
@@ -66,6 +67,73 @@ impl Ages<'_> {
             Some(pace::per_second(entries, &remaining.idle_ages(under), under))
         };
         told().unwrap_or(entries as f64 / lifetime as f64)
+    }
+
+    /// The same of entries that were evicted before their time, told by the youngest; none where it does not look so.
+    pub(crate) fn per_second_of_the_young(
+        &self,
+        entries: u64,
+        class: &Class,
+        timeouts: &Timeouts<'_>,
+    ) -> Option<f64> {
+        let timeout = timeouts.of(class.l4, class.state, class.replied)?;
+        self.one_timeout(class.l4, class.state)?;
+        let under = u32::try_from(timeout.seconds).ok()?;
+        pace::young_per_second(
+            entries,
+            &self.remaining.get(&(class.l4, class.state))?.idle_ages(under),
+            under,
+        )
+    }
+
+    /// The share of a class whose last packet is at most so many seconds ago. None where that cannot be told: entries
+    /// of the same state are under another timeout that reaches as far.
+    pub(crate) fn share_within(&self, class: &Class, seconds: u64, timeouts: &Timeouts<'_>) -> Option<f64> {
+        if self.one_timeout(class.l4, class.state).is_some() {
+            let known = self.of(class.l4, class.state, timeouts);
+            let all = known.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+            return (all > 0).then(|| 1.0 - share(older_than(seconds, &known), all));
+        }
+        let timeout = timeouts.of(class.l4, class.state, class.replied)?.seconds;
+        let floor = timeout.checked_sub(seconds)?;
+        let others = self.classes.keys().filter(|c| c.l4 == class.l4 && c.state == class.state);
+        let others = others.filter(|c| c.replied != class.replied);
+        let reach = others.filter_map(|c| timeouts.of(c.l4, c.state, c.replied)).map(|t| t.seconds).max()?;
+        if reach > floor {
+            return None;
+        }
+        let bins = &self.remaining.get(&(class.l4, class.state))?.bins;
+        let within = bins.iter().filter(|(bin, _)| u64::from(**bin) >= floor);
+        let within = within.fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+        let alike = self
+            .classes
+            .iter()
+            .filter(|(c, _)| c.l4 == class.l4 && c.state == class.state && c.replied == class.replied);
+        let alike = alike.fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+        (alike > 0).then(|| share(within, alike).min(1.0))
+    }
+
+    /// Entries of the state of a class that reach the end of their timers each second, whatever their flags: those in
+    /// the last tenth of the shortest of their timeouts.
+    pub(crate) fn ending_per_second(&self, class: &Class, timeouts: &Timeouts<'_>) -> Option<f64> {
+        let alike = self.classes.keys().filter(|c| c.l4 == class.l4 && c.state == class.state);
+        let shortest =
+            alike.filter_map(|c| timeouts.of(c.l4, c.state, c.replied)).map(|t| t.seconds).min()?;
+        let last = (shortest / 10).max(1);
+        let bins = &self.remaining.get(&(class.l4, class.state))?.bins;
+        let ending = bins.iter().filter(|(bin, _)| u64::from(**bin) < last);
+        let ending = ending.fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+        Some(ending as f64 / last as f64)
+    }
+
+    /// Entries of a state that reach the end of their timers each second, by those in the last tenth of them.
+    pub(crate) fn leaving_per_second(&self, class: &Class, timeouts: &Timeouts<'_>) -> Option<f64> {
+        let timeout = timeouts.of(class.l4, class.state, class.replied)?.seconds;
+        self.one_timeout(class.l4, class.state)?;
+        let last = (timeout / 10).max(1);
+        let from = timeout.saturating_sub(last);
+        let leaving = older_than(from, &self.of(class.l4, class.state, timeouts));
+        Some(leaving as f64 / last as f64)
     }
 
     /// The flag that decides the timeout, where all entries of the state are under the same one.

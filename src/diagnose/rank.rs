@@ -13,7 +13,7 @@ use super::evidence::{Cited, contradicts};
 use super::facts::Case;
 use super::remedies::{guard, place};
 use super::scales::Scales;
-use super::{beside, limits, view, what_if};
+use super::{arithmetic, beside, limits, view, what_if};
 
 /// Losers that are shown.
 const RUNNERS_UP_MAX: usize = 5;
@@ -41,6 +41,7 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     evidence.extend(limits::against_default(case));
     evidence.extend(limits::configured_otherwise(case));
     evidence.extend(beside::evidence(case));
+    evidence.extend(arithmetic::evidence(case, &evidence));
     evidence.extend(doubts.into_iter().map(|doubt| doubt.evidence));
     let body = Body {
         census: view::census(case),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::census::{Pair, Peer};
 use super::flow::State;
+use super::scenario::Deed;
 use super::sentence::Sentence;
 
 /// How sure.
@@ -272,6 +273,8 @@ pub struct Body {
 pub struct WhatIf {
     /// Keys and values changed.
     pub changes: Vec<(String, u64)>,
+    /// What is done to traffic.
+    pub traffic: Vec<Deed>,
     /// Entries freed at once.
     pub entries_freed_now: Option<u64>,
     /// Entries in the long run.

@@ -11,6 +11,7 @@ use conntriage::model::incident::*;
 use conntriage::model::input::{Input, InputKind};
 use conntriage::model::record::Trust;
 use conntriage::model::report::*;
+use conntriage::model::scenario::Deed;
 use conntriage::model::sentence::{Sentence, Word, noun};
 use conntriage::model::signal::{Capacity, Limiter, RelatedKind, Table, Wording};
 use conntriage::model::time::{BootId, WallTime};
@@ -115,7 +116,13 @@ fn settings() -> Settings {
         top: 3,
         quiet_seconds: 600,
         what_if: vec![("nf_conntrack_max".into(), 262_144)],
+        what_if_traffic: deeds(),
     }
+}
+
+fn deeds() -> Vec<Deed> {
+    let peer = Peer { address: long(), port: Some(3_128), l4: L4::TCP };
+    vec![Deed::Remove(short()), Deed::Reuse(peer), Deed::Untrack(Pair { source: short(), peer })]
 }
 
 fn inputs() -> Vec<Input> {
@@ -458,6 +465,7 @@ fn full_body() -> Body {
         remedies: full_remedies(),
         what_if: vec![WhatIf {
             changes: vec![("nf_conntrack_max".into(), 262_144), (HOSTILE.into(), 1)],
+            traffic: deeds(),
             entries_freed_now: Some(1),
             steady_state_entries: Some(2),
             full_again_seconds: Some(3.5),

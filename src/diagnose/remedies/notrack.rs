@@ -5,13 +5,14 @@ use std::net::IpAddr;
 
 use crate::model::address_kind::AddressKind;
 use crate::model::census::{LeaderKey, Pair};
-use crate::model::diagnosis::{Command, Effect, Remedy};
+use crate::model::diagnosis::{Command, Remedy};
 use crate::model::flow::L4;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
 use super::super::beside;
 use super::super::facts::Case;
+use super::super::outlook::{Change, outlook};
 use super::{family, here};
 
 /// Why it must not be done.
@@ -60,7 +61,7 @@ pub(crate) fn notrack(case: &Case<'_>, pair: Pair) -> Result<Remedy, Refusal> {
         own,
         jump: if case.kernel.old_notrack() { "NOTRACK" } else { "CT --notrack" },
     };
-    let steady = case.entries().saturating_sub(how.entries);
+    let prediction = outlook(case, &Change { gone_pairs: vec![pair], ..Change::default() });
     Ok(Remedy {
         id: "notrack",
         title: sentence![
@@ -71,11 +72,10 @@ pub(crate) fn notrack(case: &Case<'_>, pair: Pair) -> Result<Remedy, Refusal> {
             "out of tracking, both directions"
         ],
         commands: rules.commands(),
-        effect: Effect {
-            entries_freed_now: Some(how.entries),
-            steady_state_entries: Some(steady),
-            note: "the last line removes the old entries; without it they stay until their timers end".into(),
-        },
+        effect: prediction.effect(
+            case,
+            "the last line removes the old entries; without it they stay until their timers end".into(),
+        ),
         side_effects: side_effects(case),
         persists: false,
     })

@@ -228,6 +228,8 @@ shapes! {
     WhatIf {
         /// Keys and values changed.
         changes: BTreeMap<String, u64>,
+        /// What is done to traffic, as typed: `remove=ADDRESS`, `reuse=ADDRESS:PORT`, `notrack=SOURCE>ADDRESS:PORT`.
+        traffic: Vec<String>,
         /// Entries freed at once.
         entries_freed_now: Option<u64>,
         /// Entries in the long run.
@@ -390,6 +392,7 @@ impl Door<'_> {
     fn what_if(&self, scenario: &diagnosis::WhatIf) -> WhatIf {
         WhatIf {
             changes: scenario.changes.iter().cloned().collect(),
+            traffic: scenario.traffic.iter().map(ToString::to_string).collect(),
             entries_freed_now: scenario.entries_freed_now,
             steady_state_entries: scenario.steady_state_entries,
             full_again_seconds: scenario.full_again_seconds.and_then(Number::of),
