@@ -166,7 +166,7 @@ const CONTRACT: [(&str, &str); 38] = [
     ("/incidents/0/around/0", "at kind fact from"),
     (
         "/incidents/0/census",
-        "by_protocol by_state assured unreplied offloaded nat zones reversed local_share distinct_sources idle_age \
+        "by_protocol by_state assured unreplied offloaded nat zones reversed local_share distinct_sources idle_age idle_shapes \
          effective exact error",
     ),
     ("/incidents/0/census/effective", "evictable closing live"),

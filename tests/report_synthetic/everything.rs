@@ -477,6 +477,7 @@ fn full_body() -> Body {
 
 fn full_census() -> CensusView {
     let bar = |from_seconds, to_seconds| IdleBar { from_seconds, to_seconds, entries: 2 };
+    let shape = |spread| IdleShape { of: StateLabel::State(strange_state()), entries: 2, spread };
     CensusView {
         entries: 4,
         by_protocol: vec![(L4::TCP, 3), (L4(41), 1)],
@@ -490,6 +491,11 @@ fn full_census() -> CensusView {
         local_share: Some(0.25),
         distinct_sources: None,
         idle_age: vec![bar(0, 10), bar(10, u64::MAX)],
+        idle_shapes: vec![
+            shape(Spread::OneEvent { age_seconds: 42, entries: 1 }),
+            shape(Spread::Comb { period_seconds: 15, entries: 2 }),
+            shape(Spread::Flat),
+        ],
         effective: Effective { evictable: 1, closing: 1, live: 2 },
         exact: false,
         error: 31,
