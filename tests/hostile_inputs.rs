@@ -304,6 +304,10 @@ fn wrong_usage_is_answered_by_two_and_a_word() {
         &["analyze", "x", "--what-if", "nf_conntrack_maxx=1000"],
         &["analyze", "x", "--what-if", "max=0"],
         &["analyze", "x", "--what-if", "max=1000", "--what-if", "nf_conntrack_max=2000"],
+        &["analyze", "x", "--what-if", "remove=web8"],
+        &["analyze", "x", "--what-if", "reuse=192.0.2.2"],
+        &["analyze", "x", "--what-if", "notrack=192.0.2.1"],
+        &["analyze", "x", "--what-if", "remove=192.0.2.1", "--what-if", "remove=192.0.2.1"],
         &["analyze", "x", "--format", "poem"],
         &["frobnicate"],
     ] {

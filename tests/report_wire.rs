@@ -166,7 +166,7 @@ const CONTRACT: [(&str, &str); 38] = [
     ("/incidents/0/around/0", "at kind fact from"),
     (
         "/incidents/0/census",
-        "by_protocol by_state assured unreplied offloaded nat zones reversed local_share distinct_sources idle_age \
+        "by_protocol by_state assured unreplied offloaded nat zones reversed local_share distinct_sources idle_age idle_shapes \
          effective exact error",
     ),
     ("/incidents/0/census/effective", "evictable closing live"),
@@ -181,7 +181,7 @@ const CONTRACT: [(&str, &str); 38] = [
     ("/incidents/0/remedies/0/effect", "entries_freed_now steady_state_entries note"),
     (
         "/incidents/0/what_if/0",
-        "changes entries_freed_now steady_state_entries full_again_seconds assumptions",
+        "changes traffic entries_freed_now steady_state_entries full_again_seconds assumptions",
     ),
     ("/incidents/0/will_not_help/0", "id reason"),
     ("/findings/0", "host cause summary evidence remedies"),
@@ -189,7 +189,7 @@ const CONTRACT: [(&str, &str); 38] = [
     ("/gaps/0", "what why command"),
     ("/shared/0", "source peer hosts entries"),
     ("/shared/1/peer", "address port protocol"),
-    ("/settings", "zone year host_name hosts since until local top quiet_seconds what_if"),
+    ("/settings", "zone year host_name hosts since until local top quiet_seconds what_if what_if_traffic"),
 ];
 
 #[test]

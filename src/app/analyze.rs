@@ -19,7 +19,8 @@ use crate::edge::read::{
 use crate::model::census::Who;
 use crate::model::counters::Counters;
 use crate::model::input::{CounterStream, Input, InputKind, TableStream};
-use crate::model::report::Report;
+use crate::model::report::{Report, Settings};
+use crate::model::scenario::Deed;
 use crate::report::{escape, spell, text};
 use crate::wire;
 
@@ -45,7 +46,7 @@ pub fn report(plan: &AnalyzePlan, local_zone: Option<String>) -> Report {
     let progress = if plan.progress { Wanted::OnTerminal } else { Wanted::Never };
     let reading = Reading { paths: plan.paths.clone(), reader_zone: local_zone, progress };
     let mut first = read::first_look::<Scan, WhoSink>(&reading);
-    let tables = second_looks(&mut first, &plan.settings.local);
+    let tables = second_looks(&mut first, &plan.settings);
     let FirstLook { mut inputs, logs, counters, bundles, .. } = first;
     let places: Vec<_> = logs.iter().map(|log| (log.id.clone(), log.hints.clone())).collect();
     let conclusion = conclude(logs, &plan.settings);
@@ -76,16 +77,17 @@ pub fn report(plan: &AnalyzePlan, local_zone: Option<String>) -> Report {
 }
 
 /// The second look at every table, which only a table that was not noted entry by entry is read for again.
-fn second_looks(first: &mut FirstLook<census::WhoPart>, local: &[IpAddr]) -> Vec<TableStream> {
+fn second_looks(first: &mut FirstLook<census::WhoPart>, settings: &Settings) -> Vec<TableStream> {
+    let asked = Deed::asks(&settings.what_if_traffic);
     let beside = first.counters.iter().flat_map(|stream| &stream.counters.addresses);
-    let local: Vec<IpAddr> = local.iter().copied().chain(beside.map(|a| a.address)).collect();
+    let local: Vec<IpAddr> = settings.local.iter().copied().chain(beside.map(|a| a.address)).collect();
     let mut tables = Vec::new();
     for table in std::mem::take(&mut first.tables) {
         if let Some(list) = table.aside {
             first.counters.extend(beside_the_table(table, list));
             continue;
         }
-        let leaders = census::leaders(&table.who, &local);
+        let leaders = census::and_asked(census::leaders(&table.who, &local), &asked);
         let listing = table.who.listing();
         let (how, changed, note) = match census::noted(&table.who, &leaders) {
             Some(how) => (how, false, None),
@@ -96,6 +98,9 @@ fn second_looks(first: &mut FirstLook<census::WhoPart>, local: &[IpAddr]) -> Vec
         };
         let mut census = census::census(table.who, how);
         census.changed_between_looks = changed;
+        if note.is_none() {
+            census::note_absent(&mut census, &asked);
+        }
         for input in first.inputs.iter_mut().filter(|input| input.id == table.id) {
             enter(input, &census, note.as_deref());
         }

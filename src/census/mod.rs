@@ -51,6 +51,19 @@ pub fn leaders(who: &WhoPart, local: &[IpAddr]) -> Vec<LeaderKey> {
     keys.into_iter().collect()
 }
 
+/// These keys and those a question is about, in ascending order, each once.
+pub fn and_asked(leaders: Vec<LeaderKey>, asked: &[LeaderKey]) -> Vec<LeaderKey> {
+    let keys: BTreeSet<LeaderKey> = leaders.into_iter().chain(asked.iter().copied()).collect();
+    keys.into_iter().collect()
+}
+
+/// Says of keys that were looked for and do not occur that they hold nothing: that is known, and not a gap.
+pub fn note_absent(census: &mut Census, asked: &[LeaderKey]) {
+    for key in asked {
+        census.how.entry(*key).or_insert_with(Leader::nothing);
+    }
+}
+
 /// Source ports that at least a hundredth of the entries share. Below that they are those of a client's range, where
 /// which one comes first is an accident.
 fn constant(who: &Who) -> impl Iterator<Item = PortKey> {

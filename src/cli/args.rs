@@ -72,7 +72,13 @@ pub struct Analyze {
     /// Rows of each ranking
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub top: u16,
-    /// The limit or a timeout to try in thought, e.g. max=262144 or tcp_timeout_time_wait=30 (repeatable: one scenario)
+    /// What to try in thought: the limit (max=262144), a timeout (tcp_timeout_time_wait=30), or a deed (repeatable)
+    ///
+    /// All that are given are one scenario; the report says what it frees now, where the table settles, and when it is
+    /// full again. Settings may be named in any form the kernel ever had (net.netfilter.nf_conntrack_max=262144). Deeds
+    /// are remove=ADDRESS (a source is stopped and its entries deleted), reuse=ADDRESS:PORT (connections to that peer are
+    /// kept open and used again), and 'notrack=SOURCE>ADDRESS:PORT' (a pair is taken out of tracking, and its entries
+    /// deleted; /udp behind the port for UDP).
     #[arg(long, value_name = "KEY=VALUE")]
     pub what_if: Vec<String>,
     /// Answer 10 when an incident was found

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
 
 use super::args::{Analyze, Colour, Format};
-use crate::model::era::{TIMEOUTS, bare_key};
+use super::scenario::{self, ScenarioError};
 use crate::model::report::Settings;
 use crate::model::time::WallTime;
 
@@ -24,29 +24,9 @@ pub enum PlanError {
         "{0} {1}: not a time; give 2026-11-23, \"2026-11-23 04:00\", 2026-11-23T04:00:00Z or @1790000000"
     )]
     Time(&'static str, String),
-    /// A scenario without number.
-    #[error("--what-if {0}: not KEY=NUMBER, e.g. net.netfilter.nf_conntrack_max=262144")]
-    WhatIf(String),
-    /// A scenario for a key that no answer is known for.
-    #[error(
-        "--what-if {key}: not a setting this program can answer for; the nearest it can is {nearest}. Known are {} \
-         (with nf_conntrack_ or ip_conntrack_ and net.… in front or without)",
-        known_settings().join(", ")
-    )]
-    UnknownSetting {
-        /// As typed.
-        key: String,
-        /// What may have been meant.
-        nearest: &'static str,
-    },
-    /// A limit of 0.
-    #[error(
-        "--what-if {0}: 0 is no limit at all, and the table grows until memory is out; give a number of entries"
-    )]
-    NoLimit(String),
-    /// One setting, two values.
-    #[error("--what-if {0}: this setting is given twice; all --what-if of one call are one scenario")]
-    SettingTwice(String),
+    /// A scenario that makes no sense.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
     /// The span is empty.
     #[error("--until is not after --since: nothing can lie between")]
     EmptySpan,
@@ -84,6 +64,7 @@ pub fn analyze(typed: Analyze, local_zone: Option<&str>) -> Result<AnalyzePlan, 
     if matches!((since, until), (Some(since), Some(until)) if until <= since) {
         return Err(PlanError::EmptySpan);
     }
+    let (what_if, what_if_traffic) = scenario::parse(&typed.what_if)?;
     let settings = Settings {
         zone: zone.map(|zone| zone.name().into()),
         year: typed.year,
@@ -94,7 +75,8 @@ pub fn analyze(typed: Analyze, local_zone: Option<&str>) -> Result<AnalyzePlan, 
         local: typed.local,
         top: usize::from(typed.top),
         quiet_seconds: QUIET_SECONDS,
-        what_if: parse_scenario(&typed.what_if)?,
+        what_if,
+        what_if_traffic,
     };
     Ok(AnalyzePlan {
         paths: typed.paths,
@@ -110,71 +92,6 @@ pub fn analyze(typed: Analyze, local_zone: Option<&str>) -> Result<AnalyzePlan, 
 
 fn parse_zone(name: &str) -> Result<Tz, PlanError> {
     name.parse().map_err(|_| PlanError::Zone(name.to_owned()))
-}
-
-fn parse_what_if(text: &str) -> Result<(String, u64), PlanError> {
-    let wrong = || PlanError::WhatIf(text.to_owned());
-    let (key, value) = text.split_once('=').ok_or_else(wrong)?;
-    let (key, value) = (key.trim(), value.trim().parse().map_err(|_| wrong())?);
-    let bare = bare_key(key);
-    if bare.is_empty() {
-        return Err(wrong());
-    }
-    if !known_settings().contains(&bare) {
-        return Err(PlanError::UnknownSetting { key: key.to_owned(), nearest: nearest_setting(bare) });
-    }
-    if bare == LIMIT && value == 0 {
-        return Err(PlanError::NoLimit(text.to_owned()));
-    }
-    Ok((key.to_owned(), value))
-}
-
-/// All of one call are one scenario: no setting stands in it twice, whatever it is called.
-fn parse_scenario(texts: &[String]) -> Result<Vec<(String, u64)>, PlanError> {
-    let mut out: Vec<(String, u64)> = Vec::new();
-    for text in texts {
-        let (key, value) = parse_what_if(text)?;
-        if out.iter().any(|(other, _)| bare_key(other) == bare_key(&key)) {
-            return Err(PlanError::SettingTwice(key));
-        }
-        out.push((key, value));
-    }
-    Ok(out)
-}
-
-/// Bare name of the limit.
-const LIMIT: &str = "max";
-
-/// Bare names of what can be tried in thought.
-fn known_settings() -> Vec<&'static str> {
-    std::iter::once(LIMIT).chain(TIMEOUTS).collect()
-}
-
-/// The known setting that a word is most like: one that holds it, else the one fewest edits away.
-fn nearest_setting(word: &str) -> &'static str {
-    let word: String = word.chars().take(64).collect();
-    let holds = |name: &&&str| name.contains(word.as_str()) || word.contains(**name);
-    let known = known_settings();
-    let mut nearest = known.iter().filter(holds).min_by_key(|name| name.len().abs_diff(word.len()));
-    nearest = nearest.or_else(|| known.iter().min_by_key(|name| edits(&word, name)));
-    nearest.copied().unwrap_or(LIMIT)
-}
-
-/// Characters to insert, delete or replace to make one word the other (Levenshtein).
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (at, left) in a.chars().enumerate() {
-        let mut corner = at;
-        let mut before = at + 1;
-        let mut next = vec![before];
-        for (right, above) in b.chars().zip(row.iter().skip(1)) {
-            before = (corner + usize::from(left != right)).min(before + 1).min(above + 1);
-            corner = *above;
-            next.push(before);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// Forms of civil time.
@@ -216,48 +133,6 @@ mod tests {
     fn nonsense_is_refused_with_the_flag_and_the_word() {
         let refused = parse_time("--until", "yesterday-ish", Tz::UTC).unwrap_err().to_string();
         assert!(refused.starts_with("--until yesterday-ish: not a time"), "{refused}");
-        assert!(parse_what_if("max").is_err() && parse_what_if("=3").is_err());
         assert!(parse_zone("Mars/Olympus").is_err());
-    }
-
-    #[test]
-    fn a_setting_may_be_named_in_any_form_and_is_kept_as_typed() {
-        for key in ["max", "nf_conntrack_max", "net.netfilter.nf_conntrack_max", "net.ipv4.ip_conntrack_max"]
-        {
-            assert_eq!(parse_what_if(&format!("{key} = 262144")), Ok((key.to_owned(), 262_144)));
-        }
-        for name in TIMEOUTS {
-            for prefix in
-                ["", "nf_conntrack_", "net.netfilter.nf_conntrack_", "net.ipv4.netfilter.ip_conntrack_"]
-            {
-                assert!(parse_what_if(&format!("{prefix}{name}=30")).is_ok(), "{prefix}{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_setting_without_an_answer_is_refused_with_what_is_known_and_the_nearest() {
-        for (key, nearest) in [
-            ("net.netfilter.nf_conntrack_maxx", "max"),
-            ("tcp_timeout_timewait", "tcp_timeout_time_wait"),
-            ("established", "tcp_timeout_established"),
-            ("nf_conntrack_udp_timeout_streams", "udp_timeout_stream"),
-        ] {
-            let refused = parse_what_if(&format!("{key}=1")).unwrap_err();
-            assert_eq!(refused, PlanError::UnknownSetting { key: key.to_owned(), nearest });
-            let said = refused.to_string();
-            assert!(said.starts_with(&format!("--what-if {key}: ")), "{said}");
-            assert!(
-                said.contains("max, tcp_timeout_syn_sent") && said.contains("sctp_timeout_established"),
-                "{said}"
-            );
-        }
-    }
-
-    #[test]
-    fn no_limit_and_one_setting_twice_are_no_scenario() {
-        assert_eq!(parse_what_if("max=0"), Err(PlanError::NoLimit("max=0".to_owned())));
-        let twice = ["max=1000".to_owned(), "net.netfilter.nf_conntrack_max=2000".to_owned()];
-        assert!(matches!(parse_scenario(&twice), Err(PlanError::SettingTwice(_))));
     }
 }

@@ -18,6 +18,7 @@ use super::idle::Ages;
 use super::kernel::Kernel;
 use super::locals::Locals;
 use super::mix::Mix;
+use super::outlook::{Change, outlook};
 use super::pace::Pace;
 use super::timeouts::Timeouts;
 
@@ -194,7 +195,13 @@ impl<'a> Case<'a> {
 
     /// The rate of the whole table; nothing in it without one.
     pub(crate) fn pace(&self) -> Pace {
-        self.ages().map(|ages| Pace::of(ages, &self.timeouts())).unwrap_or_default()
+        self.ages().map(|ages| self.pace_of(ages)).unwrap_or_default()
+    }
+
+    /// The rate of a part of the table.
+    pub(crate) fn pace_of(&self, ages: Ages<'_>) -> Pace {
+        let full = self.incident.is_some() || self.usage.share().is_some_and(|usage| usage >= FULL);
+        if full { Pace::of_full(ages, &self.timeouts()) } else { Pace::of(ages, &self.timeouts()) }
     }
 
     /// New entries a second of the whole table; none where nothing in it tells a rate.
@@ -210,29 +217,14 @@ impl<'a> Case<'a> {
     }
 
     /// Entries in the long run at the rate of this table, where the entries of some classes live for another time
-    /// (`then`: seconds) and no limit stops them. Classes that tell no rate change by the ratio of their timeouts.
+    /// (`then`: seconds) and no limit stops them.
     pub(crate) fn offered(&self, then: impl Fn(&Class) -> Option<u64>) -> Option<u64> {
-        let census = self.census?;
-        let (pace, timeouts) = (self.pace(), self.timeouts());
-        let mut total = 0.0;
-        for (class, entries) in &census.who.classes {
-            let other = then(class);
-            total += match (pace.classes.get(class), other) {
-                (Some(coming), _) => coming.per_second * other.unwrap_or(coming.lifetime_seconds) as f64,
-                (None, Some(other)) => {
-                    let now = timeouts.of(class.l4, class.state, class.replied).filter(|t| t.seconds > 0);
-                    *entries as f64 * now.map_or(1.0, |now| other as f64 / now.seconds as f64)
-                }
-                (None, None) => *entries as f64,
-            };
-        }
-        rounded(total)
+        outlook(self, &Change::of_lifetimes(self, then)).offered
     }
 
     /// The same under the limit that is in force.
     pub(crate) fn settles_at(&self, then: impl Fn(&Class) -> Option<u64>) -> Option<u64> {
-        let offered = self.offered(then)?;
-        Some(self.usage.max.map_or(offered, |max| offered.min(max.max(self.entries()))))
+        outlook(self, &Change::of_lifetimes(self, then)).steady_state
     }
 
     /// The most entries one client can have towards one address and port, by `ip_local_port_range`; true: assumed.

@@ -5,11 +5,12 @@
 //! log's, [`facts`] makes the case that the rules of [`causes`] read, [`scales`] hold what speaks
 //! for and against each, [`rank`] decides between them, lets [`doubts`]
 //! lower how sure it is and [`limits`] add what contributes. [`remedies`] and [`will_not_help`] are what the rules
-//! say then; [`beside`] adds what other inputs say of the table; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the
-//! report. A further cause is one file in
+//! say then; [`beside`] adds what other inputs say of the table, [`arithmetic`] the numbers; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the
+//! report; what is said of a change comes from [`mod@outlook`]. A further cause is one file in
 //! `causes` and one row of its list.
 
 mod arith;
+mod arithmetic;
 mod assemble;
 mod beside;
 mod causes;
@@ -37,8 +38,10 @@ mod no_use;
 mod node;
 mod one_way;
 mod open;
+mod outlook;
 mod pace;
 mod platform;
+mod portion;
 mod rank;
 mod recurrence;
 mod remedies;

@@ -14,9 +14,19 @@ use super::timeouts::Timeouts;
 /// Share of the ages left out at each end: stragglers, and timers a packet set back.
 const STRAGGLERS: f64 = 0.01;
 /// From this share of the lifetime on, ages reach over the whole of it: the set is in balance.
-const WHOLE: f64 = 0.95;
+pub(crate) const WHOLE: f64 = 0.95;
 /// From this share of the passing entries on, handshakes are what the set is about. Fewer are in progress.
 const MOSTLY: f64 = 0.5;
+/// The part of the entries that were seen last, which tells how many came before some were evicted.
+const YOUNGEST: f64 = 0.25;
+/// From this share of the entries in the younger half of their ages on, they thin out with age.
+const THINNING: f64 = 0.53;
+/// Keepalive's default: who was silent for longer is not there any more.
+pub(crate) const GONE_SECONDS: u64 = 7_200;
+/// Parts into which the ages of those who are gone are divided, to see whether they went one by one.
+const TAIL_PARTS: usize = 8;
+/// Fewer entries than this make no tail.
+const TAIL_ENTRIES_MIN: u64 = 32;
 
 /// What one class of entries brings.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,6 +45,10 @@ pub(crate) struct Coming {
 pub(crate) struct Pace {
     /// By class.
     pub(crate) classes: BTreeMap<Class, Coming>,
+    /// New ones a second of those that datagrams keep, by those whose timers end: in balance as many come.
+    pub(crate) streams: BTreeMap<Class, f64>,
+    /// Handshakes are what it is about: they end by their timers.
+    pub(crate) about_handshakes: bool,
 }
 
 impl Pace {
@@ -53,13 +67,53 @@ impl Pace {
         }
         let passing = out.passing();
         let handshakes = out.entries_of(handshake);
-        let about_handshakes = share(handshakes, passing) >= MOSTLY;
+        out.about_handshakes = share(handshakes, passing) >= MOSTLY;
         for (class, coming) in &mut out.classes {
-            if over(class) || about_handshakes && handshake(class) {
+            if over(class) || out.about_handshakes && handshake(class) {
                 coming.per_second = ages.per_second(coming.entries, class, timeouts);
             }
         }
+        for (class, entries) in
+            ages.classes.iter().filter(|(c, _)| lasting(c) && !matches!(c.l4, L4::TCP | L4::SCTP))
+        {
+            let alike: Vec<_> =
+                ages.classes.iter().filter(|(c, _)| c.l4 == class.l4 && c.state == class.state).collect();
+            let all =
+                alike.iter().filter(|(c, _)| lasting(c)).fold(0, |sum: u64, (_, n)| sum.saturating_add(**n));
+            let passing: f64 =
+                alike.iter().filter_map(|(c, _)| out.classes.get(c)).map(|coming| coming.per_second).sum();
+            if let Some(ending) = ages.ending_per_second(class, timeouts) {
+                out.streams.insert(*class, (ending - passing).max(0.0) * share(*entries, all));
+            }
+        }
         out
+    }
+
+    /// New entries a second, those that datagrams keep among them; none where no class tells.
+    pub(crate) fn admitted_per_second(&self) -> Option<f64> {
+        let rate = self.per_second().unwrap_or(0.0) + self.streams.values().sum::<f64>();
+        (rate > 0.0).then_some(rate)
+    }
+
+    /// Of these entries of a table that is full. There the kernel evicts what is not assured to make room, so that
+    /// entries thin out with age and their number over the lifetime tells too low a rate: the youngest tell it.
+    pub(crate) fn of_full(ages: Ages<'_>, timeouts: &Timeouts<'_>) -> Self {
+        let mut out = Self::of(ages, timeouts);
+        let about_handshakes = out.about_handshakes;
+        for (class, coming) in &mut out.classes {
+            let evictable = matches!(class.replied, Reply::Unreplied | Reply::Replied);
+            if evictable && (class.l4 != L4::TCP || about_handshakes && handshake(class)) {
+                let young = ages.per_second_of_the_young(coming.entries, class, timeouts);
+                coming.per_second = young.map_or(coming.per_second, |young| young.max(coming.per_second));
+            }
+        }
+        out
+    }
+
+    /// Its entries come at a rate and leave by their timers alone.
+    pub(crate) fn ends(&self, class: &Class) -> bool {
+        self.classes.contains_key(class)
+            && (class.l4 != L4::TCP || over(class) || self.about_handshakes && handshake(class))
     }
 
     /// New entries a second; none where no class tells.
@@ -91,7 +145,7 @@ impl Pace {
 }
 
 /// The entry lasts as long as its connection is used: its number tells no rate.
-fn lasting(class: &Class) -> bool {
+pub(crate) fn lasting(class: &Class) -> bool {
     match class.l4 {
         L4::TCP | L4::SCTP => class.state == Some(State::Established),
         _ => class.replied == Reply::Assured,
@@ -99,13 +153,75 @@ fn lasting(class: &Class) -> bool {
 }
 
 /// Left by its timer alone: the age is the time since the connection ended.
-fn over(class: &Class) -> bool {
+pub(crate) fn over(class: &Class) -> bool {
     class.l4 == L4::TCP && matches!(class.state, Some(State::TimeWait | State::Close))
 }
 
 /// A handshake. Retransmissions do not set its timer back; an answer ends the state long before the timer does.
 fn handshake(class: &Class) -> bool {
     class.l4 == L4::TCP && matches!(class.state, Some(State::SynSent | State::SynRecv))
+}
+
+/// Established connections whose ends are gone, where they went one by one and not in one event.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Tail {
+    /// Entries.
+    pub(crate) entries: f64,
+    /// So many more a second.
+    pub(crate) per_second: f64,
+    /// Since the first one went.
+    pub(crate) oldest_seconds: f64,
+}
+
+impl Tail {
+    /// Of a class that traffic renews.
+    pub(crate) fn of(ages: Ages<'_>, class: &Class, timeouts: &Timeouts<'_>) -> Option<Self> {
+        let known = ages.of(class.l4, class.state, timeouts);
+        let gone: Vec<(u64, u64)> = known.into_iter().filter(|(age, _)| *age > GONE_SECONDS).collect();
+        let entries = gone.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+        let oldest = gone.iter().map(|(age, _)| *age).max()?;
+        let span = oldest - GONE_SECONDS;
+        // Shorter, and it may be an idle time that a program ends.
+        if entries < TAIL_ENTRIES_MIN || span < GONE_SECONDS {
+            return None;
+        }
+        let mut parts = [0u64; TAIL_PARTS];
+        for (age, n) in &gone {
+            let place = (age - GONE_SECONDS).saturating_mul(TAIL_PARTS as u64) / span.saturating_add(1);
+            if let Some(part) = usize::try_from(place).ok().and_then(|place| parts.get_mut(place)) {
+                *part = part.saturating_add(*n);
+            }
+        }
+        let even = entries as f64 / TAIL_PARTS as f64;
+        let one_by_one = parts.iter().all(|part| (0.3 * even..=2.0 * even).contains(&(*part as f64)));
+        one_by_one.then(|| Self {
+            entries: entries as f64,
+            per_second: entries as f64 / span as f64,
+            oldest_seconds: oldest as f64,
+        })
+    }
+}
+
+/// New entries a second before any was evicted, told by the youngest. None where the entries neither thin out with
+/// age nor end before their timers do.
+pub(crate) fn young_per_second(entries: u64, ages: &IdleAges, timeout_seconds: u32) -> Option<f64> {
+    let at = |part| age_at(ages, timeout_seconds, part);
+    let (young, old) = (at(STRAGGLERS)?, at(1.0 - STRAGGLERS)?);
+    let up_to = |part: f64| -> u64 {
+        let end = young + part * (old - young);
+        ages.bins.iter().filter(|(age, _)| f64::from(**age) <= end).map(|(_, n)| *n).sum()
+    };
+    let all = ages.entries();
+    let (first, half, third) = (up_to(0.25), up_to(0.5), up_to(0.75));
+    let thins_out = share(half, all) >= THINNING
+        && first >= half.saturating_sub(first)
+        && third.saturating_sub(half) >= all.saturating_sub(third);
+    if !thins_out && old >= WHOLE * f64::from(timeout_seconds) {
+        return None;
+    }
+    let widest = ages.bins.keys().filter_map(|age| width(*age, timeout_seconds)).max()?;
+    let span = (at(YOUNGEST)? - young).max((YOUNGEST - STRAGGLERS) * f64::from(widest));
+    Some((YOUNGEST - STRAGGLERS) * entries as f64 / span)
 }
 
 /// New entries a second: `entries` over the span of their ages. Ages must be those under a timeout of
@@ -187,6 +303,24 @@ mod tests {
         // 64 s wide above 1,024 s.
         let minute = IdleAges { bins: BTreeMap::from([(1_936, 6_400)]), ..IdleAges::default() };
         near(per_second(6_400, &minute, 10_000), 100.0);
+    }
+
+    #[test]
+    fn entries_that_thin_out_with_age_tell_the_rate_by_the_youngest() {
+        // 1,000 a second, of which one in twenty is evicted each second.
+        let thinning: IdleAges = IdleAges {
+            bins: (0..60_u32)
+                .map(|age| (age + 1, arith_rounded(1_000.0 * (-0.05 * (f64::from(age) + 0.5)).exp())))
+                .collect(),
+            ..IdleAges::default()
+        };
+        let rate = young_per_second(thinning.entries(), &thinning, 60).unwrap();
+        assert!((rate - 1_000.0).abs() < 150.0, "{rate}");
+        assert_eq!(young_per_second(6_000, &evenly(0, 60, 100), 60), None);
+    }
+
+    fn arith_rounded(value: f64) -> u64 {
+        super::super::arith::rounded(value).unwrap()
     }
 
     #[test]

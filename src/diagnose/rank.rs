@@ -13,7 +13,7 @@ use super::evidence::{Cited, contradicts};
 use super::facts::Case;
 use super::remedies::{guard, place};
 use super::scales::Scales;
-use super::{beside, folklore, hints, limits, view, what_if};
+use super::{arithmetic, beside, folklore, hints, limits, view, what_if};
 
 /// Losers that are shown.
 const RUNNERS_UP_MAX: usize = 5;
@@ -42,6 +42,7 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     evidence.extend(limits::configured_otherwise(case));
     evidence.extend(beside::evidence(case));
     evidence.extend(hints::impossible::evidence(case));
+    evidence.extend(arithmetic::evidence(case, &evidence));
     evidence.extend(doubts.into_iter().map(|doubt| doubt.evidence));
     let remedies = guard::permitted(case, leader.remedies);
     let will_not_help = folklore::with(case, cause, leader.will_not_help, &remedies);

@@ -1,7 +1,7 @@
 //! When it happens again: a rhythm in the starts of incidents, and whether they come closer together.
 
 use crate::model::sentence::{Sentence, Word};
-use crate::model::time::{SECOND_US, WallTime};
+use crate::model::time::WallTime;
 use crate::sentence;
 
 use super::arith::seconds;

@@ -2,18 +2,20 @@
 
 use crate::model::address_kind::AddressKind;
 use crate::model::census::{Leader, LeaderKey, Nat};
-use crate::model::diagnosis::{CensusView, TopPair, TopPeer, TopSource};
-use crate::model::flow::Reply;
+use crate::model::diagnosis::{CensusView, IdleShape, Spread, StateLabel, TopPair, TopPeer, TopSource};
+use crate::model::flow::{L4, Reply, State};
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::model::services::service;
 
 use super::arith::share;
 use super::facts::Case;
-use super::idle::Ages;
+use super::idle::{Ages, Shape};
 use super::mix::Mix;
 
 /// Rows of each ranking where the user set none.
 const ROWS: usize = 10;
+/// From this share of the table on, it is said how the ages of a state are spread.
+const SHAPED: f64 = 0.05;
 /// From this share of a leader's entries picked up mid-stream on, it is said.
 const MOSTLY_REVERSED: f64 = 0.5;
 
@@ -49,11 +51,38 @@ pub(crate) fn census(case: &Case<'_>) -> Option<CensusView> {
         local_share: case.locals.local_share(census),
         distinct_sources: who.sources.distinct,
         idle_age: ages.histogram(&case.timeouts()),
+        idle_shapes: idle_shapes(case, ages, mix),
         effective: mix.effective(),
         exact: error == 0 && !census.changed_between_looks,
         error,
         damaged: who.damaged.values().fold(0, |sum, b| sum.saturating_add(b.count)),
     })
+}
+
+/// How the ages of each state are spread that holds a good part of the table.
+fn idle_shapes(case: &Case<'_>, ages: Ages<'_>, mix: Mix<'_>) -> Vec<IdleShape> {
+    let timeouts = case.timeouts();
+    let shape = |(of, entries): (StateLabel, u64)| {
+        let (l4, state) = match of {
+            StateLabel::State(state) => (state_of(mix, state)?, Some(state)),
+            StateLabel::Protocol(l4, _) => (l4, None),
+        };
+        let spread = match ages.shape(l4, state, &timeouts)? {
+            Shape::OneEvent { age_seconds, entries } => Spread::OneEvent { age_seconds, entries },
+            Shape::Comb { period_seconds, entries, .. } => Spread::Comb { period_seconds, entries },
+            Shape::Flat => Spread::Flat,
+        };
+        Some(IdleShape { of, entries, spread })
+    };
+    let large = mix.states().into_iter().filter(|(_, n)| share(*n, mix.total()) >= SHAPED);
+    large.filter_map(shape).collect()
+}
+
+/// The only protocol that has entries in a state; none where several do.
+fn state_of(mix: Mix<'_>, state: State) -> Option<L4> {
+    let mut found = mix.0.keys().filter(|class| class.state == Some(state)).map(|class| class.l4);
+    let first = found.next()?;
+    found.all(|other| other == first).then_some(first)
 }
 
 /// Entries exactly where the leader is described, else as tallied with its error.

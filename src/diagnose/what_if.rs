@@ -1,22 +1,25 @@
-//! The scenario the user asked for with `--what-if KEY=VALUE`: all keys of one call together. Timeouts free nothing
-//! at once and act by ratio; a limit acts at once and frees nothing.
+//! The scenario the user asked for with `--what-if KEY=VALUE`: all keys of one call together, held against this very
+//! table by [`super::outlook`].
 
 use std::collections::BTreeMap;
 
 use crate::model::census::Class;
 use crate::model::diagnosis::WhatIf;
 use crate::model::era::{bare_key, timeout_name};
+use crate::model::scenario::Deed;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
-use super::arith::rounded;
 use super::facts::Case;
-use super::headroom::headroom;
+use super::outlook::{Change, outlook};
+
+/// Below this an expired entry that waits to be collected counts for more than a live one.
+const SHORT_SECONDS: u64 = 60;
 
 /// The scenario; empty where none was asked for.
 pub(crate) fn scenarios(case: &Case<'_>) -> Vec<WhatIf> {
-    let asked = &case.settings.what_if;
-    if asked.is_empty() {
+    let (asked, deeds) = (&case.settings.what_if, &case.settings.what_if_traffic);
+    if asked.is_empty() && deeds.is_empty() {
         return Vec::new();
     }
     let wanted: BTreeMap<&str, u64> = asked.iter().map(|(key, value)| (bare_key(key), *value)).collect();
@@ -26,16 +29,40 @@ pub(crate) fn scenarios(case: &Case<'_>) -> Vec<WhatIf> {
     assumptions.extend(unknown.map(|key| left_out(key)));
     let stateless = ["tcp_timeout_max_retrans", "tcp_timeout_unacknowledged"];
     assumptions.extend(stateless.into_iter().filter(|name| wanted.contains_key(name)).map(without_state));
-    let by_timeouts = by_timeouts(case, &wanted, &mut assumptions);
-    let limit = wanted.get("max").copied().filter(|max| *max > 0);
-    let (steady_state_entries, full_again_seconds) = settle(case, by_timeouts, limit, &mut assumptions);
+    assumptions.extend(governs_nothing(case, &wanted));
+    assumptions.extend(collected_late(case, &wanted));
+    let prediction = outlook(case, &change(case, &wanted, deeds));
+    assumptions.extend(prediction.assumptions);
     vec![WhatIf {
         changes: asked.clone(),
-        entries_freed_now: case.census.map(|_| 0),
-        steady_state_entries,
-        full_again_seconds,
+        traffic: deeds.clone(),
+        entries_freed_now: prediction.freed_now,
+        steady_state_entries: prediction.steady_state,
+        full_again_seconds: prediction.full_again_seconds,
         assumptions,
     }]
+}
+
+/// What was typed, as what is changed.
+fn change(case: &Case<'_>, wanted: &BTreeMap<&str, u64>, deeds: &[Deed]) -> Change {
+    let timeouts = case.timeouts();
+    let then = |class: &Class| {
+        let name = timeout_name(class.l4, class.state, class.replied)?;
+        let wanted = wanted.get(name).copied()?;
+        // A value that runs already changes nothing.
+        let now = timeouts.of(class.l4, class.state, class.replied);
+        Some(wanted).filter(|wanted| now.is_none_or(|now| now.seconds != *wanted))
+    };
+    let mut out = Change::of_lifetimes(case, then);
+    out.limit = wanted.get("max").copied().filter(|max| *max > 0);
+    for deed in deeds {
+        match *deed {
+            Deed::Remove(source) => out.gone_sources.push(source),
+            Deed::Reuse(peer) => out.reused_peers.push(peer),
+            Deed::Untrack(pair) => out.gone_pairs.push(pair),
+        }
+    }
+    out
 }
 
 fn left_out(key: &str) -> Sentence {
@@ -53,50 +80,31 @@ fn without_state(name: &'static str) -> Sentence {
     ]
 }
 
-/// Entries in the long run under other timeouts, at the same rate.
-fn by_timeouts(
-    case: &Case<'_>,
-    wanted: &BTreeMap<&str, u64>,
-    assumptions: &mut Vec<Sentence>,
-) -> Option<u64> {
-    let census = case.census?;
-    let timeouts = case.timeouts();
-    let then = |class: &Class| {
-        timeouts.of(class.l4, class.state, class.replied).filter(|now| now.seconds > 0)?;
-        timeout_name(class.l4, class.state, class.replied).and_then(|name| wanted.get(name)).copied()
+/// Timeouts that no entry of this table is under.
+fn governs_nothing(case: &Case<'_>, wanted: &BTreeMap<&str, u64>) -> Vec<Sentence> {
+    let Some(census) = case.census else { return Vec::new() };
+    let governed = |name: &str| {
+        census
+            .who
+            .classes
+            .keys()
+            .any(|class| timeout_name(class.l4, class.state, class.replied) == Some(name))
     };
-    if census.who.classes.keys().any(|class| then(class).is_some()) {
-        assumptions.push("timers that run keep their old end: a timeout frees no entry at once".into());
-        assumptions.push("each state's entries change by the ratio of the timeouts; entries in use are renewed before that, so connections that last tell too few".into());
-    }
-    case.offered(then)
+    let idle = crate::model::era::TIMEOUTS.into_iter().filter(|name| {
+        let stateless = matches!(*name, "tcp_timeout_max_retrans" | "tcp_timeout_unacknowledged");
+        wanted.contains_key(name) && !stateless && !governed(name)
+    });
+    idle.map(|name| sentence![Word::Code(name.to_owned()), "governs no entry of this table"]).collect()
 }
 
-/// Where the table settles, and when a new limit is reached.
-fn settle(
-    case: &Case<'_>,
-    by_timeouts: Option<u64>,
-    limit: Option<u64>,
-    assumptions: &mut Vec<Sentence>,
-) -> (Option<u64>, Option<f64>) {
-    let Some(limit) = limit else {
-        let max = case.usage.max.map_or(u64::MAX, |max| max.max(case.entries()));
-        return (by_timeouts.map(|n| n.min(max)), None);
+/// From 5.14 on entries that have expired are counted until a pass of the collector, which comes once a minute.
+fn collected_late(case: &Case<'_>, wanted: &BTreeMap<&str, u64>) -> Option<Sentence> {
+    let late = match (case.kernel.release, case.kernel.era) {
+        (Some(release), _) => release >= crate::model::era::Release(5, 14, 0),
+        (None, era) => era == Some(crate::model::era::Era::E),
     };
-    let outlook = headroom(case, limit);
-    if case.usage.held().is_some_and(|held| held >= limit) {
-        assumptions.push(
-            "the table holds that many already: new connections are refused at once, none is removed".into(),
-        );
-        return (by_timeouts.map(|n| n.min(limit)), Some(0.0));
-    }
-    assumptions.extend(outlook.assumptions);
-    // Offered entries under the new timeouts: as many more as the loss adds under the old ones.
-    let now = case.offered(|_| None).filter(|now| *now > 0);
-    let steady = match (by_timeouts, outlook.steady_state, now) {
-        (Some(shorter), Some(offered), Some(now)) => rounded(offered as f64 * shorter as f64 / now as f64),
-        (shorter, offered, _) => shorter.or(offered),
-    };
-    let full_again = outlook.full_again_seconds.filter(|_| steady.is_some_and(|steady| steady > limit));
-    (steady.map(|steady| steady.min(limit)), full_again)
+    let short = wanted.iter().any(|(key, value)| *key != "max" && *value < SHORT_SECONDS);
+    (late && short).then(|| {
+        "this kernel collects expired entries once a minute: until then they are counted, so that the count may stand above the entries told here".into()
+    })
 }

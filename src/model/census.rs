@@ -344,6 +344,27 @@ pub struct Leader {
     pub source_networks: Distinct,
 }
 
+impl Leader {
+    /// A key that was looked for and has no entry.
+    pub fn nothing() -> Self {
+        let none = Distinct::Exactly(0);
+        Self {
+            entries: 0,
+            classes: BTreeMap::new(),
+            remaining: BTreeMap::new(),
+            other_ends: none,
+            destination_ports: none,
+            source_ports: none,
+            zones: none,
+            common_ports: Vec::new(),
+            nat: Nat::default(),
+            reversed: 0,
+            volumes: None,
+            source_networks: none,
+        }
+    }
+}
+
 /// Both looks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Census {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::census::{Pair, Peer};
 use super::flow::State;
+use super::scenario::Deed;
 use super::sentence::Sentence;
 
 /// How sure.
@@ -205,6 +206,38 @@ pub struct IdleBar {
     pub entries: u64,
 }
 
+/// How the idle ages of one state are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdleShape {
+    /// Of which entries.
+    pub of: StateLabel,
+    /// How many they are.
+    pub entries: u64,
+    /// How.
+    pub spread: Spread,
+}
+
+/// A spread of ages, and what made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spread {
+    /// Most ended at one moment.
+    OneEvent {
+        /// So many seconds before the table was read.
+        age_seconds: u64,
+        /// Entries of it.
+        entries: u64,
+    },
+    /// Most ended a period apart from one another: a timer opens them.
+    Comb {
+        /// Seconds.
+        period_seconds: u64,
+        /// Entries of it.
+        entries: u64,
+    },
+    /// They end at any time.
+    Flat,
+}
+
 /// The census as the report shows it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CensusView {
@@ -232,6 +265,8 @@ pub struct CensusView {
     pub distinct_sources: Option<u64>,
     /// Idle ages.
     pub idle_age: Vec<IdleBar>,
+    /// How they are spread, for the states with the most entries.
+    pub idle_shapes: Vec<IdleShape>,
     /// Effective usage.
     pub effective: Effective,
     /// Counts per source, peer and pair are exact.
@@ -272,6 +307,8 @@ pub struct Body {
 pub struct WhatIf {
     /// Keys and values changed.
     pub changes: Vec<(String, u64)>,
+    /// What is done to traffic.
+    pub traffic: Vec<Deed>,
     /// Entries freed at once.
     pub entries_freed_now: Option<u64>,
     /// Entries in the long run.

@@ -40,6 +40,8 @@ pub mod input;
 
 pub mod sentence;
 
+pub mod scenario;
+
 pub mod diagnosis;
 
 pub mod report;

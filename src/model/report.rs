@@ -7,6 +7,7 @@ use super::counters::{Counters, LocalAddress};
 use super::diagnosis::{Body, Finding};
 use super::incident::{Assumption, Gap, Host, Incident, Namespace};
 use super::input::Input;
+use super::scenario::Deed;
 use super::time::WallTime;
 
 /// What the user set.
@@ -30,8 +31,10 @@ pub struct Settings {
     pub top: usize,
     /// Runs of one table closer than this many seconds are one incident.
     pub quiet_seconds: u64,
-    /// The scenario asked for (`--what-if`).
+    /// The scenario asked for (`--what-if`): settings with their values.
     pub what_if: Vec<(String, u64)>,
+    /// The same: what is done to traffic.
+    pub what_if_traffic: Vec<Deed>,
 }
 
 /// A host with what is known of it.

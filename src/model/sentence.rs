@@ -79,6 +79,13 @@ impl Sentence {
         self.0.push(word.into());
         self
     }
+
+    /// This sentence and the parts of another.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
 }
 
 impl Sentence {

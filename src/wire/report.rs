@@ -168,6 +168,7 @@ fn settings(settings: &Settings) -> shape::Settings {
         top: settings.top as u64,
         quiet_seconds: settings.quiet_seconds,
         what_if: settings.what_if.iter().cloned().collect(),
+        what_if_traffic: settings.what_if_traffic.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -1,320 +1,486 @@
-//! A model of a connection table: streams of new entries go through states, each of which ends after a time of use or by
-//! its timer; a limit refuses what finds no place; early drop evicts what is not assured. It answers what a table settles
-//! at, what it holds by state, and when it is full, by counting, so that predictions can be held against it.
+//! A model of the connection-tracking table: connections arrive in streams, pass through the states that the kernel
+//! gives them, are kept by their packets and removed by their timers; a full table evicts what is not assured, where its
+//! era finds it, and else loses the packet. What is predicted of a table can be held against what the model then does.
 //!
-//! As in the kernel a timer is set when a state begins (every packet of use sets it back to the same), so that a changed
-//! timeout acts on what enters the state afterwards (`nf_ct_refresh_acct`); expired entries leave at once, that is without
-//! the up to 60 s until the collector comes.
+//! Timers follow `nf_conntrack_proto_tcp.c` and `nf_conntrack_proto_udp.c`: every packet of a connection sets its timer
+//! to the timeout of its state as it is set at that moment; a timer that runs keeps its end. The search for room follows
+//! `early_drop` of each era.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses some of it")]
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::net::IpAddr;
 
-use conntriage::model::era::EarlyDrop;
+use conntriage::model::census::Peer;
+use conntriage::model::era::{EarlyDrop, TIMEOUTS, default_timeout, timeout_name};
+use conntriage::model::flow::{Flow, L3, L4, L4Part, Reply, State, Tuple, Zones};
+use conntriage::model::scenario::Deed;
 
-use crate::limiter::Dice;
+/// There and back.
+const ROUND_TRIP: f64 = 0.05;
 
-/// How long an entry stays in a state.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Stay {
-    /// As long as the connection is used, in seconds on average (exponentially distributed).
-    Used(f64),
-    /// Until the timer of the state runs out, in seconds.
-    Timer(f64),
-}
-
-/// One state on the way of an entry.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Stage {
-    /// `TIME_WAIT`, or any word for a state of a protocol that has none.
-    pub(crate) state: &'static str,
-    pub(crate) stay: Stay,
-    /// Not assured: early drop may take it.
-    pub(crate) evictable: bool,
-}
-
-/// New entries of one kind.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Stream {
-    /// A second, at random times.
-    pub(crate) rate: f64,
-    /// States, one after the other; behind the last one the entry is gone.
-    pub(crate) stages: Vec<Stage>,
-}
-
-/// Short TCP connections: used for so long, then closed.
-pub(crate) fn short_connections(rate: f64, used_seconds: f64, time_wait_seconds: f64) -> Stream {
-    let used = Stage { state: "ESTABLISHED", stay: Stay::Used(used_seconds), evictable: false };
-    let over = Stage { state: "TIME_WAIT", stay: Stay::Timer(time_wait_seconds), evictable: false };
-    Stream { rate, stages: vec![used, over] }
-}
-
-/// What nobody answers, kept until its timer runs out.
-pub(crate) fn unanswered(rate: f64, state: &'static str, timeout_seconds: f64) -> Stream {
-    Stream { rate, stages: vec![Stage { state, stay: Stay::Timer(timeout_seconds), evictable: true }] }
-}
-
-/// The table's bounds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Bounds {
-    pub(crate) limit: u64,
-    pub(crate) buckets: u64,
-    /// None: nothing is ever evicted.
-    pub(crate) early_drop: Option<EarlyDrop>,
-}
-
-/// What happened in a span of time.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Span {
-    /// New entries that found a place.
-    pub(crate) accepted: u64,
-    /// New ones that found none.
-    pub(crate) refused: u64,
-    /// Entries evicted for new ones.
-    pub(crate) evicted: u64,
-    /// Entries on average over the span.
-    pub(crate) mean: f64,
-    /// Seconds into the span at which the table was first full.
-    pub(crate) full_after: Option<f64>,
-}
-
-/// The table while it runs. Time in microseconds.
+/// Deterministic random numbers (splitmix64).
 #[derive(Debug, Clone)]
-pub(crate) struct Model {
-    bounds: Bounds,
-    streams: Vec<Stream>,
-    dice: Dice,
-    now: u64,
-    /// What happens next: when, and to whom.
-    events: BinaryHeap<Reverse<(u64, Event)>>,
-    entries: Vec<Entry>,
-    /// Free places in `entries`.
-    free: Vec<usize>,
-    /// Places of entries that may be evicted.
-    evictable: Vec<usize>,
-    live: u64,
+pub(crate) struct Chance(pub u64);
+
+impl Chance {
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From 0 to 1, never 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.roll() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.roll() % end as u64).unwrap()
+    }
+
+    /// Time to the next of events that come at a rate, independently.
+    fn until_next(&mut self, rate: f64) -> f64 {
+        -(1.0 - self.unit()).ln() / rate
+    }
 }
 
+/// What becomes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Life {
+    /// Opened, used for so long with a packet now and then, closed; the entry ends in this state.
+    Tcp { in_use: f64, gap: f64, end: State },
+    /// A handshake that nobody finishes, in this state.
+    HalfOpen(State),
+    /// Used for so long, then its ends vanish without a word.
+    Abandoned { in_use: f64, gap: f64 },
+    /// One datagram, answered or not.
+    Datagram { answered: bool },
+    /// Datagrams both ways for so long.
+    Stream { in_use: f64, gap: f64 },
+}
+
+impl Life {
+    fn l4(self) -> L4 {
+        match self {
+            Self::Tcp { .. } | Self::HalfOpen(_) | Self::Abandoned { .. } => L4::TCP,
+            Self::Datagram { .. } | Self::Stream { .. } => L4::UDP,
+        }
+    }
+
+    /// Seconds of use, and between packets.
+    fn used(self) -> (f64, f64) {
+        match self {
+            Self::Tcp { in_use, gap, .. }
+            | Self::Abandoned { in_use, gap }
+            | Self::Stream { in_use, gap } => (in_use, gap),
+            Self::HalfOpen(_) | Self::Datagram { .. } => (0.0, 1.0),
+        }
+    }
+}
+
+/// Like connections that come at a rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Arrivals {
+    pub(crate) source: IpAddr,
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    /// A second.
+    pub(crate) rate: f64,
+    pub(crate) life: Life,
+}
+
+impl Arrivals {
+    pub(crate) fn peer(&self) -> Peer {
+        Peer { address: self.address, port: Some(self.port), l4: self.life.l4() }
+    }
+}
+
+/// A connection, and its entry where it has one.
+#[derive(Debug, Clone)]
+struct Connection {
+    of: usize,
+    source_port: u16,
+    state: Option<State>,
+    replied: Reply,
+    /// End of the timer; none: it has no entry.
+    until: Option<f64>,
+    /// In use up to here; for ever: it is kept open.
+    used_until: f64,
+    /// Its place in the table: one bucket for each direction.
+    buckets: [usize; 2],
+}
+
+/// What happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    /// A new entry of a stream.
+enum Next {
+    /// The next connection of a stream.
     Arrival(usize),
-    /// The state of the entry at a place ends, if it still is the one it was (its number of birth).
-    End(usize, u64),
+    /// The next packet of a connection.
+    Packet(usize),
+    /// The end of a timer, unless it was set back meanwhile.
+    Timer(usize),
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    stream: usize,
-    stage: usize,
-    /// Counts up with every entry that had this place; 0 while the place is free.
-    birth: u64,
-    /// When its state ends.
-    ends: u64,
-    /// Its index among those that may be evicted.
-    listed: Option<usize>,
-    alive: bool,
-}
-
-const SECOND: f64 = 1e6;
+/// Microseconds, so that moments have an order.
+type Micros = u64;
 
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "spans are positive and far below 2^52 µs"
+    reason = "the model runs for days, not for ages"
 )]
-fn micros(seconds: f64) -> u64 {
-    (seconds * SECOND).max(0.0) as u64
+fn micros(seconds: f64) -> Micros {
+    (seconds * 1e6) as Micros
 }
 
-impl Model {
-    /// An empty table at time 0.
-    pub(crate) fn new(bounds: Bounds, streams: Vec<Stream>, seed: u64) -> Self {
-        let mut model = Self {
-            bounds,
+/// The table and everything that happens to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    streams: Vec<Arrivals>,
+    pub(crate) timeouts: BTreeMap<&'static str, u64>,
+    pub(crate) max: u64,
+    early_drop: EarlyDrop,
+    chance: Chance,
+    now: f64,
+    queue: BinaryHeap<Reverse<(Micros, Next)>>,
+    connections: Vec<Connection>,
+    buckets: Vec<Vec<usize>>,
+    held: u64,
+    /// Packets lost for want of an entry.
+    pub(crate) lost: u64,
+    /// Entries evicted to make room.
+    pub(crate) evicted: u64,
+    /// The last moment at which a packet found the table full.
+    full_at: f64,
+}
+
+impl Table {
+    pub(crate) fn new(
+        seed: u64,
+        streams: Vec<Arrivals>,
+        max: u64,
+        buckets: usize,
+        early_drop: EarlyDrop,
+    ) -> Self {
+        let timeouts = TIMEOUTS.iter().map(|name| (*name, default_timeout(None, name).unwrap()));
+        let mut out = Self {
             streams,
-            dice: Dice(seed),
-            now: 0,
-            events: BinaryHeap::new(),
-            entries: Vec::new(),
-            free: Vec::new(),
-            evictable: Vec::new(),
-            live: 0,
+            timeouts: timeouts.collect(),
+            max,
+            early_drop,
+            chance: Chance(seed),
+            now: 0.0,
+            queue: BinaryHeap::new(),
+            connections: Vec::new(),
+            buckets: vec![Vec::new(); buckets],
+            held: 0,
+            lost: 0,
+            evicted: 0,
+            full_at: f64::NEG_INFINITY,
         };
-        for stream in 0..model.streams.len() {
-            model.expect_arrival(stream);
-        }
-        model
-    }
-
-    /// Entries now.
-    pub(crate) fn count(&self) -> u64 {
-        self.live
-    }
-
-    /// Entries now, by state.
-    pub(crate) fn by_state(&self) -> BTreeMap<&'static str, u64> {
-        let mut out = BTreeMap::new();
-        for entry in self.entries.iter().filter(|entry| entry.alive) {
-            *out.entry(self.streams[entry.stream].stages[entry.stage].state).or_default() += 1;
+        for of in 0..out.streams.len() {
+            out.expect_arrival(of);
         }
         out
     }
 
-    /// Every entry now: its stream, its state, and what is left on its timer, in seconds (none while it is used).
-    pub(crate) fn rows(&self) -> Vec<(usize, &'static str, Option<f64>)> {
-        let row = |entry: &Entry| {
-            let stage = self.streams[entry.stream].stages[entry.stage];
-            let left = (entry.ends.saturating_sub(self.now)) as f64 / SECOND;
-            (entry.stream, stage.state, matches!(stage.stay, Stay::Timer(_)).then_some(left))
-        };
-        self.entries.iter().filter(|entry| entry.alive).map(row).collect()
+    pub(crate) fn held(&self) -> u64 {
+        self.held
     }
 
-    /// Another limit from now on. What is above it stays until it ends.
-    pub(crate) fn set_limit(&mut self, limit: u64) {
-        self.bounds.limit = limit;
-    }
-
-    /// Another timeout of a state for what enters it from now on.
-    pub(crate) fn set_timer(&mut self, state: &str, seconds: f64) {
-        for stage in self.streams.iter_mut().flat_map(|stream| &mut stream.stages) {
-            if stage.state == state && matches!(stage.stay, Stay::Timer(_)) {
-                stage.stay = Stay::Timer(seconds);
-            }
-        }
-    }
-
-    /// Removes all entries in a state, as `conntrack -D --state` does; how many there were.
-    pub(crate) fn delete(&mut self, state: &str) -> u64 {
-        let mut deleted = 0;
-        for place in 0..self.entries.len() {
-            let entry = self.entries[place];
-            if entry.alive && self.streams[entry.stream].stages[entry.stage].state == state {
-                self.remove(place);
-                deleted += 1;
-            }
-        }
-        deleted
+    pub(crate) fn bucket_count(&self) -> u64 {
+        self.buckets.len() as u64
     }
 
     /// Lets so many seconds pass.
-    pub(crate) fn advance(&mut self, seconds: f64) -> Span {
-        let (start, end) = (self.now, self.now + micros(seconds));
-        let mut span = Span::default();
-        let mut area = 0.0;
-        while let Some(Reverse((at, event))) = self.events.peek().copied().filter(|next| next.0.0 <= end) {
-            self.events.pop();
-            area += (at - self.now) as f64 * self.live as f64;
-            self.now = at;
-            match event {
-                Event::Arrival(stream) => {
-                    self.arrive(stream, &mut span);
-                    self.expect_arrival(stream);
-                }
-                Event::End(place, birth) => self.go_on(place, birth),
+    pub(crate) fn run(&mut self, seconds: f64) {
+        let end = self.now + seconds;
+        while let Some(Reverse((at, next))) = self.queue.peek().copied() {
+            if at > micros(end) {
+                break;
             }
-            if self.live >= self.bounds.limit && span.full_after.is_none() {
-                span.full_after = Some((self.now - start) as f64 / SECOND);
+            self.queue.pop();
+            self.now = at as f64 / 1e6;
+            match next {
+                Next::Arrival(of) => self.arrive(of),
+                Next::Packet(which) => self.packet(which),
+                Next::Timer(which) => self.timer(which),
             }
         }
-        area += (end - self.now) as f64 * self.live as f64;
         self.now = end;
-        span.mean = area / (end - start).max(1) as f64;
-        span
     }
 
-    fn expect_arrival(&mut self, stream: usize) {
-        let rate = self.streams[stream].rate;
-        if rate > 0.0 {
-            let wait = -(1.0 - self.dice.unit()).ln() / rate;
-            self.events.push(Reverse((self.now + micros(wait).max(1), Event::Arrival(stream))));
+    /// Mean number of entries over so many steps of so many seconds.
+    pub(crate) fn mean_over(&mut self, steps: u32, step_seconds: f64) -> f64 {
+        let mut sum = 0.0;
+        for _ in 0..steps {
+            self.run(step_seconds);
+            sum += self.held as f64;
         }
+        sum / f64::from(steps)
     }
 
-    fn arrive(&mut self, stream: usize, span: &mut Span) {
-        if self.live >= self.bounds.limit {
-            if !self.finds_one_to_evict() {
-                span.refused += 1;
-                return;
-            }
-            let lot = self.dice.roll() % self.evictable.len() as u64;
-            let place = self.evictable[usize::try_from(lot).unwrap()];
-            self.remove(place);
-            span.evicted += 1;
+    /// Seconds until a packet finds the table full, if one does within so many.
+    pub(crate) fn full_within(&mut self, seconds: f64) -> Option<f64> {
+        let begin = self.now;
+        self.full_at = f64::NEG_INFINITY;
+        while self.full_at < begin && self.now < begin + seconds {
+            self.run(0.5);
         }
-        span.accepted += 1;
-        let entry = Entry { stream, stage: 0, birth: 0, ends: 0, listed: None, alive: true };
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(Entry { alive: false, ..entry });
-            self.entries.len() - 1
-        });
-        let birth = self.entries[place].birth + 1;
-        self.entries[place] = Entry { birth, ..entry };
-        self.live += 1;
-        self.enter(place);
+        (self.full_at >= begin).then_some(self.full_at - begin)
     }
 
-    /// Early drop's look at a few chains. Every entry stands in two of them.
-    fn finds_one_to_evict(&mut self) -> bool {
-        let loose = self.evictable.len() as f64;
-        let in_a_bucket = 2.0 * loose / self.bounds.buckets as f64;
-        let none = match self.bounds.early_drop {
-            None => return false,
-            Some(_) if self.evictable.is_empty() => return false,
-            Some(EarlyDrop::OwnChain | EarlyDrop::OneBucket) => (-in_a_bucket).exp(),
-            Some(EarlyDrop::EightBuckets) => (-8.0 * in_a_bucket).exp(),
-            Some(EarlyDrop::EightEntries) => (1.0 - loose / self.live as f64).powi(8),
+    /// Sets a timeout, for timers that are set from now on.
+    pub(crate) fn set(&mut self, name: &'static str, seconds: u64) {
+        self.timeouts.insert(name, seconds);
+    }
+
+    /// Does something to traffic.
+    pub(crate) fn act(&mut self, deed: Deed) {
+        let is_meant = |stream: &Arrivals| match deed {
+            Deed::Remove(source) => stream.source == source,
+            Deed::Reuse(peer) => stream.peer() == peer,
+            Deed::Untrack(pair) => stream.source == pair.source && stream.peer() == pair.peer,
         };
-        self.dice.unit() >= none
-    }
-
-    /// The entry begins the state that it is in.
-    fn enter(&mut self, place: usize) {
-        let entry = self.entries[place];
-        let stage = self.streams[entry.stream].stages[entry.stage];
-        let seconds = match stage.stay {
-            Stay::Used(mean) => -(1.0 - self.dice.unit()).ln() * mean,
-            Stay::Timer(timeout) => timeout,
-        };
-        let ends = self.now + micros(seconds).max(1);
-        self.entries[place].ends = ends;
-        self.events.push(Reverse((ends, Event::End(place, entry.birth))));
-        match (stage.evictable, entry.listed) {
-            (true, None) => {
-                self.entries[place].listed = Some(self.evictable.len());
-                self.evictable.push(place);
+        let meant: Vec<bool> = self.streams.iter().map(is_meant).collect();
+        for (stream, meant) in self.streams.iter_mut().zip(&meant) {
+            if *meant {
+                stream.rate = 0.0;
             }
-            (false, Some(_)) => self.unlist(place),
-            _ => {}
+        }
+        let keeps_open = matches!(deed, Deed::Reuse(_));
+        for which in 0..self.connections.len() {
+            let connection = &mut self.connections[which];
+            if !meant[connection.of] {
+                continue;
+            }
+            if !keeps_open {
+                connection.used_until = f64::NEG_INFINITY;
+                self.delete(which);
+            } else if connection.until.is_some() && !is_over(connection.state) {
+                connection.used_until = f64::INFINITY;
+            }
+        }
+        for (of, meant) in meant.iter().enumerate() {
+            if *meant && keeps_open {
+                self.keep_one_open(of);
+            }
         }
     }
 
-    fn go_on(&mut self, place: usize, birth: u64) {
-        let entry = self.entries[place];
-        if !entry.alive || entry.birth != birth {
+    /// Who uses connections again has one open at least.
+    fn keep_one_open(&mut self, of: usize) {
+        let opened = |c: &Connection| c.of == of && c.until.is_some() && c.used_until == f64::INFINITY;
+        if self.connections.iter().any(opened) {
             return;
         }
-        if entry.stage + 1 < self.streams[entry.stream].stages.len() {
-            self.entries[place].stage += 1;
-            self.enter(place);
+        let which = self.connection(of, Some(State::Established), Reply::Assured);
+        self.connections[which].used_until = f64::INFINITY;
+        if self.enter(which) {
+            self.later(1.0, Next::Packet(which));
+        }
+    }
+
+    /// Everything in the table, as it is printed.
+    pub(crate) fn flows(&self) -> Vec<Flow> {
+        self.connections.iter().filter_map(|connection| self.flow(connection)).collect()
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the model runs for days, not for ages")]
+    fn flow(&self, connection: &Connection) -> Option<Flow> {
+        let until = connection.until?;
+        let stream = &self.streams[connection.of];
+        let ports = |source, destination| L4Part::Ports { source, destination };
+        let (from, to) = (connection.source_port, stream.port);
+        Some(Flow {
+            l3: L3::V4,
+            l4: stream.life.l4(),
+            remaining: Some((until - self.now).floor() as i64),
+            state: connection.state,
+            original: Tuple { source: stream.source, destination: stream.address, l4: ports(from, to) },
+            reply: Tuple { source: stream.address, destination: stream.source, l4: ports(to, from) },
+            replied: connection.replied,
+            zones: Zones { original: 0, reply: 0 },
+            original_volume: None,
+            reply_volume: None,
+            mark: None,
+            age_seconds: None,
+            id: None,
+        })
+    }
+
+    fn later(&mut self, seconds: f64, next: Next) {
+        self.queue.push(Reverse((micros(self.now + seconds), next)));
+    }
+
+    fn expect_arrival(&mut self, of: usize) {
+        let rate = self.streams[of].rate;
+        if rate > 0.0 {
+            let wait = self.chance.until_next(rate);
+            self.later(wait, Next::Arrival(of));
+        }
+    }
+
+    fn arrive(&mut self, of: usize) {
+        if self.streams[of].rate <= 0.0 {
+            return;
+        }
+        self.expect_arrival(of);
+        let life = self.streams[of].life;
+        let (state, replied) = match life {
+            Life::Tcp { .. } | Life::Abandoned { .. } => (Some(State::SynSent), Reply::Unreplied),
+            Life::HalfOpen(State::SynSent) => (Some(State::SynSent), Reply::Unreplied),
+            Life::HalfOpen(state) => (Some(state), Reply::Replied),
+            Life::Datagram { answered } => (None, if answered { Reply::Replied } else { Reply::Unreplied }),
+            Life::Stream { .. } => (None, Reply::Assured),
+        };
+        let which = self.connection(of, state, replied);
+        self.connections[which].used_until = self.now + life.used().0;
+        if !self.enter(which) {
+            return;
+        }
+        match life {
+            Life::HalfOpen(_) | Life::Datagram { .. } => {}
+            Life::Tcp { .. } | Life::Abandoned { .. } => self.later(ROUND_TRIP, Next::Packet(which)),
+            Life::Stream { gap, .. } => self.later(gap, Next::Packet(which)),
+        }
+    }
+
+    /// A packet of a connection in use: it is established, or the last one closes it.
+    fn packet(&mut self, which: usize) {
+        let of = self.connections[which].of;
+        let life = self.streams[of].life;
+        let (used_until, state) = (self.connections[which].used_until, self.connections[which].state);
+        if used_until == f64::NEG_INFINITY {
+            return;
+        }
+        let next = if self.now < used_until {
+            let state = (life.l4() == L4::TCP).then_some(State::Established);
+            (state, Some(life.used().1.min((used_until - self.now).max(1e-3))))
         } else {
-            self.remove(place);
+            match life {
+                Life::Tcp { end, .. } if state == Some(State::FinWait) => (Some(end), None),
+                Life::Tcp { .. } => (Some(State::FinWait), Some(ROUND_TRIP)),
+                _ => return,
+            }
+        };
+        let (state, again) = next;
+        let connection = &mut self.connections[which];
+        connection.state = state;
+        connection.replied = Reply::Assured;
+        // Entries that were removed meanwhile are made anew, where there is room.
+        if connection.until.is_some() {
+            self.set_timer(which);
+        } else if !self.enter(which) && again.is_none() {
+            return;
+        }
+        if let Some(wait) = again {
+            self.later(wait, Next::Packet(which));
         }
     }
 
-    fn remove(&mut self, place: usize) {
-        self.unlist(place);
-        self.entries[place].alive = false;
-        self.free.push(place);
-        self.live -= 1;
-    }
-
-    fn unlist(&mut self, place: usize) {
-        let Some(index) = self.entries[place].listed.take() else { return };
-        self.evictable.swap_remove(index);
-        if let Some(moved) = self.evictable.get(index).copied() {
-            self.entries[moved].listed = Some(index);
+    fn timer(&mut self, which: usize) {
+        if let Some(until) = self.connections[which].until {
+            if until <= self.now + 1e-6 {
+                self.delete(which);
+            }
         }
     }
+
+    fn connection(&mut self, of: usize, state: Option<State>, replied: Reply) -> usize {
+        let bucket = |chance: &mut Chance, n: usize| chance.below(n);
+        let buckets = self.buckets.len();
+        let connection = Connection {
+            of,
+            source_port: 32_768 + u16::try_from(self.connections.len() % 28_232).unwrap(),
+            state,
+            replied,
+            until: None,
+            used_until: self.now,
+            buckets: [bucket(&mut self.chance, buckets), bucket(&mut self.chance, buckets)],
+        };
+        self.connections.push(connection);
+        self.connections.len() - 1
+    }
+
+    /// Puts a connection into the table; false where its packet is lost.
+    fn enter(&mut self, which: usize) -> bool {
+        if self.held >= self.max {
+            self.full_at = self.now;
+            if !self.evict_for(which) {
+                self.lost += 1;
+                return false;
+            }
+        }
+        for bucket in self.connections[which].buckets {
+            self.buckets[bucket].push(which);
+        }
+        self.held += 1;
+        self.set_timer(which);
+        true
+    }
+
+    fn set_timer(&mut self, which: usize) {
+        let connection = &self.connections[which];
+        let name = timeout_name(self.streams[connection.of].life.l4(), connection.state, connection.replied);
+        let seconds = self.timeouts[name.unwrap()] as f64;
+        self.connections[which].until = Some(self.now + seconds);
+        self.later(seconds, Next::Timer(which));
+    }
+
+    fn delete(&mut self, which: usize) {
+        if self.connections[which].until.take().is_none() {
+            return;
+        }
+        self.held -= 1;
+        for bucket in self.connections[which].buckets {
+            self.buckets[bucket].retain(|other| *other != which);
+        }
+    }
+
+    /// Removes an entry that is not assured, where this era looks for one.
+    fn evict_for(&mut self, which: usize) -> bool {
+        let first = self.connections[which].buckets[0];
+        let all = self.buckets.len();
+        let mut looked_at = 0;
+        for step in 0..all {
+            let more = match self.early_drop {
+                EarlyDrop::OwnChain | EarlyDrop::OneBucket => step < 1,
+                EarlyDrop::EightEntries => looked_at < 8,
+                EarlyDrop::EightBuckets => step < 8,
+            };
+            if !more {
+                break;
+            }
+            let chain = self.buckets[(first + step) % all].clone();
+            looked_at += chain.len();
+            let evictable = |which: &&usize| {
+                matches!(self.connections[**which].replied, Reply::Unreplied | Reply::Replied)
+            };
+            let mut found: Vec<usize> = chain.iter().filter(evictable).copied().collect();
+            // Up to 4.6 the oldest of the chain goes, later all that may.
+            if matches!(self.early_drop, EarlyDrop::OwnChain | EarlyDrop::EightEntries) {
+                found.truncate(1);
+            }
+            if !found.is_empty() {
+                for which in found {
+                    self.delete(which);
+                    self.evicted += 1;
+                }
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// A connection that nobody uses any more, on its way out of the table.
+fn is_over(state: Option<State>) -> bool {
+    matches!(state, Some(State::FinWait | State::TimeWait | State::Close))
 }

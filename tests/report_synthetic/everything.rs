@@ -11,6 +11,7 @@ use conntriage::model::incident::*;
 use conntriage::model::input::{Input, InputKind};
 use conntriage::model::record::Trust;
 use conntriage::model::report::*;
+use conntriage::model::scenario::Deed;
 use conntriage::model::sentence::{Sentence, Word, noun};
 use conntriage::model::signal::{Capacity, Limiter, RelatedKind, Table, Wording};
 use conntriage::model::time::{BootId, WallTime};
@@ -115,7 +116,13 @@ fn settings() -> Settings {
         top: 3,
         quiet_seconds: 600,
         what_if: vec![("nf_conntrack_max".into(), 262_144)],
+        what_if_traffic: deeds(),
     }
+}
+
+fn deeds() -> Vec<Deed> {
+    let peer = Peer { address: long(), port: Some(3_128), l4: L4::TCP };
+    vec![Deed::Remove(short()), Deed::Reuse(peer), Deed::Untrack(Pair { source: short(), peer })]
 }
 
 fn inputs() -> Vec<Input> {
@@ -460,6 +467,7 @@ fn full_body() -> Body {
         remedies: full_remedies(),
         what_if: vec![WhatIf {
             changes: vec![("nf_conntrack_max".into(), 262_144), (HOSTILE.into(), 1)],
+            traffic: deeds(),
             entries_freed_now: Some(1),
             steady_state_entries: Some(2),
             full_again_seconds: Some(3.5),
@@ -471,6 +479,7 @@ fn full_body() -> Body {
 
 fn full_census() -> CensusView {
     let bar = |from_seconds, to_seconds| IdleBar { from_seconds, to_seconds, entries: 2 };
+    let shape = |spread| IdleShape { of: StateLabel::State(strange_state()), entries: 2, spread };
     CensusView {
         entries: 4,
         by_protocol: vec![(L4::TCP, 3), (L4(41), 1)],
@@ -484,6 +493,11 @@ fn full_census() -> CensusView {
         local_share: Some(0.25),
         distinct_sources: None,
         idle_age: vec![bar(0, 10), bar(10, u64::MAX)],
+        idle_shapes: vec![
+            shape(Spread::OneEvent { age_seconds: 42, entries: 1 }),
+            shape(Spread::Comb { period_seconds: 15, entries: 2 }),
+            shape(Spread::Flat),
+        ],
         effective: Effective { evictable: 1, closing: 1, live: 2 },
         exact: false,
         error: 31,

@@ -202,6 +202,7 @@ fn body() -> Body {
         remedies: remedies(),
         what_if: vec![WhatIf {
             changes: vec![("net.ipv4.netfilter.ip_conntrack_max".into(), 65_536)],
+            traffic: vec![],
             entries_freed_now: Some(0),
             steady_state_entries: Some(30_611),
             full_again_seconds: None,

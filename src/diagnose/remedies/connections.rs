@@ -1,14 +1,14 @@
 //! Using connections again: the cure of every churn. What to set depends on what opens them.
 
-use crate::model::census::{LeaderKey, Pair};
-use crate::model::diagnosis::{Command, Effect, Remedy};
+use crate::model::census::Pair;
+use crate::model::diagnosis::{Command, Remedy};
 use crate::model::flow::L4;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
 use super::super::beside;
 use super::super::facts::Case;
-use super::super::mix::Mix;
+use super::super::outlook::{Change, outlook};
 use super::{here, in_file};
 
 /// Ports behind which a proxy or web server usually listens.
@@ -17,19 +17,16 @@ const WEB_PORTS: [u16; 9] = [80, 443, 3128, 8000, 8008, 8080, 8081, 8443, 8888];
 /// Keep the connections of these pairs open.
 pub(crate) fn reuse_connections(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Option<Remedy> {
     let (first, _) = pairs.first()?;
-    let over = pairs.iter().fold(0u64, |sum, (pair, _)| {
-        sum.saturating_add(case.how(&LeaderKey::Pair(*pair)).map_or(0, |how| Mix(&how.classes).ended()))
-    });
+    let pairs_of_all: Vec<Pair> = pairs.iter().map(|(pair, _)| *pair).collect();
+    let prediction = outlook(case, &Change { reused_pairs: pairs_of_all, ..Change::default() });
     Some(Remedy {
         id: "reuse-connections",
         title: title(case, first),
         commands: commands(case, first),
-        effect: Effect {
-            entries_freed_now: Some(0),
-            // Where all of them are over, how many will be kept open is all that remains, and nobody knows that yet.
-            steady_state_entries: Some(case.entries().saturating_sub(over)).filter(|rest| *rest > 0),
-            note: "one entry for each connection kept open takes the place of one for each request; what is there now runs out by itself".into(),
-        },
+        effect: prediction.effect(
+            case,
+            "one entry for each connection kept open takes the place of one for each request; what is there now runs out by itself".into(),
+        ),
         side_effects: vec![
             "the peer holds idle connections: its own limit of them and its idle timeout must allow it".into(),
         ],

@@ -10,6 +10,7 @@ use super::super::arith::share;
 use super::super::facts::Case;
 use super::super::idle::{Ages, older_than};
 use super::super::mix::Mix;
+use super::super::outlook::{Change, outlook};
 use super::{family, here};
 
 /// Command lines that one remedy prints, at most.
@@ -39,15 +40,10 @@ pub(crate) fn delete_time_wait(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Option
         id: "delete-time-wait",
         title: "relief for now: delete the entries of connections that are over".into(),
         commands,
-        effect: Effect {
-            entries_freed_now: Some(freed),
-            steady_state_entries: case.settles_at(|_| None),
-            note: sentence![
-                "they come back within",
-                Word::Duration(back_seconds(case, pairs)),
-                "at the same rate"
-            ],
-        },
+        effect: outlook(case, &Change { deleted: freed, ..Change::default() }).effect(
+            case,
+            sentence!["they come back within", Word::Duration(back_seconds(case, pairs)), "at the same rate"],
+        ),
         side_effects: vec![
             "needs conntrack-tools; it walks the whole table".into(),
             "a last packet of such a connection that comes late makes an entry again".into(),
@@ -93,8 +89,8 @@ pub(crate) fn delete_established_to(case: &Case<'_>, idle_seconds: u64) -> Optio
         commands,
         effect: Effect {
             entries_freed_now: Some(freed),
-            steady_state_entries: None,
-            note: note(others),
+            steady_state_entries: left_without(case, freed),
+            note: note(others).with("; assumed: the rest stays as it is"),
         },
         side_effects: vec![
             "a connection that is alive after all is taken up again with its next packet, unless address translation or a firewall rule needs the old entry: then it breaks".into(),
@@ -102,6 +98,12 @@ pub(crate) fn delete_established_to(case: &Case<'_>, idle_seconds: u64) -> Optio
         ],
         persists: false,
     })
+}
+
+/// Where the table settles without so many entries that do not come back.
+fn left_without(case: &Case<'_>, freed: u64) -> Option<u64> {
+    let left = case.offered(|_| None)?.saturating_sub(freed);
+    Some(case.usage.max.map_or(left, |max| left.min(max)))
 }
 
 fn note(others: u64) -> Sentence {

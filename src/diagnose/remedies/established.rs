@@ -1,11 +1,13 @@
 //! The timeout of established connections: a day, which no pool of idle connections minds; never a few minutes.
 
-use crate::model::diagnosis::{Effect, Remedy};
+use crate::model::census::Class;
+use crate::model::diagnosis::Remedy;
+use crate::model::flow::{L4, State};
 use crate::model::sentence::{Word, noun};
 use crate::sentence;
 
-use super::super::arith::scaled;
 use super::super::facts::Case;
+use super::super::outlook::{Change, outlook};
 use super::set;
 
 /// A day: what kube-proxy sets. RFC 5382 asks for 7,440 s at least.
@@ -17,7 +19,8 @@ pub(crate) fn established_timeout(case: &Case<'_>, stale: u64) -> Option<Remedy>
     if now <= DAY_SECONDS {
         return None;
     }
-    let left = scaled(stale, DAY_SECONDS, now)?;
+    let established = |class: &Class| class.l4 == L4::TCP && class.state == Some(State::Established);
+    let change = Change::of_lifetimes(case, |class| established(class).then_some(DAY_SECONDS));
     Some(Remedy {
         id: "established-timeout",
         title: sentence![
@@ -27,15 +30,14 @@ pub(crate) fn established_timeout(case: &Case<'_>, stale: u64) -> Option<Remedy>
             Word::Duration(now as f64)
         ],
         commands: set(&case.kernel, "tcp_timeout_established", DAY_SECONDS, Some(now)),
-        effect: Effect {
-            entries_freed_now: Some(0),
-            steady_state_entries: Some(case.entries().saturating_sub(stale).saturating_add(left)),
-            note: sentence![
+        effect: outlook(case, &change).effect(
+            case,
+            sentence![
                 "the",
                 Word::Count(stale, noun::ENTRY),
                 "that are silent now keep their old timers: this frees none of them"
             ],
-        },
+        ),
         side_effects: vec![sentence![
             "a connection that is silent for longer loses its entry: programs need keepalive below that; never go below",
             Word::Duration(7_440.0),

@@ -1,14 +1,13 @@
 //! Raising the limit: what it costs, how long it lasts, and how it survives a reboot and a reload of the module.
 
-use crate::model::census::Census;
 use crate::model::diagnosis::{Command, Effect, Remedy};
 use crate::model::era::{Era, Names, Release};
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::facts::Case;
-use super::super::headroom::{Headroom, headroom};
 use super::super::kernel::Kernel;
+use super::super::outlook::{Change, Outlook, outlook};
 use super::{in_file, persist};
 
 /// A chain of this many entries a bucket on average costs time (each entry is in the table twice).
@@ -31,7 +30,7 @@ pub(super) fn systemd(kernel: &Kernel) -> bool {
 /// A limit that has room for twice what is held, kept across reboots and module reloads.
 pub(crate) fn raise_limit(case: &Case<'_>) -> Option<Remedy> {
     let limit = case.larger_limit()?;
-    let outlook = headroom(case, limit);
+    let outlook = outlook(case, &Change { limit: Some(limit), ..Change::default() });
     Some(Remedy {
         id: "raise-limit",
         title: sentence![
@@ -40,19 +39,14 @@ pub(crate) fn raise_limit(case: &Case<'_>) -> Option<Remedy> {
             "and make it survive a reload of the module, not only a reboot"
         ],
         commands: persist::limit(case, limit),
-        effect: Effect {
-            entries_freed_now: Some(0),
-            // What would come is more than any table holds whose limit is below it.
-            steady_state_entries: outlook.steady_state.map(|entries| entries.min(limit)),
-            note: note(case, limit, &outlook),
-        },
+        effect: outlook.effect(case, note(case, limit, &outlook)),
         side_effects: side_effects(case, limit),
         persists: true,
     })
 }
 
 /// Room and time that a limit buys, in words.
-fn note(case: &Case<'_>, limit: u64, outlook: &Headroom) -> Sentence {
+fn note(case: &Case<'_>, limit: u64, outlook: &Outlook) -> Sentence {
     let held = case.usage.held().unwrap_or(0);
     let mut out = sentence!["room for", Word::Count(limit.saturating_sub(held), noun::ENTRY), "more"];
     if let Some(seconds) = outlook.full_again_seconds {
@@ -102,7 +96,7 @@ pub(crate) fn more_buckets(case: &Case<'_>) -> Option<Remedy> {
         commands: vec![hashsize(case, wanted)],
         effect: Effect {
             entries_freed_now: Some(0),
-            steady_state_entries: case.census.map(|c: &Census| c.who.entries),
+            steady_state_entries: case.settles_at(|_| None),
             note: "shortens the search of each packet; it takes effect at the next load of the module and frees no entry".into(),
         },
         side_effects: vec![

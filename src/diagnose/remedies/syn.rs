@@ -8,6 +8,7 @@ use crate::model::sentence::Word;
 use crate::sentence;
 
 use super::super::facts::Case;
+use super::super::outlook::{Change, outlook};
 use super::{here, set};
 
 /// Seconds that a handshake may take: two retransmissions (1 s, 3 s) and the way there and back.
@@ -26,7 +27,7 @@ pub(crate) fn stop_before_tracking(case: &Case<'_>, peer: Peer) -> Remedy {
         effect: Effect {
             entries_freed_now: Some(0),
             steady_state_entries: case.mix().map(|mix| mix.total().saturating_sub(mix.half_open())),
-            note: "half-open entries leave by themselves within their timeout".into(),
+            note: "half-open entries leave by themselves within their timeout; assumed: all of these SYNs are stopped, and other connections stay as they are".into(),
         },
         side_effects: vec!["a rule that counts by source address does nothing against forged sources".into()],
         persists: true,
@@ -60,7 +61,7 @@ pub(crate) fn synproxy(case: &Case<'_>, peer: Peer) -> Option<Remedy> {
         effect: Effect {
             entries_freed_now: Some(0),
             steady_state_entries: case.mix().map(|mix| mix.total().saturating_sub(mix.half_open())),
-            note: "connections that exist stay tracked".into(),
+            note: "connections that exist stay tracked; assumed: no half-open connection leaves an entry any more, and other connections stay as they are".into(),
         },
         side_effects: vec![
             "with tcp_loose off a connection whose entry is lost (flush, module reload, failover) is cut: not with a failover pair, not with asymmetric paths".into(),
@@ -88,11 +89,11 @@ pub(crate) fn shorter_handshake(case: &Case<'_>) -> Option<Remedy> {
             Word::Duration(now as f64)
         ],
         commands: set(&case.kernel, "tcp_timeout_syn_recv", HANDSHAKE_SECONDS, Some(now)),
-        effect: Effect {
-            entries_freed_now: Some(0),
-            steady_state_entries: case.settles_at(|class| answered(class).then_some(HANDSHAKE_SECONDS)),
-            note: "at the same rate of SYNs; a stronger flood fills what this saves".into(),
-        },
+        effect: outlook(
+            case,
+            &Change::of_lifetimes(case, |class| answered(class).then_some(HANDSHAKE_SECONDS)),
+        )
+        .effect(case, "at the same rate of SYNs; a stronger flood fills what this saves".into()),
         side_effects: vec!["a client on a very slow path has to begin its handshake again".into()],
         persists: true,
     })

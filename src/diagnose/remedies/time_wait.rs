@@ -1,13 +1,14 @@
 //! A shorter TIME_WAIT timeout: beside the cure, never instead of it, and not too short for a NAT.
 
 use crate::model::census::Class;
-use crate::model::diagnosis::{Effect, Remedy};
+use crate::model::diagnosis::Remedy;
 use crate::model::flow::{L4, State};
 use crate::model::sentence::Word;
 use crate::sentence;
 
 use super::super::beside;
 use super::super::facts::Case;
+use super::super::outlook::{Change, outlook};
 use super::set;
 
 /// A NAT frees the port with the entry, while a Linux peer still holds the connection in TIME_WAIT for 60 s.
@@ -43,11 +44,10 @@ pub(crate) fn shorter_time_wait(case: &Case<'_>) -> Option<Remedy> {
             Word::Duration(now as f64)
         ],
         commands: set(&case.kernel, "tcp_timeout_time_wait", seconds, Some(now)),
-        effect: Effect {
-            entries_freed_now: Some(0),
-            steady_state_entries: case.settles_at(|class| waiting(class).then_some(seconds)),
-            note: sentence!["timers that run keep their old end: it shows after", Word::Duration(now as f64)],
-        },
+        effect: outlook(case, &Change::of_lifetimes(case, |class| waiting(class).then_some(seconds))).effect(
+            case,
+            sentence!["timers that run keep their old end: it shows after", Word::Duration(now as f64)],
+        ),
         side_effects: vec![
             guard.into(),
             "late packets of an old connection find no entry and may be dropped as invalid".into(),

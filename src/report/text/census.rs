@@ -1,6 +1,6 @@
 //! What the table holds: states, idle ages, what could be evicted, and other counts worth knowing.
 
-use crate::model::diagnosis::{CensusView, IdleBar};
+use crate::model::diagnosis::{CensusView, IdleBar, IdleShape, Spread};
 use crate::model::sentence::noun;
 
 use super::super::escape;
@@ -23,6 +23,7 @@ pub(super) fn set(view: &CensusView, page: &mut Page) {
     set_protocols(view, page);
     set_others(view, page);
     set_idle_ages(&view.idle_age, view.entries, page);
+    set_idle_shapes(&view.idle_shapes, page);
 }
 
 fn set_states(view: &CensusView, page: &mut Page) {
@@ -64,6 +65,29 @@ fn set_idle_ages(bars: &[IdleBar], entries: u64, page: &mut Page) {
         ]);
     }
     table.set(page, 4);
+}
+
+/// What made the ages what they are, a line for each state.
+fn set_idle_shapes(shapes: &[IdleShape], page: &mut Page) {
+    for shape in shapes {
+        let of = shape.of.label(escape::bytes);
+        let text = match shape.spread {
+            Spread::OneEvent { age_seconds, entries } => format!(
+                "one event: {} of {} ended together, {} before the table was read",
+                spell::number(entries),
+                spell::number(shape.entries),
+                spell::duration(age_seconds as f64)
+            ),
+            Spread::Comb { period_seconds, entries } => format!(
+                "a comb: {} of {} stand {} apart, so a timer opens them",
+                spell::number(entries),
+                spell::number(shape.entries),
+                spell::duration(period_seconds as f64)
+            ),
+            Spread::Flat => "flat: no moment and no period stands out, they come at any time".to_owned(),
+        };
+        page.item(4, "·", &format!("{of}: {text}"));
+    }
 }
 
 fn ages(idle: IdleBar) -> String {

@@ -213,12 +213,19 @@ pub(super) fn set_what_if(scene: &Scene<'_>, scenarios: &[WhatIf], page: &mut Pa
             .changes
             .iter()
             .map(|(key, value)| format!("{}{FIRM}={FIRM}{value}", escape::text(key)))
+            .chain(scenario.traffic.iter().map(|deed| escape::text(&deed.to_string())))
             .collect();
         let mut parts = numbers(scenario.entries_freed_now, scenario.steady_state_entries);
-        parts.push(match scenario.full_again_seconds {
-            Some(seconds) => format!("full again after {}", spell::duration(seconds)),
-            None => "not seen to fill again".to_owned(),
-        });
+        if parts.is_empty() {
+            parts.push("not known".to_owned());
+        } else if let Some(steady) = scenario.steady_state_entries {
+            parts.push(match scenario.full_again_seconds {
+                Some(0.0) => "stays full".to_owned(),
+                Some(seconds) => format!("full again after {}", spell::duration(seconds)),
+                None if steady == 0 => "empty".to_owned(),
+                None => "not seen to fill again".to_owned(),
+            });
+        }
         page.item(4, "·", &format!("{}: {}", changes.join(", "), parts.join(", ")));
         if !scenario.assumptions.is_empty() {
             let text = format!("Assumed: {}", scene.all_prose(&scenario.assumptions));

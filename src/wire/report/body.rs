@@ -10,7 +10,7 @@ use crate::model::diagnosis;
 use super::super::value::Number;
 use super::Door;
 use super::shape::shapes;
-use super::words::{Confidence, ForOrAgainst};
+use super::words::{Confidence, ForOrAgainst, SpreadKind};
 
 shapes! {
     /// A table, counted. Maps go from the kernel's word to entries.
@@ -40,6 +40,8 @@ shapes! {
         distinct_sources: Option<u64>,
         /// Entries by time since their last packet.
         idle_age: Vec<IdleBar>,
+        /// How these times are spread, for each state that holds a good part of the table.
+        idle_shapes: Vec<IdleShape>,
         /// Entries by what could be done with them.
         effective: Effective,
         /// Counts by source, peer and pair are exact.
@@ -66,6 +68,22 @@ shapes! {
         to_seconds: Option<u64>,
         /// Entries.
         entries: u64,
+    }
+
+    /// How the times since the last packet of one state are spread.
+    IdleShape {
+        /// The state, or the protocol with its flag.
+        state: String,
+        /// Its entries.
+        entries: u64,
+        /// What made it: one event, a timer, or neither.
+        shape: SpreadKind,
+        /// Entries of the event or of the timer; null: neither.
+        of_it: Option<u64>,
+        /// The event was so long before the table was read.
+        age_seconds: Option<u64>,
+        /// The timer's period.
+        period_seconds: Option<u64>,
     }
 
     /// Entries by what could be done with them.
@@ -228,6 +246,8 @@ shapes! {
     WhatIf {
         /// Keys and values changed.
         changes: BTreeMap<String, u64>,
+        /// What is done to traffic, as typed: `remove=ADDRESS`, `reuse=ADDRESS:PORT`, `notrack=SOURCE>ADDRESS:PORT`.
+        traffic: Vec<String>,
         /// Entries freed at once.
         entries_freed_now: Option<u64>,
         /// Entries in the long run.
@@ -292,6 +312,7 @@ impl Door<'_> {
             local_share: view.local_share.map(Number::share),
             distinct_sources: view.distinct_sources,
             idle_age: view.idle_age.iter().map(idle_bar).collect(),
+            idle_shapes: view.idle_shapes.iter().map(|shape| self.idle_shape(shape)).collect(),
             effective: Effective {
                 evictable: view.effective.evictable,
                 closing: view.effective.closing,
@@ -300,6 +321,24 @@ impl Door<'_> {
             exact: view.exact,
             error: view.error,
             damaged: view.damaged,
+        }
+    }
+
+    fn idle_shape(&self, shape: &diagnosis::IdleShape) -> IdleShape {
+        let (of_it, age_seconds, period_seconds) = match shape.spread {
+            diagnosis::Spread::OneEvent { age_seconds, entries } => (Some(entries), Some(age_seconds), None),
+            diagnosis::Spread::Comb { period_seconds, entries } => {
+                (Some(entries), None, Some(period_seconds))
+            }
+            diagnosis::Spread::Flat => (None, None, None),
+        };
+        IdleShape {
+            state: shape.of.label(|raw| self.untrusted(raw)),
+            entries: shape.entries,
+            shape: (&shape.spread).into(),
+            of_it,
+            age_seconds,
+            period_seconds,
         }
     }
 
@@ -390,6 +429,7 @@ impl Door<'_> {
     fn what_if(&self, scenario: &diagnosis::WhatIf) -> WhatIf {
         WhatIf {
             changes: scenario.changes.iter().cloned().collect(),
+            traffic: scenario.traffic.iter().map(ToString::to_string).collect(),
             entries_freed_now: scenario.entries_freed_now,
             steady_state_entries: scenario.steady_state_entries,
             full_again_seconds: scenario.full_again_seconds.and_then(Number::of),

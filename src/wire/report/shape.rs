@@ -123,6 +123,9 @@ shapes! {
         quiet_seconds: u64,
         /// The scenario asked for: keys and values.
         what_if: BTreeMap<String, u64>,
+        /// What is done to traffic in it, as typed: `remove=ADDRESS`, `reuse=ADDRESS:PORT`,
+        /// `notrack=SOURCE>ADDRESS:PORT`.
+        what_if_traffic: Vec<String>,
     }
 
     /// A file, an archive member, a pipe.

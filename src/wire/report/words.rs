@@ -61,6 +61,8 @@ words! {
         OrphanedSockets => OrphanedSockets, NeighbourOverflow => NeighbourOverflow, Vmalloc => Vmalloc,
         BootBegins => BootBegins, TcpMemory => TcpMemory, AllocationFailed => AllocationFailed, HelpersUnassigned => HelpersUnassigned, BridgeTracked => BridgeTracked, BridgeUntracked => BridgeUntracked, HashlimitFull => HashlimitFull, ZoneLimit => ZoneLimit, IpvsNoDestination => IpvsNoDestination, LinkChanged => LinkChanged, PortForwarding => PortForwarding, RulesReloaded => RulesReloaded, LimitSet => LimitSet, SettingRefused => SettingRefused, Failover => Failover, EntriesInjected => EntriesInjected, PortsExhausted => PortsExhausted, UpstreamTimeout => UpstreamTimeout, Victim => Victim, LinesThrottled => LinesThrottled, PacketsRefused => PacketsRefused, PacketsPassed => PacketsPassed, PacketsInvalid => PacketsInvalid, PacketsLogged => PacketsLogged, PacketsOpening => PacketsOpening, PacketsDip => PacketsDip,
     }
+    /// What made idle ages what they are.
+    SpreadKind from diagnosis::Spread { OneEvent { .. } => OneEvent, Comb { .. } => Comb, Flat => Flat }
     /// How sure.
     Confidence from diagnosis::Confidence { High => High, Medium => Medium, Low => Low }
 }

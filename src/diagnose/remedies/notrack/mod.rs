@@ -10,13 +10,14 @@ use std::net::IpAddr;
 
 use crate::model::address_kind::AddressKind;
 use crate::model::census::{Leader, LeaderKey, Nat, Pair};
-use crate::model::diagnosis::{Command, Effect, Remedy};
+use crate::model::diagnosis::{Command, Remedy};
 use crate::model::era::Era;
 use crate::model::flow::L4;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
 use super::super::facts::Case;
+use super::super::outlook::{Change, Outlook, outlook};
 use super::super::{beside, platform};
 use super::{family, here};
 use traffic::{Here, Traffic};
@@ -73,7 +74,8 @@ pub(crate) fn notrack(case: &Case<'_>, pair: Pair) -> Result<Remedy, Refusal> {
         Word::Endpoint(pair.peer.address, pair.peer.port, pair.peer.l4),
         "out of tracking, both directions"
     ];
-    Ok(remedy(case, &traffic, title, how.entries))
+    let prediction = outlook(case, &Change { gone_pairs: vec![pair], ..Change::default() });
+    Ok(remedy(case, &traffic, title, &prediction))
 }
 
 fn untranslated(how: &Leader) -> Result<(), Refusal> {
@@ -85,17 +87,16 @@ fn is_loopback(address: IpAddr) -> bool {
     AddressKind::of(address) == AddressKind::Loopback
 }
 
-fn remedy(case: &Case<'_>, traffic: &Traffic, title: Sentence, entries: u64) -> Remedy {
+fn remedy(case: &Case<'_>, traffic: &Traffic, title: Sentence, prediction: &Outlook) -> Remedy {
     let language = language(case);
     Remedy {
         id: "notrack",
         title,
         commands: commands(case, traffic, language),
-        effect: Effect {
-            entries_freed_now: Some(entries),
-            steady_state_entries: Some(case.entries().saturating_sub(entries)),
-            note: "the last line removes the old entries; without it they stay until their timers end".into(),
-        },
+        effect: prediction.effect(
+            case,
+            "the last line removes the old entries; without it they stay until their timers end".into(),
+        ),
         side_effects: side_effects(case, language),
         persists: false,
     }

@@ -1,0 +1,146 @@
+//! The arithmetic behind a verdict, as facts with their numbers: the rate, the ports of the busiest pair, the memory of
+//! twice the limit, and how long that would last. Each says what it assumes.
+
+use crate::model::census::{Class, LeaderKey};
+use crate::model::diagnosis::Evidence;
+use crate::model::flow::L4;
+use crate::model::sentence::{Sentence, Word, noun};
+use crate::sentence;
+
+use super::arith::share;
+use super::evidence::{Cited, context};
+use super::facts::{Case, NEAR_FULL};
+use super::outlook::{Change, outlook};
+use super::timeouts::{Known, Timeout};
+
+/// From this share of the table, or of its source ports, on a pair's ports are worth a sentence.
+const MUCH: f64 = 0.1;
+/// Facts of rules that say the same of their pair.
+const PORTS_SAID: [&str; 2] = ["ports-nearly-out", "more-than-its-ports"];
+
+/// What is not said yet.
+pub(crate) fn evidence(case: &Case<'_>, said: &[Evidence]) -> Vec<Evidence> {
+    let ports_said = said.iter().any(|fact| PORTS_SAID.contains(&fact.id));
+    let mut out: Vec<Evidence> = rate(case).into_iter().collect();
+    out.extend(ports(case).filter(|_| !ports_said));
+    out.extend(memory(case));
+    out.extend(full_again(case));
+    out
+}
+
+/// Entries over lifetime, for the class that most of those are in which only their timers remove.
+fn rate(case: &Case<'_>) -> Option<Evidence> {
+    let pace = case.pace();
+    let ends = pace.classes.iter().filter(|(class, _)| pace.ends(class));
+    let (class, coming) = ends.max_by(|a, b| a.1.entries.cmp(&b.1.entries).then(b.0.cmp(a.0)))?;
+    let timeout = case.timeouts().of(class.l4, class.state, class.replied)?;
+    let young = coming.entries as f64 <= super::pace::WHOLE * coming.per_second * timeout.seconds as f64;
+    let mut fact = sentence![Word::Count(coming.entries, noun::ENTRY), "of"];
+    fact = called(class, fact).with(if young { ", more of which came in less than the" } else { "over the" });
+    fact = fact.with(Word::Duration(timeout.seconds as f64)).with("that each stays");
+    fact = whence(timeout, fact).with("are new ones at").with(Word::Rate(coming.per_second));
+    Some(
+        context("rate", fact)
+            .value("entries", coming.entries as f64)
+            .value("lifetime_seconds", timeout.seconds as f64)
+            .value("per_second", coming.per_second)
+            .read_in_table(case),
+    )
+}
+
+fn called(class: &Class, fact: Sentence) -> Sentence {
+    match class.state {
+        Some(state) => fact.with(state),
+        None => fact.with(Word::Protocol(class.l4)),
+    }
+}
+
+/// Where a timeout is not read, that is said.
+fn whence(timeout: Timeout, fact: Sentence) -> Sentence {
+    match timeout.known {
+        Known::Setting => fact,
+        Known::Observed => fact.with("(the default, which the longest remaining time fits)"),
+        Known::Default => fact.with("(assumed: the default)"),
+    }
+}
+
+/// A client has one entry per source port towards one address and port.
+fn ports(case: &Case<'_>) -> Option<Evidence> {
+    let who = &case.census?.who;
+    let row = who.pairs.leading(who.entries).first()?;
+    row.key.peer.port.filter(|_| matches!(row.key.peer.l4, L4::TCP | L4::UDP))?;
+    let entries = case.how(&LeaderKey::Pair(row.key)).map_or(row.count, |how| how.entries);
+    let (ceiling, assumed) = case.port_ceiling();
+    if share(entries, who.entries) < MUCH && share(entries, ceiling) < MUCH {
+        return None;
+    }
+    let fact = sentence![
+        row.key.source,
+        "holds",
+        Word::Number(entries),
+        "entries to",
+        Word::Endpoint(row.key.peer.address, row.key.peer.port, row.key.peer.l4),
+        "; one client can hold",
+        Word::Number(ceiling),
+        "to one address and port, one for each source port",
+        if assumed { "(assumed: of the default range)" } else { "of its range" }
+    ];
+    Some(
+        context("port-ceiling", fact)
+            .value("entries", entries as f64)
+            .value("ceiling", ceiling as f64)
+            .read_in_table(case),
+    )
+}
+
+/// Twice the limit, where the table is full or nearly so.
+fn doubled(case: &Case<'_>) -> Option<u64> {
+    let near = case.usage.share().is_some_and(|usage| usage >= NEAR_FULL);
+    case.usage.max?.checked_mul(2).filter(|_| near || case.incident.is_some())
+}
+
+fn memory(case: &Case<'_>) -> Option<Evidence> {
+    let doubled = doubled(case).filter(|_| case.census.is_some())?;
+    let (bytes, measured) = case.entry_bytes();
+    let more = (doubled / 2).saturating_mul(bytes);
+    let fact = sentence![
+        "twice the limit,",
+        Word::Count(doubled, noun::ENTRY),
+        ", takes up to",
+        Word::Bytes(more),
+        "more at full, at",
+        Word::Bytes(bytes),
+        if measured {
+            "an entry as the slab cache has it"
+        } else {
+            "an entry (assumed: the size of this kernel's era, with extensions)"
+        }
+    ];
+    Some(
+        context("memory-of-twice-the-limit", fact)
+            .value("limit", doubled as f64)
+            .value("bytes_more", more as f64)
+            .value("entry_bytes", bytes as f64)
+            .read_in_table(case),
+    )
+}
+
+fn full_again(case: &Case<'_>) -> Option<Evidence> {
+    let doubled = doubled(case)?;
+    let out = outlook(case, &Change { limit: Some(doubled), ..Change::default() });
+    let offered = out.offered?;
+    let fact = sentence!["with twice the limit,", Word::Count(doubled, noun::ENTRY), ","];
+    let fact = match out.full_again_seconds {
+        Some(seconds) => {
+            fact.with(out.growth.words()).with("the table is full again after").with(Word::Duration(seconds))
+        }
+        None => fact.with("at this rate the table settles at").with(Word::Count(offered, noun::ENTRY)),
+    };
+    let mut out_fact = context("full-again-after-doubling", fact)
+        .value("limit", doubled as f64)
+        .value("offered_entries", offered as f64);
+    if let Some(seconds) = out.full_again_seconds {
+        out_fact = out_fact.value("full_again_seconds", seconds);
+    }
+    Some(out_fact.read_in_table(case))
+}
