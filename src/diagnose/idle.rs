@@ -7,6 +7,7 @@ use crate::model::diagnosis::IdleBar;
 use crate::model::era::timeout_name;
 use crate::model::flow::{L4, Reply, State};
 
+use super::arith::share;
 use super::pace;
 use super::timeouts::Timeouts;
 
@@ -19,6 +20,22 @@ const FINE_BELOW: u32 = 1_024;
 const HALF_BIN: u64 = 32;
 /// Ages that are counted as one moment.
 const MOMENT_SECONDS: u64 = 64;
+/// Fewer ages than this have no shape.
+const SHAPE_MIN: u64 = 8;
+/// Bins that entries of one event stand in: they end over a few seconds, and the table is read meanwhile.
+const EVENT_BINS: u64 = 5;
+/// Periods looked for, in bins: up to two minutes of seconds, or two hours of minutes.
+const PERIOD_MAX: u64 = 120;
+/// Teeth that a comb has, at least.
+const TEETH_MIN: u64 = 3;
+/// How much of what chance would leave outside of a window must stand in it.
+const CLEAR: f64 = 0.5;
+/// No tooth holds more of a comb than this.
+const ONE_TOOTH: f64 = 0.5;
+/// A period within this of the clearest one is as good.
+const NEARLY_AS_CLEAR: f64 = 0.97;
+/// Standard deviations above chance, since many periods are tried.
+const BEYOND_CHANCE: f64 = 5.0;
 
 /// Remaining times by protocol and state, with the classes that tell flags apart.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +46,37 @@ pub(crate) struct Ages<'a> {
     pub(crate) classes: &'a BTreeMap<Class, u64>,
 }
 
+/// How ages are spread: what opened the connections, or ended them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Most share one age: one event ended them.
+    OneEvent {
+        /// That age, seconds.
+        age_seconds: u64,
+        /// Entries of it.
+        entries: u64,
+    },
+    /// Most stand at ages that are a period apart: a timer opens them.
+    Comb {
+        /// Seconds from one tooth to the next.
+        period_seconds: u64,
+        /// Teeth that are not empty.
+        teeth: u64,
+        /// Entries that stand in them.
+        entries: u64,
+    },
+    /// Neither: they come at any time.
+    Flat,
+}
+
 impl Ages<'_> {
+    /// The shape of the ages of one protocol and state; none: too few, or not known.
+    pub(crate) fn shape(&self, l4: L4, state: Option<State>, timeouts: &Timeouts<'_>) -> Option<Shape> {
+        let ages = self.of(l4, state, timeouts);
+        let wide = self.remaining.get(&(l4, state))?.bins.keys().any(|bin| *bin >= FINE_BELOW);
+        shape(&ages, if wide { MOMENT_SECONDS } else { 1 })
+    }
+
     /// Idle ages of one protocol and state: (seconds, entries), not sorted. Empty where the timeout is not known, or
     /// where entries of one state stand on different timeouts (UDP with and without stream).
     pub(crate) fn of(&self, l4: L4, state: Option<State>, timeouts: &Timeouts<'_>) -> Vec<(u64, u64)> {
@@ -120,4 +167,183 @@ pub(crate) fn spike(ages: &[(u64, u64)], floor: u64) -> Option<(u64, u64)> {
     }
     let (moment, entries) = moments.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))?;
     Some((moment.saturating_mul(MOMENT_SECONDS).saturating_add(HALF_BIN), entries))
+}
+
+/// The shape of ages in bins of `width` seconds; none: too few of them.
+pub(crate) fn shape(ages: &[(u64, u64)], width: u64) -> Option<Shape> {
+    let width = width.max(1);
+    let mut bins: BTreeMap<u64, u64> = BTreeMap::new();
+    for (age, entries) in ages {
+        let sum = bins.entry(age / width).or_default();
+        *sum = sum.saturating_add(*entries);
+    }
+    let all = total(&bins);
+    if all < SHAPE_MIN {
+        return None;
+    }
+    if let Some((bin, entries)) = one_event(&bins) {
+        return Some(Shape::OneEvent { age_seconds: bin.saturating_mul(width), entries });
+    }
+    let longest = bins.keys().next_back().copied().unwrap_or(0);
+    let periods = 2..=PERIOD_MAX.min(longest / (TEETH_MIN - 1));
+    let combs: Vec<Comb> = periods.filter_map(|period| comb(&bins, period)).collect();
+    let clearest = combs.iter().map(|comb| comb.beyond_chance).fold(0.0, f64::max);
+    // What divides the period fits as well as the period, and what is near it fits somewhat: the longest of the best.
+    let best = combs.iter().rev().find(|comb| comb.beyond_chance >= NEARLY_AS_CLEAR * clearest);
+    Some(match best {
+        Some(Comb { period, teeth, entries, .. }) => {
+            Shape::Comb { period_seconds: period.saturating_mul(width), teeth: *teeth, entries: *entries }
+        }
+        None => Shape::Flat,
+    })
+}
+
+fn total(bins: &BTreeMap<u64, u64>) -> u64 {
+    bins.values().fold(0, |sum, n| sum.saturating_add(*n))
+}
+
+/// A share of all that is far more than chance would give.
+fn far_above(found: f64, chance: f64) -> bool {
+    found - chance >= CLEAR * (1.0 - chance)
+}
+
+/// The few bins that hold most, where the others reach over far more: (the fullest of them, entries of all).
+fn one_event(bins: &BTreeMap<u64, u64>) -> Option<(u64, u64)> {
+    let window = |first: u64| bins.range(first..first.saturating_add(EVENT_BINS));
+    let held = |first: u64| window(first).fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+    let (first, entries) =
+        bins.keys().map(|first| (*first, held(*first))).max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))?;
+    let (youngest, oldest) = (bins.keys().next()?, bins.keys().next_back()?);
+    let span = (oldest - youngest).saturating_add(1);
+    let chance = if span <= EVENT_BINS { 0.0 } else { share(EVENT_BINS, span) };
+    let fullest = window(first).max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)))?;
+    far_above(share(entries, total(bins)), chance).then_some((*fullest.0, entries))
+}
+
+/// A comb that was found.
+struct Comb {
+    /// Bins.
+    period: u64,
+    /// Teeth that are not empty.
+    teeth: u64,
+    /// Entries in them.
+    entries: u64,
+    /// Standard deviations.
+    beyond_chance: f64,
+}
+
+/// What stands at ages that are `period` bins apart, where that is far more than chance. A tooth is as wide as a fifth of the period, and never narrower than a timer's own wandering over the edge of a bin.
+fn comb(bins: &BTreeMap<u64, u64>, period: u64) -> Option<Comb> {
+    let tooth = if period < 5 { 1 } else { period.div_ceil(5).max(2) };
+    let mut phases: BTreeMap<u64, u64> = BTreeMap::new();
+    for (bin, entries) in bins {
+        let sum = phases.entry(bin % period).or_default();
+        *sum = sum.saturating_add(*entries);
+    }
+    let inside = |first: u64, bin: u64| (bin % period + period - first) % period < tooth;
+    let held = |first: u64| {
+        phases
+            .iter()
+            .filter(|(phase, _)| inside(first, **phase))
+            .fold(0u64, |sum, (_, n)| sum.saturating_add(*n))
+    };
+    let (first, entries) =
+        (0..period).map(|first| (first, held(first))).max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))?;
+    let all = total(bins);
+    let (found, chance) = (share(entries, all), share(tooth, period));
+    let beyond = (found - chance) * (all as f64 / (chance * (1.0 - chance))).sqrt();
+    if !far_above(found, chance) || beyond < BEYOND_CHANCE {
+        return None;
+    }
+    let mut teeth: BTreeMap<u64, u64> = BTreeMap::new();
+    for (bin, n) in bins.iter().filter(|(bin, _)| inside(first, **bin)) {
+        let sum = teeth.entry((bin + period - first) / period).or_default();
+        *sum = sum.saturating_add(*n);
+    }
+    // One tooth that holds most is an event, and the others are stragglers.
+    let largest = teeth.values().max().copied().unwrap_or(0);
+    let count = teeth.len() as u64;
+    (count >= TEETH_MIN && share(largest, entries) <= ONE_TOOTH).then_some(Comb {
+        period,
+        teeth: count,
+        entries,
+        beyond_chance: beyond,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evenly(ages: impl Iterator<Item = u64>, each: u64) -> Vec<(u64, u64)> {
+        ages.map(|age| (age, each)).collect()
+    }
+
+    #[test]
+    fn a_timer_leaves_a_comb_of_its_period() {
+        for period in [2u64, 3, 5, 10, 15, 30] {
+            for phase in 0..period {
+                let ages = evenly((phase..120).step_by(usize::try_from(period).unwrap()), 40);
+                let found = shape(&ages, 1);
+                let told =
+                    matches!(found, Some(Shape::Comb { period_seconds, .. }) if period_seconds == period);
+                assert!(told, "{period} + {phase}: {found:?}");
+            }
+        }
+        assert!(matches!(
+            shape(&evenly((7..120).step_by(10), 40), 1),
+            Some(Shape::Comb { period_seconds: 10, teeth: 12, entries: 480 })
+        ));
+    }
+
+    #[test]
+    fn one_check_of_one_server_is_enough_to_tell_its_period() {
+        let ages = evenly((3..120).step_by(10), 1);
+        assert!(matches!(shape(&ages, 1), Some(Shape::Comb { period_seconds: 10, .. })));
+    }
+
+    #[test]
+    fn a_timer_that_wanders_over_the_edge_of_a_second_is_still_a_comb() {
+        let ages: Vec<(u64, u64)> =
+            (0..24u64).map(|n| (n * 5 + u64::from(n % 3 == 0), 10)).chain([(11, 3), (52, 4)]).collect();
+        assert!(matches!(shape(&ages, 1), Some(Shape::Comb { period_seconds: 5, .. })));
+    }
+
+    #[test]
+    fn a_steady_stream_is_flat_and_so_is_an_uneven_one() {
+        assert_eq!(shape(&evenly(0..120, 245), 1), Some(Shape::Flat));
+        // A generator that is as good as chance: no period stands out.
+        let mut seed = 7u64;
+        let ages: Vec<(u64, u64)> = (0..120)
+            .map(|age| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (age, 3 + (seed >> 33) % 9)
+            })
+            .collect();
+        assert_eq!(shape(&ages, 1), Some(Shape::Flat));
+        assert_eq!(shape(&evenly(4..14, 400), 1), Some(Shape::Flat));
+    }
+
+    #[test]
+    fn most_at_one_age_are_one_event_with_its_age() {
+        let mut ages = evenly(0..120, 2);
+        ages.push((61, 900));
+        ages.push((62, 300));
+        assert_eq!(shape(&ages, 1), Some(Shape::OneEvent { age_seconds: 61, entries: 1_210 }));
+        let days = [(86_400, 700), (86_464, 20), (1_000, 9)];
+        assert_eq!(shape(&days, 64), Some(Shape::OneEvent { age_seconds: 86_400, entries: 720 }));
+    }
+
+    #[test]
+    fn a_job_of_every_hour_is_a_comb_of_minutes() {
+        let ages = evenly((600..80_000).step_by(3_600), 50);
+        let Some(Shape::Comb { period_seconds, .. }) = shape(&ages, 64) else { panic!("no comb") };
+        assert!(period_seconds.abs_diff(3_600) <= 64, "{period_seconds}");
+    }
+
+    #[test]
+    fn a_handful_has_no_shape() {
+        assert_eq!(shape(&[(3, 7)], 1), None);
+        assert_eq!(shape(&[], 1), None);
+    }
 }
