@@ -67,7 +67,10 @@ impl<'a> Room<'a> {
         for snapshot in self.snapshots {
             let host = self.hosts.iter().find(|host| host_fits(snapshot, host, only)).map(|host| &*host.name);
             let name = host.or(snapshot.host.as_deref());
-            for finding in findings::of_settings(name, &snapshot.counters, &snapshot.inputs) {
+            let locals = Locals::of(std::iter::once(snapshot), self.settings);
+            let of_settings = findings::of_settings(name, &snapshot.counters, &snapshot.inputs);
+            let of_table = findings::of_table(name, snapshot, &locals);
+            for finding in of_settings.into_iter().chain(of_table) {
                 let said = out.iter().any(|other| other.host == finding.host && other.cause == finding.cause);
                 if !said {
                     out.push(finding);

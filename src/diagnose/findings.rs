@@ -12,6 +12,10 @@ use super::evidence::{context, supports};
 use super::kernel::Kernel;
 use super::remedies::{here, in_file};
 
+mod hidden_client;
+
+pub(crate) use hidden_client::of_table;
+
 /// An established timeout up to this many seconds cuts pools and load balancers (idle for 240 to 600 s).
 const TOO_LOW_SECONDS: u64 = 600;
 /// RFC 5382: two hours and four minutes at least.

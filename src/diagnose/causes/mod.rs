@@ -13,10 +13,16 @@ use super::facts::Case;
 use super::scales::Scales;
 
 mod capacity;
+mod datastore_churn;
 mod established_leak;
 mod expectation_table;
+mod health_check_churn;
+mod inbound_short_connections;
 mod insufficient_evidence;
+mod ipvs_port_reuse;
+mod load_generator;
 mod no_incident;
+mod noisy_tenant;
 mod self_inflicted_churn;
 mod syn_flood;
 
@@ -124,7 +130,15 @@ const DECIDED: &[Rule] = &[
 ];
 
 /// Connections that are over: many short ones.
-const CHURN: &[Rule] = &[Rule { cause: Cause("self-inflicted-churn"), judge: self_inflicted_churn::judge }];
+const CHURN: &[Rule] = &[
+    Rule { cause: Cause("ipvs-port-reuse"), judge: ipvs_port_reuse::judge },
+    Rule { cause: Cause("health-check-churn"), judge: health_check_churn::judge },
+    Rule { cause: Cause("datastore-churn"), judge: datastore_churn::judge },
+    Rule { cause: Cause("self-inflicted-churn"), judge: self_inflicted_churn::judge },
+    Rule { cause: Cause("load-generator"), judge: load_generator::judge },
+    Rule { cause: Cause("inbound-short-connections"), judge: inbound_short_connections::judge },
+    Rule { cause: Cause("noisy-tenant"), judge: noisy_tenant::judge },
+];
 
 /// TCP of which one direction is seen: handshakes that are not finished, and connections met in their middle.
 const HALF_OPEN: &[Rule] = &[Rule { cause: Cause("syn-flood"), judge: syn_flood::judge }];

@@ -1,22 +1,29 @@
 //! What fixes it, as values. Every number is computed from the table at hand; every command carries the key names of
 //! that kernel. What must never be printed is in [`guard`].
 
+mod churn;
 mod connections;
 mod delete;
 mod established;
 mod expectations;
 pub(crate) mod guard;
 mod limit;
+mod loopback;
 mod notrack;
 pub(crate) mod place;
 mod syn;
 mod time_wait;
 
+pub(crate) use churn::{
+    check_less, close_by_reset, delete_time_wait_from, limit_one_client, newer_kernel_for_ipvs, pool,
+    reuse_in_front, server_keep_alive, stop_the_test, untracked_ipvs,
+};
 pub(crate) use connections::reuse_connections;
 pub(crate) use delete::{delete_established_to, delete_time_wait};
 pub(crate) use established::established_timeout;
 pub(crate) use expectations::expectation_limit;
 pub(crate) use limit::{more_buckets, raise_limit};
+pub(crate) use loopback::notrack_loopback;
 pub(crate) use notrack::{Refusal, notrack};
 pub(crate) use syn::{shorter_handshake, stop_before_tracking, synproxy};
 pub(crate) use time_wait::shorter_time_wait;
