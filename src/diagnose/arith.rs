@@ -15,6 +15,13 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
+/// `value × numerator / denominator`, rounded down, saturating; nothing for a denominator of 0.
+pub(crate) fn scaled(value: u64, numerator: u64, denominator: u64) -> Option<u64> {
+    let product = u128::from(value) * u128::from(numerator);
+    let quotient = product.checked_div(u128::from(denominator))?;
+    Some(u64::try_from(quotient).unwrap_or(u64::MAX))
+}
+
 /// Microseconds as seconds.
 pub(crate) fn seconds(us: i64) -> f64 {
     us as f64 / 1e6

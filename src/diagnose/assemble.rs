@@ -73,7 +73,10 @@ impl<'a> Room<'a> {
             let index = self.hosts.iter().position(|host| name == Some(&*host.name));
             let beside =
                 findings::Beside { census: snapshot.census.as_ref(), invalid: self.packets_invalid(index) };
-            for finding in findings::of_host(name, &snapshot.counters, &snapshot.inputs, beside) {
+            let locals = Locals::of(std::iter::once(snapshot), self.settings);
+            let of_settings = findings::of_host(name, &snapshot.counters, &snapshot.inputs, beside);
+            let of_table = findings::of_table(name, snapshot, &locals);
+            for finding in of_settings.into_iter().chain(of_table) {
                 let said = out.iter().any(|other| other.host == finding.host && other.cause == finding.cause);
                 if !said {
                     out.push(finding);

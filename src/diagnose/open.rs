@@ -79,3 +79,37 @@ pub(crate) fn volumes(case: &Case<'_>) -> Open {
         command: Some(inside(case, "sysctl -w net.netfilter.nf_conntrack_acct=1".to_owned())),
     }
 }
+
+/// What a client is whose connections look like those of several kinds of programs.
+pub(crate) fn who_is(case: &Case<'_>, address: IpAddr) -> Open {
+    if case.locals.is_local(address) == Some(true) {
+        return program(case, address);
+    }
+    Open {
+        what: "client",
+        why: sentence![
+            "what",
+            address,
+            "is (a load balancer, a test, a server) is not known; the command is to be typed there"
+        ],
+        command: Some("ss -tanp".to_owned()),
+    }
+}
+
+/// The remaining times of entries, which show a timer.
+pub(crate) fn remaining(case: &Case<'_>) -> Open {
+    Open {
+        what: "remaining",
+        why: "the remaining times of these entries are too few, or not known: whether a timer opens them cannot be told".into(),
+        command: Some(inside(case, format!("cat {} || conntrack -L", case.kernel.names.table_file()))),
+    }
+}
+
+/// Whether IPVS has its connections tracked.
+pub(crate) fn ipvs(case: &Case<'_>) -> Open {
+    Open {
+        what: "net.ipv4.vs.conntrack",
+        why: "IPVS is loaded, and whether it has its connections tracked is not known".into(),
+        command: Some(inside(case, "sysctl net.ipv4.vs.conntrack net.ipv4.vs.conn_reuse_mode".to_owned())),
+    }
+}

@@ -106,7 +106,7 @@ pub(crate) fn top_sources(case: &Case<'_>) -> Vec<TopSource> {
             is_local,
             states: how.map(|how| Mix(&how.classes).states()).unwrap_or_default(),
             owner: super::beside::owner(case, row.key),
-            note: Some(source_note(row.key, is_local, how)),
+            note: Some(source_note(case, row.key, is_local, how)),
         }
     };
     let mut out: Vec<TopSource> = sources.leading(census.who.entries).iter().map(row).collect();
@@ -115,9 +115,17 @@ pub(crate) fn top_sources(case: &Case<'_>) -> Vec<TopSource> {
     out
 }
 
-fn source_note(address: std::net::IpAddr, is_local: Option<bool>, how: Option<&Leader>) -> Sentence {
+fn source_note(
+    case: &Case<'_>,
+    address: std::net::IpAddr,
+    is_local: Option<bool>,
+    how: Option<&Leader>,
+) -> Sentence {
     let kind = AddressKind::of(address);
+    let peer = case.pairs_of(address).first().map(|(pair, _)| pair.peer.address);
+    let hop = super::hops::hop(case.locals, &case.counters, address, peer);
     let mut out = match (is_local, kind) {
+        _ if hop.is_some() => hop.map(|hop| hop.words()).unwrap_or_default(),
         (Some(true), _) => Sentence::from("this host"),
         (_, kind) => kind.words().into(),
     };

@@ -7,7 +7,13 @@ use crate::sentence;
 
 use super::facts::{Case, Holder};
 use super::headroom::{Growth, headroom};
-use super::mix::Mix;
+
+mod churn;
+
+pub(crate) use churn::{
+    blocking_checkers, connlimit, cookies_for_finished, for_ipvs, limit_for_a_test,
+    more_connections_of_the_datastore, rate_limiting_visitors,
+};
 
 /// A TIME_WAIT socket lasts this long on Linux (`TCP_TIMEWAIT_LEN`).
 const SOCKET_TIME_WAIT_SECONDS: f64 = 60.0;
@@ -142,21 +148,6 @@ pub(crate) fn blocking_oneself(holder: &Holder<'_>) -> Option<WillNotHelp> {
             sentence!["the source with the most entries,", holder.address, ", is this host itself"],
         )
     })
-}
-
-/// A limit per source, against one program that opens and closes.
-pub(crate) fn connlimit_for_churn(holder: &Holder<'_>) -> WillNotHelp {
-    let over = Mix(&holder.how.classes).ended();
-    reason(
-        "connlimit",
-        sentence![
-            "counts entries, and",
-            Word::Number(over),
-            "of those of",
-            holder.address,
-            "are connections that are over: it would refuse the next ones instead"
-        ],
-    )
 }
 
 /// Cookies and limits against a flood with forged sources.

@@ -15,6 +15,36 @@ pub fn service(port: u16, l4: L4) -> Option<&'static str> {
     }
 }
 
+/// Where a database or a cache listens that is spoken to in a protocol of its own: a client that opens a connection for
+/// each query needs a pool. Stores that are spoken to over HTTP (Elasticsearch, InfluxDB, CouchDB, Solr) are not among
+/// them: their clients keep connections, or do not, as those of any web server.
+pub fn is_datastore(port: u16, l4: L4) -> bool {
+    l4 == L4::TCP
+        && matches!(
+            port,
+            1433 | 1521
+                | 3050
+                | 3306
+                | 3307
+                | 5432
+                | 5433
+                | 6379
+                | 6380
+                | 6432
+                | 7687
+                | 9042
+                | 9160
+                | 9306
+                | 9312
+                | 11210
+                | 11211
+                | 16379
+                | 26257
+                | 26379
+                | 27017..=27019 | 28015 | 33060 | 50000
+        )
+}
+
 /// The same word over TCP and UDP.
 fn either(port: u16) -> Option<&'static str> {
     Some(match port {
@@ -324,6 +354,18 @@ mod tests {
         assert_eq!(service(53, L4::TCP), service(53, L4::UDP));
         assert_eq!(service(80, L4::ICMP), None);
         assert_eq!(service(40000, L4::TCP), None);
+    }
+
+    #[test]
+    fn every_datastore_has_a_name_and_none_speaks_http() {
+        for port in (0..=u16::MAX).filter(|port| is_datastore(*port, L4::TCP)) {
+            let name = service(port, L4::TCP);
+            assert!(name.is_some_and(|name| !name.contains("http")), "{port}");
+        }
+        assert!(is_datastore(3306, L4::TCP) && is_datastore(11211, L4::TCP));
+        assert!(
+            !is_datastore(9200, L4::TCP) && !is_datastore(3128, L4::TCP) && !is_datastore(11211, L4::UDP)
+        );
     }
 
     #[test]

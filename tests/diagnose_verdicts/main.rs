@@ -2,6 +2,7 @@
 
 mod beside;
 mod cases;
+mod churn;
 mod commands;
 mod correlation;
 mod datagrams;

@@ -18,6 +18,7 @@ mod capacity;
 mod close_wait_pileup;
 mod count_list_mismatch;
 mod counter_wrap;
+mod datastore_churn;
 mod dead_upstream;
 mod dns_storm;
 mod established_leak;
@@ -25,17 +26,22 @@ mod event_listener_backlog;
 mod expectation_table;
 mod failover_injected;
 mod half_tracked;
+mod health_check_churn;
 mod hot_node;
 mod hung_closing;
 mod icmp_flood;
 mod immortal_syn_sent;
+mod inbound_short_connections;
 mod insufficient_evidence;
+mod ipvs_port_reuse;
 mod limit_lowered;
 mod limit_not_in_force;
+mod load_generator;
 mod long_lived_other_protocol;
 mod mid_stream_pickup;
 mod multicast_discovery;
 mod no_incident;
+mod noisy_tenant;
 mod offload_pinned;
 mod one_way_udp;
 mod other_namespace;
@@ -173,7 +179,15 @@ const DECIDED: &[Rule] = &[
 ];
 
 /// Connections that are over: many short ones.
-const CHURN: &[Rule] = &[Rule { cause: Cause("self-inflicted-churn"), judge: self_inflicted_churn::judge }];
+const CHURN: &[Rule] = &[
+    Rule { cause: Cause("ipvs-port-reuse"), judge: ipvs_port_reuse::judge },
+    Rule { cause: Cause("health-check-churn"), judge: health_check_churn::judge },
+    Rule { cause: Cause("datastore-churn"), judge: datastore_churn::judge },
+    Rule { cause: Cause("self-inflicted-churn"), judge: self_inflicted_churn::judge },
+    Rule { cause: Cause("load-generator"), judge: load_generator::judge },
+    Rule { cause: Cause("inbound-short-connections"), judge: inbound_short_connections::judge },
+    Rule { cause: Cause("noisy-tenant"), judge: noisy_tenant::judge },
+];
 
 /// TCP of which one direction is seen: handshakes that are not finished, and connections met in their middle.
 const HALF_OPEN: &[Rule] = &[

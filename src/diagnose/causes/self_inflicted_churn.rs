@@ -9,21 +9,20 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::arith::share;
+use super::super::churn::{self, WORTH_NAMING};
 use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::{Case, Holder};
+use super::super::hops::{self, Hop};
+use super::super::idle::Shape;
 use super::super::mix::Mix;
 use super::super::scales::{Scales, Weight};
 use super::super::{open, remedies, will_not_help};
 use super::Candidate;
 
-/// Share of the source's entries that are connections which ended.
-const ENDED: f64 = 0.7;
 /// Peers that "a few" may be.
 const PEERS_MAX: usize = 4;
 /// Share of the source's entries that go to those few.
 const TO_FEW: f64 = 0.8;
-/// Below this share of the table the cause is not worth naming.
-const WORTH_NAMING: f64 = 0.2;
 /// From this share of a client's source ports on, they are the next thing to run out.
 const PORTS_NEARLY_OUT: f64 = 0.8;
 
@@ -72,7 +71,12 @@ fn measure<'a>(case: &Case<'a>) -> Option<Churn<'a>> {
         .take(PEERS_MAX)
         .collect();
     let to_few = pairs.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
-    if share(ended, holder.entries) < ENDED || share(to_few, holder.entries) < TO_FEW {
+    let to_few = share(to_few, holder.entries) >= TO_FEW;
+    let ends = churn::at_least(holder.how.other_ends);
+    // Many addresses are a proxy's servers where each is connected to faster than a timer would.
+    let fast = churn::per_second(case, holder.how)
+        .is_some_and(|rate| rate / ends.max(1) as f64 > churn::TIMER_PER_SECOND);
+    if share(ended, holder.entries) < churn::ENDED || pairs.is_empty() || !(to_few || fast) {
         return None;
     }
     let lifetime_seconds = case.time_wait_seconds();
@@ -169,18 +173,18 @@ fn scales(case: &Case<'_>, churn: &Churn<'_>) -> Scales {
         .value("time_wait", churn.waiting as f64)
         .read_in_table(case),
     );
-    match holder.is_local {
-        Some(_) => scales.speaks_for(
+    if holder.is_local.is_some() {
+        scales.speaks_for(
             Weight::Deciding,
             supports("source-is-local", sentence![holder.address, "is an address of this host"])
                 .read_in_table(case),
-        ),
-        None => {
-            let open = open::is_local(case, holder.address);
-            scales.add([contradicts("source-not-known-local", open.why.clone())]);
-            scales.not_known(Weight::Deciding, open);
-        }
+        );
+    } else {
+        let open = open::is_local(case, holder.address);
+        scales.add([contradicts("source-not-known-local", open.why.clone())]);
+        scales.not_known(Weight::Deciding, open);
     }
+    neighbours(case, churn, &mut scales);
     let assured = Mix(&holder.how.classes).replied(Reply::Assured);
     scales.add([context(
         "assured",
@@ -194,6 +198,56 @@ fn scales(case: &Case<'_>, churn: &Churn<'_>) -> Scales {
     .value("assured", assured as f64)]);
     scales.add(churn.pairs.first().and_then(|pair| port_use(case, *pair)));
     scales
+}
+
+/// What would make it another cause.
+fn neighbours(case: &Case<'_>, churn: &Churn<'_>, scales: &mut Scales) {
+    let holder = &churn.holder;
+    let mut against = |weight, id, said| {
+        scales.speaks_against(weight, contradicts(id, said).read_in_table(case));
+    };
+    if share(churn::to_datastores(&churn.pairs), holder.entries) >= 0.5 {
+        let said = "most of it goes to the port of a datastore: a pool is missing, not keep-alive";
+        against(Weight::Deciding, "datastore-port", said.into());
+    }
+    let peer = churn.pairs.first().map(|(pair, _)| pair.peer.address);
+    let hop = hops::hop(case.locals, &case.counters, holder.address, peer);
+    if let Some(hop) = hop.filter(Hop::is_sure) {
+        against(Weight::Deciding, "hop", hop.words());
+    }
+    if let Some(tool) = churn::load_tool(case, holder) {
+        let said = sentence![
+            Word::Untrusted(tool.as_bytes().into()),
+            "opens them, which is a program that makes load"
+        ];
+        against(Weight::Deciding, "load-tool", said);
+    }
+    let translated = holder.how.nat.source.saturating_add(holder.how.nat.both);
+    if holder.is_local.is_none() && share(translated, holder.entries) >= 0.5 {
+        let said = sentence![
+            "the connections of",
+            holder.address,
+            "leave under another address: this host forwards them"
+        ];
+        against(Weight::Deciding, "source-is-translated", said);
+    }
+    let first = churn.pairs.first().and_then(|(pair, _)| case.how(&LeaderKey::Pair(*pair)));
+    let swept = first.and_then(|how| churn::sweep(case, how)).is_some_and(|sweep| sweep >= churn::SWEEP);
+    if let Some(seconds) = first.filter(|_| swept).and_then(|how| churn::began(case, how)) {
+        let said = sentence![
+            "it began at once,",
+            Word::Duration(seconds as f64),
+            "before the table was read, and went through all its source ports since: a test does that"
+        ];
+        against(Weight::Deciding, "began-at-once", said);
+    }
+    let Some(shape) = churn::shape(case, holder.how) else { return };
+    let said = churn::shape_said(case, shape);
+    match shape {
+        Shape::Comb { .. } => scales.speaks_against(Weight::Strong, said),
+        Shape::Flat => scales.speaks_for(Weight::Slight, said),
+        Shape::OneEvent { .. } => scales.add([said]),
+    }
 }
 
 /// One client has one connection per source port towards one address and port.
@@ -253,7 +307,7 @@ fn useless(case: &Case<'_>, churn: &Churn<'_>) -> Vec<WillNotHelp> {
     out.extend(will_not_help::established_for_churn(case));
     out.extend(will_not_help::limit_alone(case));
     out.extend(will_not_help::blocking_oneself(&churn.holder));
-    out.push(will_not_help::connlimit_for_churn(&churn.holder));
+    out.push(will_not_help::connlimit(&churn.holder));
     out.extend(churn.pairs.first().and_then(|(pair, _)| refused(case, *pair)));
     out
 }

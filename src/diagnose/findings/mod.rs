@@ -15,10 +15,12 @@ use crate::sentence;
 mod cloud_allowance;
 mod ebpf_map;
 mod gc_lag;
+mod hidden_client;
 mod insert_race;
 mod other_tables;
 mod snat_ports;
 
+pub(crate) use hidden_client::of_table;
 pub(crate) use other_tables::of_lines;
 
 use super::causes::{EXPECTATION_TABLE, TW_RECYCLE};

@@ -3,6 +3,7 @@
 
 mod accounting;
 mod buckets;
+mod churn;
 mod closing;
 mod connections;
 pub(crate) mod datagrams;
@@ -15,6 +16,7 @@ mod handshakes;
 mod in_force;
 mod kube_proxy;
 mod limit;
+mod loopback;
 mod notrack;
 mod pair;
 mod path;
@@ -31,6 +33,10 @@ pub(crate) use accounting::{
     every_namespace, find_module, find_namespace, reboot_later, upgrade_kernel, wake_listener,
 };
 pub(crate) use buckets::enough_buckets;
+pub(crate) use churn::{
+    check_less, close_by_reset, delete_time_wait_from, limit_one_client, newer_kernel_for_ipvs, pool,
+    reuse_in_front, server_keep_alive, stop_the_test, untracked_ipvs,
+};
 pub(crate) use closing::{close_connections, close_wait_timeout, delete_closing, shorter_fin_wait};
 pub(crate) use connections::reuse_connections;
 pub(crate) use delete::{delete_established_to, delete_time_wait};
@@ -41,6 +47,7 @@ pub(crate) use handshakes::{delete_syns_to, newer_kernel, refuse_at_once, shorte
 pub(crate) use in_force::put_in_force;
 pub(crate) use kube_proxy::{kube_proxy_limit, spread};
 pub(crate) use limit::{more_buckets, raise_limit};
+pub(crate) use loopback::notrack_loopback;
 pub(crate) use notrack::{Refusal, notrack};
 pub(crate) use pair::{commit_less, purge_backup};
 pub(crate) use path::{
