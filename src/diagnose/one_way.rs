@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use crate::model::address_kind::AddressKind;
-use crate::model::census::{Class, Distinct, Leader, LeaderKey, Peer, Volumes};
+use crate::model::census::{Class, Distinct, Leader, LeaderKey, Peer, PortKey, Volumes};
 use crate::model::flow::{L4, Reply, State};
 use crate::model::incident::Around;
 use crate::model::sentence::{Sentence, Word, noun};
@@ -94,6 +94,14 @@ pub(crate) fn marks<'a>(case: &Case<'a>, kind: RelatedKind) -> impl Iterator<Ite
 /// Established connections with a port, in the list of sockets; none where no list was read.
 pub(crate) fn open_connections(case: &Case<'_>, port: u16) -> Option<u64> {
     case.counters.sockets.as_ref().map(|sockets| sockets.established_with(port))
+}
+
+/// Open connections with a port beyond those that the tracker knows as such (assured, towards that port); none where no
+/// list of sockets was read.
+pub(crate) fn open_beyond_known(case: &Case<'_>, port: u16) -> Option<u64> {
+    let key = LeaderKey::DestinationPort(PortKey { l4: L4::TCP, port });
+    let known = case.how(&key).map_or(0, |how| Mix(&how.classes).established_assured());
+    open_connections(case, port).map(|open| open.saturating_sub(known))
 }
 
 /// A number of distinct values as a share of so many entries; for more than are counted, of the whole table's number

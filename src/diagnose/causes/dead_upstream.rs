@@ -220,7 +220,7 @@ fn rest_of_table(case: &Case<'_>, dead: &Dead<'_>, scales: &mut Scales) {
 /// Connections that are open to that port work, whatever the tracker saw of them.
 fn sockets(case: &Case<'_>, dead: &Dead<'_>, scales: &mut Scales) {
     let Some(port) = dead.port else { return };
-    let Some(open) = one_way::open_connections(case, port) else {
+    let Some(open) = one_way::open_beyond_known(case, port) else {
         let near =
             dead.is_local == Some(true) || case.top_source().is_some_and(|top| top.is_local == Some(true));
         if near {
@@ -242,7 +242,7 @@ fn sockets(case: &Case<'_>, dead: &Dead<'_>, scales: &mut Scales) {
                 Word::Count(open, noun::CONNECTION),
                 "with",
                 Word::Port(port, L4::TCP),
-                "are open on this host:",
+                "are open on this host that the tracker does not know as open:",
                 Word::Text(tail)
             ],
         )

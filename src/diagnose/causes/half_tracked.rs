@@ -92,7 +92,7 @@ fn measure<'a>(case: &Case<'a>, half: Half) -> Option<Halves<'a>> {
         return None;
     }
     let rule = case.counters.rules.as_ref().and_then(|rules| rules.untracked_one_way(port));
-    let open = one_way::open_connections(case, port);
+    let open = one_way::open_beyond_known(case, port);
     let works = open.is_some_and(|open| share(open, one_way) >= WORKS);
     // Answers without requests are this alone, or a pickup: worth asking for the rules. SYNs without an answer are so
     // many things that something must point here.
@@ -223,7 +223,7 @@ fn sockets(case: &Case<'_>, halves: &Halves<'_>, scales: &mut Scales) {
                 Word::Count(open, noun::CONNECTION),
                 "with",
                 Word::Port(halves.port, L4::TCP),
-                "are open on this host:",
+                "are open on this host that the tracker does not know as open:",
                 Word::Text(tail)
             ],
         )

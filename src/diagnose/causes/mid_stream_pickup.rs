@@ -180,9 +180,9 @@ fn turned(case: &Case<'_>, pickups: &Pickups, scales: &mut Scales) {
         .read_in_table(case)
     };
     if part >= TURNED {
-        scales.speaks_for(Weight::Strong, said())
+        scales.speaks_for(Weight::Strong, said());
     } else {
-        scales.speaks_against(Weight::Slight, said())
+        scales.speaks_against(Weight::Slight, said());
     }
 }
 
@@ -278,7 +278,7 @@ fn one_port(case: &Case<'_>, pickups: &Pickups, scales: &mut Scales) {
             )
             .read_in_table(case),
         );
-    } else if one_way::open_connections(case, row.key.port)
+    } else if one_way::open_beyond_known(case, row.key.port)
         .is_some_and(|open| share(open, pickups.entries) >= TURNED)
     {
         scales.speaks_against(

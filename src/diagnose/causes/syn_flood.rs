@@ -282,7 +282,7 @@ fn answers(case: &Case<'_>, flood: &Flood<'_>, scales: &mut Scales) {
         );
     }
     if let Some(open) =
-        one_way::open_connections(case, port).filter(|open| share(*open, flood.half_open) >= WORKS)
+        one_way::open_beyond_known(case, port).filter(|open| share(*open, flood.half_open) >= WORKS)
     {
         scales.speaks_against(
             Weight::Deciding,

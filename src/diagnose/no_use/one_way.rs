@@ -7,6 +7,7 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::facts::Case;
+use super::mix::Mix;
 
 fn reason(id: &'static str, reason: impl Into<Sentence>) -> WillNotHelp {
     WillNotHelp { id, reason: reason.into() }
@@ -59,7 +60,7 @@ pub(crate) fn blocking_clients() -> WillNotHelp {
 
 /// Half-open entries have a timeout of their own.
 pub(crate) fn established_for_half_open(case: &Case<'_>) -> WillNotHelp {
-    let established = case.mix().map_or(0, |mix| mix.established_assured());
+    let established = case.mix().map_or(0, Mix::established_assured);
     reason(
         "tcp_timeout_established",
         sentence![
