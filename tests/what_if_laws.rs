@@ -3,7 +3,7 @@
 
 mod common;
 mod model {
-    pub(crate) mod table;
+    pub(crate) mod connections;
 }
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ use conntriage::model::signal::{Limiter, Table as Which, Wording};
 use conntriage::model::time::{SECOND_US, WallTime};
 use proptest::prelude::*;
 
-use model::table::{Arrivals, Chance, Life, Table};
+use model::connections::{Arrivals, Chance, Life, Table};
 
 /// Seconds before the table is read over which the log tells of lost packets.
 const WINDOW: i64 = 60;
