@@ -3,7 +3,7 @@
 
 mod common;
 mod model {
-    pub(crate) mod table;
+    pub(crate) mod connections;
 }
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ use conntriage::model::signal::{Limiter, Table as Which, Wording};
 use conntriage::model::time::{SECOND_US, WallTime};
 use proptest::prelude::*;
 
-use model::table::{Arrivals, Chance, Life, Table};
+use model::connections::{Arrivals, Chance, Life, Table};
 
 /// Seconds before the table is read over which the log tells of lost packets.
 const WINDOW: i64 = 60;
@@ -608,4 +608,145 @@ fn the_story_of_web8_is_answered_freely() {
     for said in [source, pair, both, reused, stranger] {
         assert!(!said["assumptions"].as_array().unwrap().is_empty(), "{said}");
     }
+}
+
+/// Connections of one client to one server, in balance, and a few others.
+fn churning(room: f64) -> World {
+    let kernel = KERNELS[1];
+    let churn = Life::Tcp { in_use: 1.0, gap: 5.0, end: State::TimeWait };
+    let streams = vec![stream(1, 1, 20.0, churn), stream(2, 2, 3.0, churn)];
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand entries")]
+    let max = (23.0 * 121.0 * room) as u64;
+    let table = Table::new(3, streams.clone(), max, 1_024, World::early_drop(kernel));
+    World::after(table, streams, 450.0, kernel, true)
+}
+
+#[test]
+fn every_remedy_says_what_it_frees_where_the_table_settles_and_what_it_assumes() {
+    for world in [churning(1.02), churning(0.6)] {
+        let mut body = world.body(&Change::default());
+        assert!(body.what_if.is_empty());
+        assert!(!body.remedies.is_empty(), "{:?}", body.verdict);
+        for remedy in body.remedies.drain(..) {
+            let effect = &remedy.effect;
+            assert!(effect.entries_freed_now.is_some(), "{}: {effect:?}", remedy.id);
+            assert!(effect.steady_state_entries.is_some(), "{}: {effect:?}", remedy.id);
+            let note = conntriage::report::spell::plain(&effect.note);
+            assert!(note.contains("assumed: "), "{}: {note}", remedy.id);
+        }
+    }
+}
+
+#[test]
+fn the_effects_of_remedies_are_what_the_model_does() {
+    let world = churning(0.6);
+    let source = world.streams[0].source;
+    let pair = Pair { source, peer: world.streams[0].peer() };
+    let body = world.body(&Change::default());
+    let effect = |id: &str| body.remedies.iter().find(|remedy| remedy.id == id).map(|remedy| &remedy.effect);
+    let mut seen = 0;
+    for (id, change) in [
+        ("reuse-connections", Change::deed(Deed::Reuse(pair.peer))),
+        ("notrack", Change::deed(Deed::Untrack(pair))),
+        ("shorter-time-wait", Change::of(&[("tcp_timeout_time_wait", 30)])),
+    ] {
+        let Some(effect) = effect(id) else { continue };
+        seen += 1;
+        let truth = truth(&world, &change);
+        assert_eq!(effect.entries_freed_now, Some(truth.freed), "{id}");
+        let said = effect.steady_state_entries.unwrap() as f64;
+        assert!(
+            (said - truth.steady).abs() <= tolerance(truth.steady),
+            "{id}: {said} and not {}",
+            truth.steady
+        );
+    }
+    assert!(seen >= 1, "{:?}", body.remedies.iter().map(|remedy| remedy.id).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_table_does_not_tell_is_not_answered_with_a_number() {
+    let world = churning(0.6);
+    // No one looked for this address, and it does not lead.
+    let settings = Settings { what_if_traffic: vec![Deed::Remove(address(99))], ..Settings::default() };
+    let mut said = diagnose(Conclusion::default(), vec![world.snapshot(&[])], &settings);
+    let body = said.snapshots.remove(0).body;
+    assert_eq!((body.what_if[0].entries_freed_now, body.what_if[0].steady_state_entries), (None, None));
+    let why = conntriage::report::spell::plain(&body.what_if[0].assumptions[0]);
+    assert!(why.starts_with("10.0.0.99 is not among the leaders"), "{why}");
+    // Somebody looked, and there is none.
+    let none = world.predicted(&Change::deed(Deed::Remove(address(99))));
+    assert_eq!(none.entries_freed_now, Some(0));
+    // No table at all.
+    let mut bare = world.snapshot(&[]);
+    bare.census = None;
+    let settings = Settings { what_if: vec![("max".to_owned(), 99_999)], ..Settings::default() };
+    let hosts = vec![Host { name: "box".into(), also_written_as: Vec::new(), boot_ids: Vec::new() }];
+    let conclusion = Conclusion { hosts, incidents: vec![incident(100)], ..Conclusion::default() };
+    let body = diagnose(conclusion, vec![bare], &settings).incidents.remove(0).body;
+    assert_eq!((body.what_if[0].entries_freed_now, body.what_if[0].steady_state_entries), (None, None));
+}
+
+#[test]
+fn a_timeout_changes_the_state_it_governs_and_no_other() {
+    let kernel = KERNELS[1];
+    let streams = vec![
+        stream(1, 1, 20.0, Life::Tcp { in_use: 60.0, gap: 5.0, end: State::TimeWait }),
+        stream(2, 2, 5.0, Life::HalfOpen(State::SynSent)),
+        stream(3, 3, 30.0, Life::Datagram { answered: false }),
+    ];
+    let table = Table::new(5, streams.clone(), 1 << 16, 1 << 12, World::early_drop(kernel));
+    let world = World::after(table, streams, 450.0, kernel, true);
+    let entries = world.table.held();
+    let governed = |name: &str| {
+        let of = |flow: &&conntriage::model::flow::Flow| {
+            conntriage::model::era::timeout_name(flow.l4, flow.state, flow.replied) == Some(name)
+        };
+        world.table.flows().iter().filter(of).count() as u64
+    };
+    for name in ["tcp_timeout_time_wait", "tcp_timeout_syn_sent", "udp_timeout"] {
+        let half = world.table.timeouts[name] / 2;
+        let said = world.predicted(&Change::of(&[(name, half)])).steady_state_entries.unwrap();
+        let wanted = entries - governed(name) / 2;
+        let apart = said.abs_diff(wanted);
+        assert!(apart as f64 <= 0.1 * governed(name) as f64, "{name}: {said} and not {wanted}");
+    }
+    // Every packet is younger than this: nobody is cut, and nothing is gained.
+    let said = world.predicted(&Change::of(&[("tcp_timeout_established", 300)]));
+    assert!(said.steady_state_entries.unwrap().abs_diff(entries) <= entries / 100, "{said:?}");
+}
+
+#[test]
+fn assumptions_name_the_timeouts_that_no_input_gives() {
+    let mut world = churning(0.6);
+    let said = |world: &World| {
+        let said = world.predicted(&Change::of(&[("max", 100_000)]));
+        said.assumptions.iter().map(conntriage::report::spell::plain).collect::<Vec<_>>()
+    };
+    let assumed = |said: &[String]| said.iter().any(|text| text.contains("the kernel's defaults are taken"));
+    assert!(!assumed(&said(&world)), "{:?}", said(&world));
+    world.told = false;
+    assert!(assumed(&said(&world)), "{:?}", said(&world));
+}
+
+#[test]
+fn the_arithmetic_stands_in_the_report() {
+    let world = churning(0.6);
+    let body = world.body(&Change::default());
+    let value = |id: &str, name: &str| {
+        let fact =
+            body.evidence.iter().find(|fact| fact.id == id).unwrap_or_else(|| panic!("{id} is missing"));
+        fact.values.iter().find(|(other, _)| *other == name).unwrap_or_else(|| panic!("{name} is missing")).1
+    };
+    assert!((value("rate", "lifetime_seconds") - 120.0).abs() < 0.1);
+    let max = world.table.max as f64;
+    assert!((value("memory-of-twice-the-limit", "limit") - 2.0 * max).abs() < 0.1);
+    let bytes = value("memory-of-twice-the-limit", "entry_bytes");
+    assert!((value("memory-of-twice-the-limit", "bytes_more") - max * bytes).abs() < 0.1);
+    assert!((value("port-ceiling", "ceiling") - 28_232.0).abs() < 0.1);
+    // What comes is 23 × 121 s, and twice the limit is more than that.
+    let offered = value("full-again-after-doubling", "offered_entries");
+    assert!((offered - 23.0 * 121.0).abs() <= tolerance(23.0 * 121.0), "{offered}");
+    let census = body.census.unwrap();
+    assert!(!census.idle_age.is_empty() && !census.idle_shapes.is_empty());
 }

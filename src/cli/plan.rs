@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
 
 use super::args::{Analyze, Colour, Format};
-use super::scenario::{self, ScenarioError};
+use super::scenario::{self, Scenario, ScenarioError};
 use crate::model::report::Settings;
 use crate::model::time::WallTime;
 
@@ -64,7 +64,7 @@ pub fn analyze(typed: Analyze, local_zone: Option<&str>) -> Result<AnalyzePlan, 
     if matches!((since, until), (Some(since), Some(until)) if until <= since) {
         return Err(PlanError::EmptySpan);
     }
-    let (what_if, what_if_traffic) = scenario::parse(&typed.what_if)?;
+    let Scenario { settings: what_if, deeds: what_if_traffic } = scenario::parse(&typed.what_if)?;
     let settings = Settings {
         zone: zone.map(|zone| zone.name().into()),
         year: typed.year,

@@ -68,9 +68,18 @@ pub enum ScenarioError {
     NotAPair(String),
 }
 
-/// What was typed, checked: settings with their values, and deeds.
-pub fn parse(texts: &[String]) -> Result<(Vec<(String, u64)>, Vec<Deed>), ScenarioError> {
-    let (mut settings, mut deeds): (Vec<(String, u64)>, Vec<Deed>) = (Vec::new(), Vec::new());
+/// What was typed, checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scenario {
+    /// Settings as typed, with their values.
+    pub settings: Vec<(String, u64)>,
+    /// What is done to traffic.
+    pub deeds: Vec<Deed>,
+}
+
+/// All parts together, checked.
+pub fn parse(texts: &[String]) -> Result<Scenario, ScenarioError> {
+    let Scenario { mut settings, mut deeds } = Scenario::default();
     for text in texts {
         match part(text)? {
             Part::Setting(key, value) => {
@@ -85,7 +94,7 @@ pub fn parse(texts: &[String]) -> Result<(Vec<(String, u64)>, Vec<Deed>), Scenar
             Part::Deed(deed) => deeds.push(deed),
         }
     }
-    Ok((settings, deeds))
+    Ok(Scenario { settings, deeds })
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,7 +206,7 @@ fn edits(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn one(text: &str) -> Result<(Vec<(String, u64)>, Vec<Deed>), ScenarioError> {
+    fn one(text: &str) -> Result<Scenario, ScenarioError> {
         parse(&[text.to_owned()])
     }
 
@@ -205,7 +214,7 @@ mod tests {
     fn a_setting_may_be_named_in_any_form_and_is_kept_as_typed() {
         for key in ["max", "nf_conntrack_max", "net.netfilter.nf_conntrack_max", "net.ipv4.ip_conntrack_max"]
         {
-            assert_eq!(one(&format!("{key} = 262144")).unwrap().0, [(key.to_owned(), 262_144)]);
+            assert_eq!(one(&format!("{key} = 262144")).unwrap().settings, [(key.to_owned(), 262_144)]);
         }
         for name in TIMEOUTS {
             for prefix in
@@ -260,7 +269,7 @@ mod tests {
             "notrack=192.0.2.1>192.0.2.2:53/udp",
             "notrack=2001:db8::1>[2001:db8::2]:443",
         ] {
-            let (settings, deeds) = one(text).unwrap();
+            let Scenario { settings, deeds } = one(text).unwrap();
             assert!(settings.is_empty());
             assert_eq!(deeds[0].to_string(), text);
         }

@@ -37,6 +37,9 @@ const NEARLY_AS_CLEAR: f64 = 0.97;
 /// Standard deviations above chance, since many periods are tried.
 const BEYOND_CHANCE: f64 = 5.0;
 
+/// Over fewer seconds than this the ends of timers tell no rate.
+const ENDING_SPAN_MIN: u64 = 5;
+
 /// Remaining times by protocol and state, with the classes that tell flags apart.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ages<'a> {
@@ -159,17 +162,34 @@ impl Ages<'_> {
         (alike > 0).then(|| share(within, alike).min(1.0))
     }
 
-    /// Entries of the state of a class that reach the end of their timers each second, whatever their flags: those in
-    /// the last tenth of the shortest of their timeouts.
+    /// Entries of a class that reach the end of their timers each second, over the next half of its timeout: those that
+    /// no packet has renewed for as long. None where entries of the same state under other timeouts reach as far.
     pub(crate) fn ending_per_second(&self, class: &Class, timeouts: &Timeouts<'_>) -> Option<f64> {
-        let alike = self.classes.keys().filter(|c| c.l4 == class.l4 && c.state == class.state);
-        let shortest =
-            alike.filter_map(|c| timeouts.of(c.l4, c.state, c.replied)).map(|t| t.seconds).min()?;
-        let last = (shortest / 10).max(1);
+        let half = timeouts.of(class.l4, class.state, class.replied)?.seconds / 2;
+        let others = self.classes.keys().filter(|c| c.l4 == class.l4 && c.state == class.state);
+        let others = others.filter(|c| c.replied != class.replied);
+        let others = others.filter_map(|c| timeouts.of(c.l4, c.state, c.replied)).map(|t| t.seconds);
+        let floor = others.max().unwrap_or(0);
+        let span = half.checked_sub(floor).filter(|span| *span >= ENDING_SPAN_MIN)?;
         let bins = &self.remaining.get(&(class.l4, class.state))?.bins;
-        let ending = bins.iter().filter(|(bin, _)| u64::from(**bin) < last);
+        let ending = bins.iter().filter(|(bin, _)| (floor..half).contains(&u64::from(**bin)));
         let ending = ending.fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
-        Some(ending as f64 / last as f64)
+        Some(ending as f64 / span as f64)
+    }
+
+    /// Entries of the state of a class whose last packet was between so many seconds ago, a second; none where ages
+    /// are not known.
+    pub(crate) fn between_per_second(
+        &self,
+        class: &Class,
+        ages: (f64, f64),
+        timeouts: &Timeouts<'_>,
+    ) -> Option<f64> {
+        self.one_timeout(class.l4, class.state)?;
+        let known = self.of(class.l4, class.state, timeouts);
+        let those = known.iter().filter(|(age, _)| *age as f64 > ages.0 && *age as f64 <= ages.1);
+        let those = those.fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+        (ages.1 > ages.0).then(|| those as f64 / (ages.1 - ages.0))
     }
 
     /// Entries of a state that reach the end of their timers each second, by those in the last tenth of them.

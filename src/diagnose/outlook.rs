@@ -24,7 +24,7 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::arith::{rounded, share};
-use super::facts::Case;
+use super::facts::{Case, duration_seconds};
 use super::headroom::Growth;
 use super::pace::{Pace, lasting, over};
 use super::portion::Portion;
@@ -36,6 +36,8 @@ use parts::Parts;
 const WORTH_SAYING: f64 = 0.01;
 /// From this share of a table on, what is assumed of connections in use is said.
 const MANY: f64 = 0.1;
+/// Over fewer seconds than this ages tell no rate.
+const SPAN_MIN: f64 = 5.0;
 /// Where a limit is missed by less than this share of it, a table that is full now stays full.
 const NEARLY: f64 = 0.01;
 
@@ -185,10 +187,13 @@ impl Rate {
         let growing = pace.still_growing();
         let lost = case.lost_per_second().filter(|_| !growing);
         let factor = match (lost, pace.admitted_per_second()) {
-            (Some(lost), Some(admitted)) => 1.0 + lost / admitted,
+            (Some(lost), Some(mean)) => {
+                let meanwhile = admitted_meanwhile(case, &pace).unwrap_or(mean);
+                ((meanwhile + lost) / mean).max(1.0)
+            }
             _ => 1.0,
         };
-        Self { factor, growing, lost, pace }
+        Self { pace, factor, growing, lost }
     }
 
     fn assumptions(&self, case: &Case<'_>) -> Vec<Sentence> {
@@ -221,6 +226,27 @@ impl Rate {
         }
         out
     }
+}
+
+/// New entries a second over the time in which packets were lost. A table that filled at once empties and fills in waves,
+/// so that more are lost while less are let in. None where the table's moment is not known.
+fn admitted_meanwhile(case: &Case<'_>, pace: &Pace) -> Option<f64> {
+    let since_start = case.lead?.offset_seconds?;
+    let since_end = (since_start - duration_seconds(case.incident?)?).max(0.0);
+    let (ages, timeouts) = (case.ages()?, case.timeouts());
+    let mut sum = pace.admitted_per_second()?;
+    for (class, coming) in pace.classes.iter().filter(|(class, _)| pace.ends(class)) {
+        let until = since_start.min(coming.lifetime_seconds as f64);
+        if until - since_end < SPAN_MIN {
+            continue;
+        }
+        let alike = ages.classes.iter().filter(|(c, _)| c.l4 == class.l4 && c.state == class.state);
+        let alike = alike.fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+        if let Some(those) = ages.between_per_second(class, (since_end, until), &timeouts) {
+            sum += those * share(coming.entries, alike) - coming.per_second;
+        }
+    }
+    Some(sum)
 }
 
 /// What is said of timeouts: those that had to be assumed, and what a change of them means.

@@ -69,21 +69,17 @@ impl Pace {
         let handshakes = out.entries_of(handshake);
         out.about_handshakes = share(handshakes, passing) >= MOSTLY;
         for (class, coming) in &mut out.classes {
-            if over(class) || out.about_handshakes && handshake(class) {
+            if class.l4 != L4::TCP || over(class) || out.about_handshakes && handshake(class) {
                 coming.per_second = ages.per_second(coming.entries, class, timeouts);
             }
         }
         for (class, entries) in
             ages.classes.iter().filter(|(c, _)| lasting(c) && !matches!(c.l4, L4::TCP | L4::SCTP))
         {
-            let alike: Vec<_> =
-                ages.classes.iter().filter(|(c, _)| c.l4 == class.l4 && c.state == class.state).collect();
-            let all =
-                alike.iter().filter(|(c, _)| lasting(c)).fold(0, |sum: u64, (_, n)| sum.saturating_add(**n));
-            let passing: f64 =
-                alike.iter().filter_map(|(c, _)| out.classes.get(c)).map(|coming| coming.per_second).sum();
+            let alike = ages.classes.iter().filter(|(c, _)| c.l4 == class.l4 && c.state == class.state);
+            let all = alike.filter(|(c, _)| lasting(c)).fold(0, |sum: u64, (_, n)| sum.saturating_add(*n));
             if let Some(ending) = ages.ending_per_second(class, timeouts) {
-                out.streams.insert(*class, (ending - passing).max(0.0) * share(*entries, all));
+                out.streams.insert(*class, ending * share(*entries, all));
             }
         }
         out

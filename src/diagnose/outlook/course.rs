@@ -236,6 +236,7 @@ impl Course {
 }
 
 /// What is needed to say what becomes of a class that is in use.
+#[derive(Clone, Copy)]
 struct Used<'a, 'c> {
     case: &'a Case<'c>,
     class: &'a Class,

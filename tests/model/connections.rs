@@ -1,4 +1,4 @@
-//! A model of the connection-tracking table: connections arrive in streams, pass through the states that the kernel
+//! A model of the connection-tracking table, connection by connection: they arrive in streams, pass through the states that the kernel
 //! gives them, are kept by their packets and removed by their timers; a full table evicts what is not assured, where its
 //! era finds it, and else loses the packet. What is predicted of a table can be held against what the model then does.
 //!
