@@ -3,7 +3,7 @@
 use crate::model::diagnosis::Remedy;
 
 use super::line::{is_deletion, setting, words};
-use super::rule::Rule;
+use super::rule::{Handshakes, Rule};
 
 /// What is missing in a remedy; none: it is whole.
 pub(super) fn incomplete(remedy: &Remedy) -> Option<&'static str> {
@@ -17,7 +17,7 @@ fn half_untracked(remedy: &Remedy) -> Option<&'static str> {
     let rules: Vec<(usize, Rule<'_>)> =
         lines().enumerate().filter_map(|(at, line)| Some((at, Rule::of(line)?))).collect();
     let untracked: Vec<&(usize, Rule<'_>)> =
-        rules.iter().filter(|(_, rule)| rule.untracks() && !rule.only_syn).collect();
+        rules.iter().filter(|(_, rule)| rule.untracks() && rule.handshakes != Handshakes::Only).collect();
     let (first, last) = (untracked.first()?.0, untracked.last()?.0);
     let mirrored = |rule: &Rule<'_>| untracked.iter().any(|(_, other)| rule.is_mirrored_by(other));
     if !untracked.iter().all(|(_, rule)| rule.is_to_a_group() || mirrored(rule)) {

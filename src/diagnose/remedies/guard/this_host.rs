@@ -11,7 +11,7 @@ use super::super::super::beside;
 use super::super::super::facts::{Case, NEAR_FULL};
 use super::super::super::platform;
 use super::line::{self, ORIGINAL_DESTINATION, ORIGINAL_SOURCE, REPLY, behind, is_deletion, setting, words};
-use super::rule::Rule;
+use super::rule::{Handshakes, Rule};
 
 /// A NAT frees the port with the entry, while a Linux peer holds the connection in TIME_WAIT for 60 s.
 const NAT_TIME_WAIT_SECONDS: u64 = 60;
@@ -83,7 +83,7 @@ fn address(word: &str) -> Option<IpAddr> {
 
 /// Some of those packets are translated: without an entry they are not.
 fn untracks_translated(case: &Case<'_>, line: &str) -> Option<&'static str> {
-    let rule = Rule::of(line).filter(|rule| rule.untracks() && !rule.only_syn)?;
+    let rule = Rule::of(line).filter(|rule| rule.untracks() && rule.handshakes != Handshakes::Only)?;
     let l4 = if rule.protocol == Some("udp") { L4::UDP } else { L4::TCP };
     let (source, destination) = (rule.source.and_then(address), rule.destination.and_then(address));
     let port = rule.port.and_then(|port| port.parse().ok());
