@@ -118,7 +118,8 @@ const PORTS_OR_STATE: [&str; 6] =
 
 /// A deletion names a protocol, an end, and where there are ports a port or a state; and IPv6 where it is IPv6.
 fn loosely_deleted(words: &[&str]) -> Option<&'static str> {
-    if !is_deletion(words) {
+    // A list of whole tuples selects narrower than any filter.
+    if !is_deletion(words) || words.contains(&"xargs") {
         return None;
     }
     let protocol = behind(words, &["-p", "--proto"]);

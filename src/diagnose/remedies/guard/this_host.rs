@@ -35,16 +35,25 @@ fn resized_while_full(case: &Case<'_>, line: &str) -> Option<&'static str> {
         .then_some("a resize stops all packets of a full table while every lock is held")
 }
 
-/// A rule with one end only is narrow enough where that end is this very host, or a multicast group, and it names a
-/// port.
+/// A rule with one end only is narrow enough where that end is this very host with the port at it, or a multicast group.
+/// Loopback is out of the question unless the rules given translate nothing and nothing of containers is seen.
 pub(super) fn untracks_strangers(case: &Case<'_>, line: &str) -> Option<&'static str> {
     let rule = Rule::of(line).filter(Rule::untracks)?;
+    if rule.is_loopback() {
+        return rule.too_wide().filter(|_| !loopback_is_plain(case));
+    }
     let own =
         |end: Option<&str>| end.and_then(address).is_some_and(|end| case.locals.is_local(end) == Some(true));
-    let ported = rule.source_port.is_some() || rule.port.is_some();
-    let own_service = ported && (own(rule.source) || own(rule.destination));
-    let narrow = !rule.is_loopback() && (own_service || ported && rule.is_to_a_group());
+    let own_service =
+        (own(rule.source) && rule.source_port.is_some()) || (own(rule.destination) && rule.port.is_some());
+    let narrow = own_service || (rule.is_to_a_group() && rule.port.is_some());
     rule.too_wide().filter(|_| !narrow)
+}
+
+/// Rules were given, none of them translates, no entry is translated, and no containers are seen.
+fn loopback_is_plain(case: &Case<'_>) -> bool {
+    let given = case.counters.rules.as_ref().is_some_and(|rules| rules.rules > 0);
+    given && !translates(case) && !platform::of(case).containers
 }
 
 fn too_low(case: &Case<'_>, line: &str) -> Option<&'static str> {
