@@ -21,12 +21,12 @@ const TEMPTING: f64 = 0.2;
 /// What the verdict says will not help, and the methods that go round for any full table.
 pub(crate) fn with(
     case: &Case<'_>,
-    cause: Cause,
+    verdict: Cause,
     said: Vec<WillNotHelp>,
     remedies: &[Remedy],
 ) -> Vec<WillNotHelp> {
     let mut out = said;
-    if OTHERS.contains(&cause.0) {
+    if OTHERS.contains(&verdict.0) {
         return out;
     }
     let full = case.census.is_some() && case.usage.share().is_none_or(|usage| usage >= NEAR_FULL);

@@ -24,7 +24,7 @@ const NEARLY: f64 = 0.9;
 /// Everything said about one case, and what is not known and would decide.
 pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     let mut candidates = candidates(case);
-    let (cause, leader) = if candidates.is_empty() { nothing() } else { candidates.remove(0) };
+    let (named, leader) = if candidates.is_empty() { nothing() } else { candidates.remove(0) };
     candidates.retain(|(_, candidate)| candidate.tier != Tier::Fallback);
     let rival = rival(&leader, &candidates);
     let gaps = leader.scales.gaps().into_iter().chain(rival.into_iter().flat_map(|(_, c)| c.scales.gaps()));
@@ -35,7 +35,7 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     let limits = if leader.limit_contributes { limits::contributing(case) } else { Vec::new() };
     let runners_up = candidates.iter().take(RUNNERS_UP_MAX).map(|loser| lost(loser, &leader)).collect();
     let mut contributing = leader.contributing;
-    contributing.extend(limits.iter().map(|(cause, _)| *cause).filter(|other| *other != cause));
+    contributing.extend(limits.iter().map(|(cause, _)| *cause).filter(|other| *other != named));
     let mut evidence = leader.scales.into_evidence();
     evidence.extend(limits.into_iter().map(|(_, evidence)| evidence));
     evidence.extend(limits::against_default(case));
@@ -45,11 +45,11 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     evidence.extend(arithmetic::evidence(case, &evidence));
     evidence.extend(doubts.into_iter().map(|doubt| doubt.evidence));
     let remedies = guard::permitted(case, leader.remedies);
-    let will_not_help = folklore::with(case, cause, leader.will_not_help, &remedies);
+    let will_not_help = folklore::with(case, named, leader.will_not_help, &remedies);
     let body = Body {
         census: view::census(case),
         verdict: Verdict {
-            cause,
+            cause: named,
             contributing,
             confidence,
             summary: view::introduced(case, leader.summary),

@@ -126,7 +126,7 @@ fn counted(
     let span = all().max()?.saturating_sub(all().min()?).saturating_add(BEFORE_US);
     let covered = (covered(times) as f64 / span as f64).min(1.0);
     let chance = (at_least(before, starts.len() as u64, covered) * events.len() as f64).min(1.0);
-    (chance < CHANCE_MAX).then(|| Forerunner {
+    (chance < CHANCE_MAX).then_some(Forerunner {
         host: 0,
         table: Table::Conntrack,
         namespace: Namespace::Unknown,

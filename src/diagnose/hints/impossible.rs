@@ -14,7 +14,9 @@ use super::super::kernel::Kernel;
 /// Eras that print such a text.
 fn printed_by(wording: Wording) -> &'static [Era] {
     match wording {
-        Wording::MaximumLimit | Wording::IpPeriod | Wording::Container => &[Era::A],
+        Wording::MaximumLimit | Wording::IpPeriod => &[Era::A],
+        // OpenVZ kept its text for as long as it was.
+        Wording::Container => &[Era::A, Era::B, Era::C],
         Wording::NfPeriod => &[Era::B, Era::C],
         Wording::NfPlain => &[Era::C],
         Wording::NfDoubled => &[Era::D, Era::E],
@@ -51,7 +53,7 @@ pub(crate) fn reason(incident: &Incident, kernel: &Kernel) -> Option<&'static st
     let release = kernel.release.map(era_of_release)?;
     // OpenVZ and distributions carry texts between neighbouring ages; two ages apart none does.
     let near = |of: &&[Era]| of.iter().any(|era| (*era as u8).abs_diff(release as u8) <= 1);
-    (!texts.iter().all(|of| near(&of))).then_some("its lines are not worded as the kernel given words them")
+    (!texts.iter().all(near)).then_some("its lines are not worded as the kernel given words them")
 }
 
 /// The same as evidence, and that more lines stand there than the limiter lets through.

@@ -56,7 +56,7 @@ fn shape(case: &Case<'_>, incident: &Incident) -> Option<Evidence> {
     let (first, rest) = reports.split_at(third);
     let (middle, last) = rest.split_at(rest.len() - third);
     let (first, middle, last) = (mean(first), mean(middle), mean(last));
-    let (least, most) = (first.min(middle).min(last), first.max(middle).max(last));
+    let (lowest, highest) = (first.min(middle).min(last), first.max(middle).max(last));
     let (id, meaning) = if last >= CHANGED * first && last >= middle {
         (
             "losses-grow",
@@ -64,7 +64,7 @@ fn shape(case: &Case<'_>, incident: &Incident) -> Option<Evidence> {
         )
     } else if first >= CHANGED * last && middle >= last {
         ("losses-die-away", "the losses die away: a burst that was over, whose entries leave by their timers")
-    } else if most <= STEADY * least {
+    } else if highest <= STEADY * lowest {
         (
             "losses-steady",
             "the losses are as many from the beginning to the end: a churn or a flood that goes on, no burst",

@@ -7,7 +7,7 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::facts::Case;
-use super::mix::Mix;
+use super::super::mix::Mix;
 
 fn reason(id: &'static str, reason: impl Into<Sentence>) -> WillNotHelp {
     WillNotHelp { id, reason: reason.into() }

@@ -2,7 +2,7 @@
 
 use crate::model::era::bare_key;
 
-use super::rule::Rule;
+use super::rule::{Handshakes, Rule};
 
 /// The least that each timeout may be set to, seconds, with the reason. Running timers are not shortened by any of
 /// them, so that a lower one gains little and cuts much.
@@ -118,7 +118,8 @@ const PORTS_OR_STATE: [&str; 6] =
 
 /// A deletion names a protocol, an end, and where there are ports a port or a state; and IPv6 where it is IPv6.
 fn loosely_deleted(words: &[&str]) -> Option<&'static str> {
-    if !is_deletion(words) {
+    // A list of whole tuples selects narrower than any filter.
+    if !is_deletion(words) || words.contains(&"xargs") {
         return None;
     }
     let protocol = behind(words, &["-p", "--proto"]);
@@ -142,7 +143,7 @@ fn loosely_deleted(words: &[&str]) -> Option<&'static str> {
 fn opens_the_host(line: &str) -> Option<&'static str> {
     let rule = Rule::of(line).filter(Rule::accepts)?;
     let by_source_port = rule.source_port.is_some() && rule.protocol == Some("tcp");
-    if by_source_port && !rule.without_syn {
+    if by_source_port && rule.handshakes != Handshakes::Not {
         return Some("opens every port to whoever sends from that one");
     }
     let addressed = rule.source.is_some() || rule.destination.is_some();

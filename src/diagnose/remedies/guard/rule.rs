@@ -10,14 +10,34 @@ pub(super) struct Rule<'a> {
     pub(super) destination: Option<&'a str>,
     pub(super) source_port: Option<&'a str>,
     pub(super) port: Option<&'a str>,
-    /// First packets of TCP connections only.
-    pub(super) only_syn: bool,
-    /// All but those.
-    pub(super) without_syn: bool,
+    /// Whether it is about first packets of TCP connections.
+    pub(super) handshakes: Handshakes,
     /// It passes ICMP errors about packets that are too large.
     pub(super) too_big: bool,
     loopback: bool,
     verdict: Verdict,
+}
+
+/// First packets of TCP connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Handshakes {
+    /// These and all others.
+    #[default]
+    Too,
+    /// These only.
+    Only,
+    /// All others.
+    Not,
+}
+
+impl Handshakes {
+    fn of(not: bool, only: bool) -> Self {
+        match (not, only) {
+            (true, _) => Self::Not,
+            (false, true) => Self::Only,
+            (false, false) => Self::Too,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,8 +71,7 @@ impl<'a> Rule<'a> {
             destination: behind(words, &["-d", "--destination"]),
             source_port: behind(words, &["--sport", "--source-port"]),
             port: behind(words, &["--dport", "--destination-port"]),
-            only_syn: has("--syn") && !line.contains("! --syn"),
-            without_syn: line.contains("! --syn"),
+            handshakes: Handshakes::of(line.contains("! --syn"), has("--syn")),
             too_big: has("fragmentation-needed") || has("packet-too-big"),
             loopback: line.contains("-i lo") || line.contains("-o lo"),
             verdict: match target {
@@ -73,8 +92,7 @@ impl<'a> Rule<'a> {
             destination: behind(words, &["daddr"]),
             source_port: behind(words, &["sport"]),
             port: behind(words, &["dport"]),
-            only_syn: line.contains("== syn"),
-            without_syn: line.contains("!= syn"),
+            handshakes: Handshakes::of(line.contains("!= syn"), line.contains("== syn")),
             too_big: has("frag-needed")
                 || has("packet-too-big")
                 || (has("destination-unreachable") && !has("code")),
@@ -103,7 +121,7 @@ impl<'a> Rule<'a> {
     /// one service of one machine over UDP.
     pub(super) fn too_wide(&self) -> Option<&'static str> {
         let both = self.source.is_some() && self.destination.is_some();
-        let handshakes = self.destination.is_some() && self.only_syn;
+        let handshakes = self.destination.is_some() && self.handshakes == Handshakes::Only;
         if self.is_loopback() {
             return Some("breaks redirects and containers: addresses are translated on loopback, too");
         }

@@ -3,7 +3,7 @@
 use crate::model::diagnosis::Remedy;
 
 use super::line::{is_deletion, setting, words};
-use super::rule::Rule;
+use super::rule::{Handshakes, Rule};
 
 /// What is missing in a remedy; none: it is whole.
 pub(super) fn incomplete(remedy: &Remedy) -> Option<&'static str> {
@@ -17,14 +17,16 @@ fn half_untracked(remedy: &Remedy) -> Option<&'static str> {
     let rules: Vec<(usize, Rule<'_>)> =
         lines().enumerate().filter_map(|(at, line)| Some((at, Rule::of(line)?))).collect();
     let untracked: Vec<&(usize, Rule<'_>)> =
-        rules.iter().filter(|(_, rule)| rule.untracks() && !rule.only_syn).collect();
+        rules.iter().filter(|(_, rule)| rule.untracks() && rule.handshakes != Handshakes::Only).collect();
     let (first, last) = (untracked.first()?.0, untracked.last()?.0);
     let mirrored = |rule: &Rule<'_>| untracked.iter().any(|(_, other)| rule.is_mirrored_by(other));
     if !untracked.iter().all(|(_, rule)| rule.is_to_a_group() || mirrored(rule)) {
         return Some("one direction alone makes an unreplied entry of every connection");
     }
     let before = |at: usize| rules.iter().filter(move |(other, rule)| *other < at && rule.accepts());
-    if !before(first).any(|(_, rule)| rule.too_big) {
+    // Loopback's packets are never too large.
+    let travels = untracked.iter().any(|(_, rule)| !rule.is_loopback());
+    if travels && !before(first).any(|(_, rule)| rule.too_big) {
         return Some(
             "errors about packets that are too large find no entry: where INVALID is dropped, large packets vanish",
         );

@@ -71,6 +71,8 @@ fn never_a_deletion_without_protocol_end_and_port_or_state() {
         "conntrack -D -p tcp --state SYN_SENT -s 192.0.2.1",
         "conntrack -D -p tcp --state ESTABLISHED -r 10.0.0.9 --reply-port-src 8080",
         "conntrack -D -p icmp -s 192.0.2.1",
+        // Each line of the list is a whole tuple.
+        "xargs -a list -L 1 conntrack -D -p tcp",
     ]);
 }
 
@@ -167,6 +169,9 @@ fn never_untracking_without_addresses() {
         "iptables -t raw -A PREROUTING -p tcp -d 192.0.2.1 --dport 80 -j NOTRACK",
         "nft add rule inet raw prerouting tcp dport 80 notrack",
         "nft add rule inet raw prerouting ip daddr 192.0.2.0/24 udp dport 53 notrack",
+        "iptables -t raw -A PREROUTING -p udp -d 0.0.0.0/0 --dport 53 -j CT --notrack",
+        "iptables -t raw -A PREROUTING -p udp -d 192.0.2.1 -j CT --notrack",
+        "iptables -t raw -A OUTPUT -p udp -s 192.0.2.1 --dport 53 -j CT --notrack",
     ]);
     allowed(&[
         RAW_THERE,
@@ -208,6 +213,18 @@ fn never_untracked_without_errors_about_large_packets_let_through_first() {
     {
         assert!(set::incomplete(&remedy(&lines)).is_some_and(|why| why.contains("too large")), "{lines:?}");
     }
+}
+
+#[test]
+fn on_loopback_no_packet_is_too_large() {
+    let lo = remedy(&[
+        "iptables -I OUTPUT 1 -o lo -p tcp -s 127.0.0.1 -d 127.0.0.1 --dport 6379 -j ACCEPT",
+        "iptables -I OUTPUT 1 -o lo -p tcp -s 127.0.0.1 --sport 6379 -d 127.0.0.1 ! --syn -j ACCEPT",
+        "iptables -t raw -A OUTPUT -o lo -p tcp -s 127.0.0.1 -d 127.0.0.1 --dport 6379 -j CT --notrack",
+        "iptables -t raw -A OUTPUT -o lo -p tcp -s 127.0.0.1 --sport 6379 -d 127.0.0.1 -j CT --notrack",
+        "conntrack -D -p tcp -s 127.0.0.1 -d 127.0.0.1 --dport 6379",
+    ]);
+    assert_eq!(set::incomplete(&lo), None);
 }
 
 #[test]

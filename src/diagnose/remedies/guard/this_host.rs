@@ -11,7 +11,7 @@ use super::super::super::beside;
 use super::super::super::facts::{Case, NEAR_FULL};
 use super::super::super::platform;
 use super::line::{self, ORIGINAL_DESTINATION, ORIGINAL_SOURCE, REPLY, behind, is_deletion, setting, words};
-use super::rule::Rule;
+use super::rule::{Handshakes, Rule};
 
 /// A NAT frees the port with the entry, while a Linux peer holds the connection in TIME_WAIT for 60 s.
 const NAT_TIME_WAIT_SECONDS: u64 = 60;
@@ -35,16 +35,25 @@ fn resized_while_full(case: &Case<'_>, line: &str) -> Option<&'static str> {
         .then_some("a resize stops all packets of a full table while every lock is held")
 }
 
-/// A rule with one end only is narrow enough where that end is this very host, or a multicast group, and it names a
-/// port.
+/// A rule with one end only is narrow enough where that end is this very host with the port at it, or a multicast group.
+/// Loopback is out of the question unless the rules given translate nothing and nothing of containers is seen.
 pub(super) fn untracks_strangers(case: &Case<'_>, line: &str) -> Option<&'static str> {
     let rule = Rule::of(line).filter(Rule::untracks)?;
+    if rule.is_loopback() {
+        return rule.too_wide().filter(|_| !loopback_is_plain(case));
+    }
     let own =
         |end: Option<&str>| end.and_then(address).is_some_and(|end| case.locals.is_local(end) == Some(true));
-    let ported = rule.source_port.is_some() || rule.port.is_some();
-    let own_service = ported && (own(rule.source) || own(rule.destination));
-    let narrow = !rule.is_loopback() && (own_service || ported && rule.is_to_a_group());
+    let own_service =
+        (own(rule.source) && rule.source_port.is_some()) || (own(rule.destination) && rule.port.is_some());
+    let narrow = own_service || (rule.is_to_a_group() && rule.port.is_some());
     rule.too_wide().filter(|_| !narrow)
+}
+
+/// Rules were given, none of them translates, no entry is translated, and no containers are seen.
+fn loopback_is_plain(case: &Case<'_>) -> bool {
+    let given = case.counters.rules.as_ref().is_some_and(|rules| rules.rules > 0);
+    given && !translates(case) && !platform::of(case).containers
 }
 
 fn too_low(case: &Case<'_>, line: &str) -> Option<&'static str> {
@@ -83,7 +92,7 @@ fn address(word: &str) -> Option<IpAddr> {
 
 /// Some of those packets are translated: without an entry they are not.
 fn untracks_translated(case: &Case<'_>, line: &str) -> Option<&'static str> {
-    let rule = Rule::of(line).filter(|rule| rule.untracks() && !rule.only_syn)?;
+    let rule = Rule::of(line).filter(|rule| rule.untracks() && rule.handshakes != Handshakes::Only)?;
     let l4 = if rule.protocol == Some("udp") { L4::UDP } else { L4::TCP };
     let (source, destination) = (rule.source.and_then(address), rule.destination.and_then(address));
     let port = rule.port.and_then(|port| port.parse().ok());
