@@ -53,20 +53,17 @@ impl Change {
 
     /// None where the case does not allow it: its numbers are what it is about, or stand in files of their own.
     fn apply(self, scene: &mut Scene) -> Option<()> {
+        // What is drawn afterwards (which files are there) stays as it was.
+        let dice = scene.dice.clone();
         match self {
-            Self::Shuffled => {
-                let mut dice = Dice(scene.seed ^ 0x5ca1_ab1e);
-                for at in (1..scene.flows.len()).rev() {
-                    let other = place(dice.whole((0, at as u64)));
-                    scene.flows.swap(at, other);
-                }
-            }
+            Self::Shuffled => scene.mix(),
             Self::CutAndPacked => {}
             Self::Renamed => rename(scene),
             Self::Doubled if may_grow(scene) && !scene.files.contains_key("ss") => double(scene),
             Self::MoreNoise if may_grow(scene) => more(scene),
             Self::Doubled | Self::MoreNoise => return None,
         }
+        scene.dice = dice;
         (!scene.flows.is_empty()).then_some(())
     }
 }
