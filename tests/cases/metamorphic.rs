@@ -53,20 +53,17 @@ impl Change {
 
     /// None where the case does not allow it: its numbers are what it is about, or stand in files of their own.
     fn apply(self, scene: &mut Scene) -> Option<()> {
+        // What is drawn afterwards (which files are there) stays as it was.
+        let dice = scene.dice.clone();
         match self {
-            Self::Shuffled => {
-                let mut dice = Dice(scene.seed ^ 0x5ca1_ab1e);
-                for at in (1..scene.flows.len()).rev() {
-                    let other = place(dice.whole((0, at as u64)));
-                    scene.flows.swap(at, other);
-                }
-            }
+            Self::Shuffled => scene.mix(),
             Self::CutAndPacked => {}
             Self::Renamed => rename(scene),
             Self::Doubled if may_grow(scene) && !scene.files.contains_key("ss") => double(scene),
             Self::MoreNoise if may_grow(scene) => more(scene),
             Self::Doubled | Self::MoreNoise => return None,
         }
+        scene.dice = dice;
         (!scene.flows.is_empty()).then_some(())
     }
 }
@@ -152,6 +149,11 @@ fn tables(directory: &Path) -> Vec<PathBuf> {
 
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b").unwrap());
 
+/// Networks with a meaning of their own: Docker's bridge, the services of Kubernetes; and 192.168, the only /16 of its
+/// range.
+const MEANT: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(172, 17, 0, 0), Ipv4Addr::new(10, 96, 0, 0), Ipv4Addr::new(192, 168, 0, 0)];
+
 /// Gives every network of a kind another one of the same kind; hosts keep their number in it.
 fn rename(scene: &mut Scene) {
     let mut names =
@@ -197,6 +199,9 @@ impl Names {
         }
         // Networks that lie side by side stay so: of public ones the /16 is renamed, of private ones the /16 within its range.
         let (network, host) = halves(address);
+        if MEANT.iter().any(|meant| network == IpAddr::V4(*meant)) {
+            return address;
+        }
         let renamed = match self.networks.get(&network) {
             Some(renamed) => *renamed,
             None => self.choose(network, kind),
@@ -206,20 +211,18 @@ impl Names {
 
     fn choose(&mut self, network: IpAddr, kind: AddressKind) -> IpAddr {
         let v4 = network.is_ipv4();
-        // 192.168 is one /16 alone: it keeps its place.
-        let fixed = matches!(network, IpAddr::V4(v4) if v4.octets()[..2] == [192, 168]);
         for _ in 0..10_000 {
-            let candidate = match (fixed, kind, v4) {
-                (true, ..) => network,
-                (false, AddressKind::Public, true) => halves(self.dice.public_v4()).0,
-                (false, AddressKind::Public, false) => halves(self.dice.public_v6()).0,
-                (false, _, true) => {
+            let candidate = match (kind, v4) {
+                (AddressKind::Public, true) => halves(self.dice.public_v4()).0,
+                (AddressKind::Public, false) => halves(self.dice.public_v6()).0,
+                (_, true) => {
                     let second = u8::try_from(self.dice.whole((0, 255))).unwrap();
                     IpAddr::V4(Ipv4Addr::new(10, second, 0, 0))
                 }
-                (false, _, false) => halves(self.dice.private_v6().0).0,
+                (_, false) => halves(self.dice.private_v6().0).0,
             };
-            if self.taken.insert(candidate) {
+            let meant = MEANT.iter().any(|meant| candidate == IpAddr::V4(*meant));
+            if !meant && self.taken.insert(candidate) {
                 self.networks.insert(network, candidate);
                 return candidate;
             }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
-use crate::draw::{Draw, Net, Share, Whole, floor};
+use crate::draw::{Draw, Net, Share, Whole, floor, place};
 use crate::flow::{Flags, Flow, Way};
 use crate::kernel::Kernel;
 use crate::life::Timeouts;
@@ -221,6 +221,16 @@ impl Scene {
             self.flows.push(flow);
         }
         fresh
+    }
+
+    /// Brings the entries into no order, as a hash table has them.
+    pub(crate) fn mix(&mut self) {
+        // Dice of its own: what is drawn afterwards does not depend on the number of entries.
+        let mut dice = Dice(self.seed ^ self.time);
+        for at in (1..self.flows.len()).rev() {
+            let other = place(dice.whole((0, at as u64)));
+            self.flows.swap(at, other);
+        }
     }
 
     /// A setting that differs from the default, or one more.

@@ -45,6 +45,7 @@ pub(crate) fn bundle(scene: &mut Scene, root: &Path) {
 }
 
 fn one(scene: &mut Scene, root: &Path) {
+    scene.mix();
     let taken = i64::try_from(scene.time).unwrap() + scene.taken;
     let files = capture(scene);
     let by_hand = scene.by_hand && scene.moments.is_empty();

@@ -108,7 +108,11 @@ pub(crate) fn lowered(name: &str, seed: u64) -> Scene {
     s.moments.push(Moment { role: "before", at: -3_600, files });
     s.says(-ago, "kernel", "docker0: port 3(veth1a2b3c4) entered blocking state");
     s.says(-ago + 0.4, "kernel", "docker0: port 3(veth1a2b3c4) entered forwarding state");
-    s.says(-ago + 0.1, "dockerd[1190]", "time=\"2026-11-27T03:12:01.000000000Z\" level=info msg=\"loading plugin\" type=io.containerd.runtime.v2.task");
+    s.says(
+        -ago + 0.1,
+        "dockerd[1190]",
+        "level=info msg=\"loading plugin\" type=io.containerd.runtime.v2.task",
+    );
     s.buckets = Some(was / s.kernel.per_bucket);
     s.full(s.max as f64 / 150.0);
     s
