@@ -169,8 +169,14 @@ pub(crate) fn ipvs(case: &Case<'_>) -> Option<bool> {
     if let Some(tracks) = case.counters.number("net.ipv4.vs.conntrack") {
         return Some(tracks != 0);
     }
-    let modules = case.counters.machine.modules.as_ref()?;
-    (!modules.iter().any(|module| &*module.name == "ip_vs")).then_some(false)
+    case.counters.machine.modules.as_ref()?;
+    (!ipvs_loaded(case)).then_some(false)
+}
+
+/// The module of IPVS is loaded.
+pub(crate) fn ipvs_loaded(case: &Case<'_>) -> bool {
+    let modules = case.counters.machine.modules.as_deref().unwrap_or_default();
+    modules.iter().any(|module| &*module.name == "ip_vs")
 }
 
 /// The second line of these verdicts: where it stays, at which rate it comes, and how.

@@ -313,8 +313,9 @@ fn a_crawler_is_no_checker() {
         })
         .collect();
     let body = judged(table(&met_once));
-    assert_ne!(body.verdict.confidence, Confidence::High);
-    assert_ne!(body.verdict.cause.0, "self-inflicted-churn");
+    for churn in ["health-check-churn", "self-inflicted-churn", "load-generator"] {
+        assert!(body.verdict.cause.0 != churn && !runners_up(&body).contains(&churn), "{churn}");
+    }
 }
 
 #[test]
@@ -394,7 +395,7 @@ fn one_guest_of_many_is_told_from_this_host() {
     assert_eq!(body.verdict.cause.0, "noisy-tenant");
     assert_eq!(body.verdict.confidence, Confidence::High);
     let three = said(&body);
-    assert!(three[0].starts_with("one client behind this host, 10.20.0.7, holds 81.6 %"), "{three:?}");
+    assert!(three[0].starts_with("10.20.0.7, behind this host, holds 81.6 %"), "{three:?}");
     let limited = body.remedies.iter().find(|remedy| remedy.id == "limit-one-client").unwrap();
     let line = &limited.commands[0].line;
     assert!(

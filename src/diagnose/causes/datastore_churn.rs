@@ -120,8 +120,7 @@ fn summary(case: &Case<'_>, queries: &Queries<'_>) -> Vec<Sentence> {
         .with(",")
         .with(here)
         .with(at);
-    let how =
-        churn::how_line(churn::stays(case, queries.how), queries.rate, ", one for each query or request");
+    let how = churn::how_line(churn::stays(case, queries.how), queries.rate, ", one for each query");
     let what = match local(queries.peer.address) {
         Some(true) if client(queries).is_some_and(|source| local(source) == Some(true)) => {
             "keep connections to it open (a pool), or use its unix socket: that needs no entry"

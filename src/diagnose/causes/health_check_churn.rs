@@ -103,8 +103,14 @@ fn measure<'a>(case: &Case<'a>) -> Option<Checks<'a>> {
     let rate = checkers.iter().filter_map(|c| churn::per_second(case, c.how)).fold(0.0, |a, b| a + b);
     let ends = at_least(first.how.other_ends);
     let pace = churn::per_second(case, first.how)? / ends.max(1) as f64;
+    let comb = comb(case, first);
+    // Addresses that are met once each are a crawler's, unless all are visited at the strokes of one timer.
+    let timed = matches!(comb, Some(Shape::Comb { .. }));
+    if !timed && (first.entries as f64) < AGAIN * ends as f64 {
+        return None;
+    }
     Some(Checks {
-        comb: comb(case, first),
+        comb,
         entries,
         ended: sum(&|how| Mix(&how.classes).ended()),
         ends,

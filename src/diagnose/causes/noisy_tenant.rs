@@ -99,9 +99,8 @@ fn churns(tenant: &Tenant<'_>) -> bool {
 fn summary(case: &Case<'_>, tenant: &Tenant<'_>) -> Vec<Sentence> {
     let holder = &tenant.holder;
     let mut who = sentence![
-        "one client behind this host,",
         holder.address,
-        ", holds",
+        ", behind this host, holds",
         Word::Share(tenant.share_of_table),
         "of the table:",
         Word::Count(holder.entries, noun::ENTRY)
