@@ -98,6 +98,17 @@ pub(crate) fn at_least(distinct: Distinct) -> u64 {
     }
 }
 
+/// Destinations of a source. Above what is counted for one source: those of the whole table, which are no fewer.
+pub(crate) fn ends(case: &Case<'_>, how: &Leader) -> u64 {
+    match how.other_ends {
+        Distinct::Exactly(n) => n,
+        Distinct::More => {
+            let all = case.census.and_then(|census| census.who.destinations.distinct);
+            all.map_or(how.entries, |all| all.min(how.entries))
+        }
+    }
+}
+
 /// Seconds before the table was read at which a source began, where that can be told: its entries are all younger
 /// than their lifetime, and nothing was full before. A table that is too small for a rate shows young entries only,
 /// however long it goes on; what tells then is that the log is silent before.

@@ -188,7 +188,7 @@ fn loopback_to_a_datastore_is_cured_by_its_socket_and_untracked_only_where_nothi
     assert!(!remedies(&body).contains(&"notrack-loopback"), "no rules were given");
     assert!(body.will_not_help.iter().any(|useless| useless.id == "notrack"));
 
-    let mut plain = settings(&groups, &OWN);
+    let mut plain = released(settings(&groups, &OWN), "5.10.0");
     plain.rules = Some(Rules { from: vec!["nft"], rules: 12, states: 3, ..Rules::default() });
     let allowed = judged(snapshot(&groups, plain.clone()));
     let remedy = allowed.remedies.iter().find(|remedy| remedy.id == "notrack-loopback").expect("a remedy");
@@ -234,6 +234,7 @@ fn visitors_of_a_server_that_may_be_here_are_less_sure() {
     let unknown = snapshot(&groups, settings(&groups, &[]));
     let body = judged(unknown.clone());
     assert_eq!(body.verdict.cause.0, "inbound-short-connections");
+    assert!(body.verdict.confidence < Confidence::High);
     assert!(
         gaps(unknown)
             .iter()
@@ -293,7 +294,7 @@ fn checks_that_reset_stay_in_close_and_are_not_told_to_reset() {
     assert_eq!(body.verdict.cause.0, "health-check-churn");
     assert!(!remedies(&body).contains(&"close-by-reset"));
     assert!(
-        (body.verdict.rate_per_second.unwrap() - 100.0).abs() < 12.0,
+        (body.verdict.rate_per_second.unwrap() - 100.0).abs() < 15.0,
         "{:?}",
         body.verdict.rate_per_second
     );

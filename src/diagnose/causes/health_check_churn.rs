@@ -11,7 +11,7 @@ use crate::model::sentence::{Noun, Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::arith::{rounded, share};
-use super::super::churn::{self, TIMER_PER_SECOND, WORTH_NAMING, at_least};
+use super::super::churn::{self, TIMER_PER_SECOND, WORTH_NAMING};
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, Holder};
 use super::super::idle::Shape;
@@ -73,7 +73,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
 /// at a pace that a timer may have.
 fn checker<'a>(case: &Case<'a>, address: IpAddr) -> Option<Holder<'a>> {
     let how = case.how(&LeaderKey::Source(address))?;
-    let ends = at_least(how.other_ends);
+    let ends = churn::ends(case, how);
     let pairs = case.pairs_of(address);
     let most = pairs.first().map_or(0, |(_, n)| *n);
     let mean = how.entries as f64 / ends.max(1) as f64;
@@ -101,7 +101,7 @@ fn measure<'a>(case: &Case<'a>) -> Option<Checks<'a>> {
         return None;
     }
     let rate = checkers.iter().filter_map(|c| churn::per_second(case, c.how)).fold(0.0, |a, b| a + b);
-    let ends = at_least(first.how.other_ends);
+    let ends = churn::ends(case, first.how);
     let pace = churn::per_second(case, first.how)? / ends.max(1) as f64;
     let comb = comb(case, first);
     // Addresses that are met once each are a crawler's, unless all are visited at the strokes of one timer.

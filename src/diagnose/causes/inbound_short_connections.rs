@@ -98,7 +98,8 @@ fn measure<'a>(case: &Case<'a>) -> Option<Visits<'a>> {
     };
     let hop = pairs.first().and_then(|(pair, n)| {
         let hop = hops::hop(case.locals, &case.counters, pair.source, Some(peer.address))?;
-        (share(*n, how.entries) >= OWN).then_some((pair.source, hop))
+        // One that only looks like a hop is spoken of beside the verdict.
+        (hop.is_sure() && share(*n, how.entries) >= OWN).then_some((pair.source, hop))
     });
     Some(Visits {
         peer,
@@ -218,7 +219,7 @@ fn place(case: &Case<'_>, visits: &Visits<'_>, scales: &mut Scales) {
             )
             .read_in_table(case),
         ),
-        None => scales.not_known(Weight::Strong, open::is_local(case, address)),
+        None => scales.not_known(Weight::Deciding, open::is_local(case, address)),
     }
     let translated = visits.how.nat.source.saturating_add(visits.how.nat.both);
     if share(translated, visits.how.entries) >= 0.5 && case.locals.is_local(address) != Some(true) {
@@ -247,7 +248,7 @@ fn clients(case: &Case<'_>, visits: &Visits<'_>, scales: &mut Scales) {
             scales.speaks_for(Weight::Strong, said);
             scales.not_known(Weight::Deciding, open::program(case, *source));
         } else {
-            scales.speaks_for(if hop.is_sure() { Weight::Deciding } else { Weight::Slight }, said);
+            scales.speaks_for(Weight::Deciding, said);
         }
         return;
     }

@@ -140,6 +140,8 @@ fn beginning(case: &Case<'_>, load: &Load<'_>, scales: &mut Scales) {
             .value("seconds", seconds as f64)
             .read_in_table(case),
         ),
+        // A program that makes load may have done so for long.
+        None if load.tool.is_some() => {}
         None => scales.speaks_against(
             Weight::Strong,
             contradicts(

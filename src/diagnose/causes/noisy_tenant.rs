@@ -9,7 +9,7 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::arith::share;
-use super::super::churn::{self, TIMER_PER_SECOND, WORTH_NAMING, at_least};
+use super::super::churn::{self, TIMER_PER_SECOND, WORTH_NAMING};
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, Holder};
 use super::super::hops;
@@ -196,7 +196,7 @@ fn neighbours(case: &Case<'_>, tenant: &Tenant<'_>, scales: &mut Scales) {
         let said = "most of it goes to a datastore: an application without a pool, whoever runs it";
         scales.speaks_against(Weight::Strong, contradicts("datastore-port", said.into()).read_in_table(case));
     }
-    let ends = at_least(holder.how.other_ends);
+    let ends = churn::ends(case, holder.how);
     let slow = tenant.rate.is_some_and(|rate| rate / ends.max(1) as f64 <= TIMER_PER_SECOND);
     if churns(tenant) && slow && ends >= super::health_check_churn::FAN_MIN {
         let said = sentence![

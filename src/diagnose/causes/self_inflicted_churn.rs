@@ -72,7 +72,7 @@ fn measure<'a>(case: &Case<'a>) -> Option<Churn<'a>> {
         .collect();
     let to_few = pairs.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
     let to_few = share(to_few, holder.entries) >= TO_FEW;
-    let ends = churn::at_least(holder.how.other_ends);
+    let ends = churn::ends(case, holder.how);
     // Many addresses are a proxy's servers where each is connected to faster than a timer would.
     let fast = churn::per_second(case, holder.how)
         .is_some_and(|rate| rate / ends.max(1) as f64 > churn::TIMER_PER_SECOND);
