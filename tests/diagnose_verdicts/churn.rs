@@ -248,7 +248,10 @@ fn a_timer_tells_checks_from_requests() {
     assert_eq!(checked.verdict.cause.0, "health-check-churn");
     assert_eq!(checked.verdict.confidence, Confidence::High);
     let three = said(&checked);
-    assert!(three[0].starts_with("checks by 10.0.5.1 and 1 other of 60 addresses hold 100.0 %"), "{three:?}");
+    assert!(
+        three[0].starts_with("checks by 10.0.5.1 and 1 other of 60 addresses and ports hold 100.0 %"),
+        "{three:?}"
+    );
     assert!(three[1].starts_with("each is opened by a timer every 2 s"), "{three:?}");
     assert_eq!(evidence(&checked, "ages-in-a-comb"), Some(Some(true)));
     assert_eq!(remedies(&checked)[..2], ["check-less", "close-by-reset"]);

@@ -197,7 +197,7 @@ fn timer(case: &Case<'_>, queries: &Queries<'_>, scales: &mut Scales) {
         return;
     };
     let Some(how) = case.how(&LeaderKey::Source(source)) else { return };
-    let ends = churn::ends(case, how);
+    let ends = churn::fan(case, how);
     let slow = churn::per_second(case, how).is_some_and(|rate| rate / ends.max(1) as f64 <= TIMER_PER_SECOND);
     if ends >= super::health_check_churn::FAN_MIN && slow {
         scales.speaks_against(

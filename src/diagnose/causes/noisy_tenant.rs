@@ -196,7 +196,7 @@ fn neighbours(case: &Case<'_>, tenant: &Tenant<'_>, scales: &mut Scales) {
         let said = "most of it goes to a datastore: an application without a pool, whoever runs it";
         scales.speaks_against(Weight::Strong, contradicts("datastore-port", said.into()).read_in_table(case));
     }
-    let ends = churn::ends(case, holder.how);
+    let ends = churn::fan(case, holder.how);
     let slow = tenant.rate.is_some_and(|rate| rate / ends.max(1) as f64 <= TIMER_PER_SECOND);
     if churns(tenant) && slow && ends >= super::health_check_churn::FAN_MIN {
         let said = sentence![
@@ -211,8 +211,9 @@ fn neighbours(case: &Case<'_>, tenant: &Tenant<'_>, scales: &mut Scales) {
     }
     let first = tenant.pairs.first().and_then(|(pair, _)| case.how(&LeaderKey::Pair(*pair)));
     let swept = first.and_then(|how| churn::sweep(case, how)).is_some_and(|sweep| sweep >= churn::SWEEP);
-    if let Some(seconds) = first.and_then(|how| churn::began(case, how)) {
-        let weight = if swept { Weight::Deciding } else { Weight::Slight };
+    let to_one = tenant.pairs.first().is_some_and(|(_, n)| share(*n, holder.entries) >= churn::TO_ONE);
+    if let Some(seconds) = first.filter(|_| to_one).and_then(|how| churn::began(case, how)) {
+        let weight = if swept { Weight::Deciding } else { Weight::Strong };
         scales.speaks_against(
             weight,
             contradicts(
