@@ -26,6 +26,8 @@ pub(crate) const WORTH_NAMING: f64 = 0.2;
 pub(crate) const TIMER_PER_SECOND: f64 = 2.0;
 /// From this share of the source ports of a client on, it sweeps them.
 pub(crate) const SWEEP: f64 = 0.7;
+/// Share of a source's entries that go to one address and port, from which on it does nothing else.
+pub(crate) const TO_ONE: f64 = 0.9;
 /// A source whose oldest entries are younger than this share of their lifetime began meanwhile.
 const YOUNG: f64 = 0.8;
 /// Fewer entries tell no beginning.
@@ -96,6 +98,22 @@ pub(crate) fn at_least(distinct: Distinct) -> u64 {
         Distinct::Exactly(n) => n,
         Distinct::More => crate::model::census::DISTINCT_MAX as u64,
     }
+}
+
+/// Destinations of a source. Above what is counted for one source: those of the whole table, which are no fewer.
+fn ends(case: &Case<'_>, how: &Leader) -> u64 {
+    match how.other_ends {
+        Distinct::Exactly(n) => n,
+        Distinct::More => {
+            let all = case.census.and_then(|census| census.who.destinations.distinct);
+            all.map_or(how.entries, |all| all.min(how.entries))
+        }
+    }
+}
+
+/// Addresses with ports that a source goes to, at least: many servers, or many ports of one.
+pub(crate) fn fan(case: &Case<'_>, how: &Leader) -> u64 {
+    ends(case, how).max(at_least(how.destination_ports))
 }
 
 /// Seconds before the table was read at which a source began, where that can be told: its entries are all younger
@@ -169,8 +187,14 @@ pub(crate) fn ipvs(case: &Case<'_>) -> Option<bool> {
     if let Some(tracks) = case.counters.number("net.ipv4.vs.conntrack") {
         return Some(tracks != 0);
     }
-    let modules = case.counters.machine.modules.as_ref()?;
-    (!modules.iter().any(|module| &*module.name == "ip_vs")).then_some(false)
+    case.counters.machine.modules.as_ref()?;
+    (!ipvs_loaded(case)).then_some(false)
+}
+
+/// The module of IPVS is loaded.
+pub(crate) fn ipvs_loaded(case: &Case<'_>) -> bool {
+    let modules = case.counters.machine.modules.as_deref().unwrap_or_default();
+    modules.iter().any(|module| &*module.name == "ip_vs")
 }
 
 /// The second line of these verdicts: where it stays, at which rate it comes, and how.

@@ -78,17 +78,29 @@ impl Hop {
     }
 }
 
+/// Docker gives its bridges the first address of 172.17.0.0/16 to 172.31.0.0/16: where no list names the interface,
+/// such an address towards its own network is one.
+fn looks_like_dockers(source: IpAddr, peer: Option<IpAddr>) -> bool {
+    let (IpAddr::V4(source), Some(IpAddr::V4(peer))) = (source, peer.map(|peer| peer.to_canonical())) else {
+        return false;
+    };
+    let ([a, b, 0, 1], [c, d, ..]) = (source.octets(), peer.octets()) else { return false };
+    a == 172 && (17..=31).contains(&b) && (a, b) == (c, d)
+}
+
 /// The hop that an address is, where it is one. `peer`: whom it leads to.
 pub(crate) fn hop(locals: &Locals, counters: &Counters, source: IpAddr, peer: Option<IpAddr>) -> Option<Hop> {
     let source = source.to_canonical();
     let own = locals.addresses.get(&source);
-    if locals.is_local(source) == Some(true) {
+    let interface = own.and_then(|(local, _)| local.interface.as_deref());
+    let dockers = interface.is_none() && looks_like_dockers(source, peer);
+    if locals.is_local(source) == Some(true) || dockers {
         let program = program(counters, source, peer);
         if let Some(program) = program.clone().filter(|program| PROXIES.contains(&&**program)) {
             return Some(Hop::Proxy(program));
         }
-        let interface = own.and_then(|(local, _)| local.interface.as_deref()).filter(|name| is_bridge(name));
-        return interface.filter(|_| program.is_none()).map(|name| Hop::Bridge(name.into()));
+        let bridge = interface.filter(|name| is_bridge(name)).or(dockers.then_some("a bridge of Docker"));
+        return bridge.filter(|_| program.is_none()).map(|name| Hop::Bridge(name.into()));
     }
     let peer = peer.filter(|_| locals.known() && AddressKind::of(source) == AddressKind::Private)?;
     let beside = |of: &IpAddr, name: Option<&str>| same_24(*of, source) && !name.is_some_and(is_bridge);
@@ -143,5 +155,24 @@ fn same_24(a: IpAddr, b: IpAddr) -> bool {
     match (a.to_canonical(), b.to_canonical()) {
         (IpAddr::V4(a), IpAddr::V4(b)) => a.octets().iter().zip(b.octets()).take(3).all(|(a, b)| *a == b),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
+    }
+
+    #[test]
+    fn a_bridge_of_docker_is_known_by_its_address_towards_its_own_network() {
+        let of = |source, peer| hop(&Locals::default(), &Counters::default(), ip(source), Some(ip(peer)));
+        assert_eq!(of("172.17.0.1", "172.17.0.2"), Some(Hop::Bridge("a bridge of Docker".into())));
+        assert_eq!(of("172.17.0.1", "172.18.0.2"), None);
+        assert_eq!(of("172.17.0.7", "172.17.0.2"), None);
+        assert_eq!(of("172.16.0.1", "172.16.0.2"), None);
+        assert_eq!(of("192.0.2.1", "192.0.2.2"), None);
     }
 }

@@ -188,7 +188,7 @@ fn loopback_to_a_datastore_is_cured_by_its_socket_and_untracked_only_where_nothi
     assert!(!remedies(&body).contains(&"notrack-loopback"), "no rules were given");
     assert!(body.will_not_help.iter().any(|useless| useless.id == "notrack"));
 
-    let mut plain = settings(&groups, &OWN);
+    let mut plain = released(settings(&groups, &OWN), "5.10.0");
     plain.rules = Some(Rules { from: vec!["nft"], rules: 12, states: 3, ..Rules::default() });
     let allowed = judged(snapshot(&groups, plain.clone()));
     let remedy = allowed.remedies.iter().find(|remedy| remedy.id == "notrack-loopback").expect("a remedy");
@@ -234,6 +234,7 @@ fn visitors_of_a_server_that_may_be_here_are_less_sure() {
     let unknown = snapshot(&groups, settings(&groups, &[]));
     let body = judged(unknown.clone());
     assert_eq!(body.verdict.cause.0, "inbound-short-connections");
+    assert!(body.verdict.confidence < Confidence::High);
     assert!(
         gaps(unknown)
             .iter()
@@ -247,7 +248,10 @@ fn a_timer_tells_checks_from_requests() {
     assert_eq!(checked.verdict.cause.0, "health-check-churn");
     assert_eq!(checked.verdict.confidence, Confidence::High);
     let three = said(&checked);
-    assert!(three[0].starts_with("checks by 10.0.5.1 and 1 other of 60 addresses hold 100.0 %"), "{three:?}");
+    assert!(
+        three[0].starts_with("checks by 10.0.5.1 and 1 other of 60 addresses and ports hold 100.0 %"),
+        "{three:?}"
+    );
     assert!(three[1].starts_with("each is opened by a timer every 2 s"), "{three:?}");
     assert_eq!(evidence(&checked, "ages-in-a-comb"), Some(Some(true)));
     assert_eq!(remedies(&checked)[..2], ["check-less", "close-by-reset"]);
@@ -293,7 +297,7 @@ fn checks_that_reset_stay_in_close_and_are_not_told_to_reset() {
     assert_eq!(body.verdict.cause.0, "health-check-churn");
     assert!(!remedies(&body).contains(&"close-by-reset"));
     assert!(
-        (body.verdict.rate_per_second.unwrap() - 100.0).abs() < 12.0,
+        (body.verdict.rate_per_second.unwrap() - 100.0).abs() < 15.0,
         "{:?}",
         body.verdict.rate_per_second
     );
@@ -313,8 +317,9 @@ fn a_crawler_is_no_checker() {
         })
         .collect();
     let body = judged(table(&met_once));
-    assert_ne!(body.verdict.confidence, Confidence::High);
-    assert_ne!(body.verdict.cause.0, "self-inflicted-churn");
+    for churn in ["health-check-churn", "self-inflicted-churn", "load-generator"] {
+        assert!(body.verdict.cause.0 != churn && !runners_up(&body).contains(&churn), "{churn}");
+    }
 }
 
 #[test]
@@ -394,7 +399,7 @@ fn one_guest_of_many_is_told_from_this_host() {
     assert_eq!(body.verdict.cause.0, "noisy-tenant");
     assert_eq!(body.verdict.confidence, Confidence::High);
     let three = said(&body);
-    assert!(three[0].starts_with("one client behind this host, 10.20.0.7, holds 81.6 %"), "{three:?}");
+    assert!(three[0].starts_with("10.20.0.7, behind this host, holds 81.6 %"), "{three:?}");
     let limited = body.remedies.iter().find(|remedy| remedy.id == "limit-one-client").unwrap();
     let line = &limited.commands[0].line;
     assert!(

@@ -120,8 +120,7 @@ fn summary(case: &Case<'_>, queries: &Queries<'_>) -> Vec<Sentence> {
         .with(",")
         .with(here)
         .with(at);
-    let how =
-        churn::how_line(churn::stays(case, queries.how), queries.rate, ", one for each query or request");
+    let how = churn::how_line(churn::stays(case, queries.how), queries.rate, ", one for each query");
     let what = match local(queries.peer.address) {
         Some(true) if client(queries).is_some_and(|source| local(source) == Some(true)) => {
             "keep connections to it open (a pool), or use its unix socket: that needs no entry"
@@ -198,7 +197,7 @@ fn timer(case: &Case<'_>, queries: &Queries<'_>, scales: &mut Scales) {
         return;
     };
     let Some(how) = case.how(&LeaderKey::Source(source)) else { return };
-    let ends = at_least(how.other_ends);
+    let ends = churn::fan(case, how);
     let slow = churn::per_second(case, how).is_some_and(|rate| rate / ends.max(1) as f64 <= TIMER_PER_SECOND);
     if ends >= super::health_check_churn::FAN_MIN && slow {
         scales.speaks_against(

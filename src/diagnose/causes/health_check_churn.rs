@@ -11,7 +11,7 @@ use crate::model::sentence::{Noun, Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::arith::{rounded, share};
-use super::super::churn::{self, TIMER_PER_SECOND, WORTH_NAMING, at_least};
+use super::super::churn::{self, TIMER_PER_SECOND, WORTH_NAMING};
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, Holder};
 use super::super::idle::Shape;
@@ -20,10 +20,10 @@ use super::super::scales::{Scales, Weight};
 use super::super::{open, remedies, will_not_help};
 use super::Candidate;
 
-const ADDRESS: Noun = Noun("address", "addresses");
+const ADDRESS: Noun = Noun("address and port", "addresses and ports");
 /// Checkers are not more than these.
 const CHECKERS_MAX: usize = 8;
-/// Addresses that one of them checks, at least.
+/// Addresses with ports that one of them checks, at least.
 pub(super) const FAN_MIN: u64 = 10;
 /// No address may have more than this many times the mean of all.
 const UNEVEN: f64 = 4.0;
@@ -38,7 +38,7 @@ struct Checks<'a> {
     checkers: Vec<Holder<'a>>,
     entries: u64,
     ended: u64,
-    /// Addresses of the one that has most.
+    /// Addresses with ports of the one that has most.
     ends: u64,
     /// New connections a second to each of them.
     pace: f64,
@@ -73,7 +73,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
 /// at a pace that a timer may have.
 fn checker<'a>(case: &Case<'a>, address: IpAddr) -> Option<Holder<'a>> {
     let how = case.how(&LeaderKey::Source(address))?;
-    let ends = at_least(how.other_ends);
+    let ends = churn::fan(case, how);
     let pairs = case.pairs_of(address);
     let most = pairs.first().map_or(0, |(_, n)| *n);
     let mean = how.entries as f64 / ends.max(1) as f64;
@@ -101,10 +101,16 @@ fn measure<'a>(case: &Case<'a>) -> Option<Checks<'a>> {
         return None;
     }
     let rate = checkers.iter().filter_map(|c| churn::per_second(case, c.how)).fold(0.0, |a, b| a + b);
-    let ends = at_least(first.how.other_ends);
+    let ends = churn::fan(case, first.how);
     let pace = churn::per_second(case, first.how)? / ends.max(1) as f64;
+    let comb = comb(case, first);
+    // Addresses that are met once each are a crawler's, unless all are visited at the strokes of one timer.
+    let timed = matches!(comb, Some(Shape::Comb { .. }));
+    if !timed && (first.entries as f64) < AGAIN * ends as f64 {
+        return None;
+    }
     Some(Checks {
-        comb: comb(case, first),
+        comb,
         entries,
         ended: sum(&|how| Mix(&how.classes).ended()),
         ends,
@@ -115,7 +121,8 @@ fn measure<'a>(case: &Case<'a>) -> Option<Checks<'a>> {
     })
 }
 
-/// The shape of all ages of a checker; where its checks are spread over the period, that of most of its pairs.
+/// The shape of all ages of a checker; where its checks are spread over the period, that of most of its pairs. Spread
+/// over it and too few for each pair, they look flat together whatever they are: then it is not known.
 fn comb(case: &Case<'_>, checker: &Holder<'_>) -> Option<Shape> {
     let whole = churn::shape(case, checker.how);
     if matches!(whole, Some(Shape::Comb { .. })) {
@@ -126,6 +133,9 @@ fn comb(case: &Case<'_>, checker: &Holder<'_>) -> Option<Shape> {
     let shapes: Vec<Shape> = shapes.collect();
     let combs: Vec<Shape> =
         shapes.iter().copied().filter(|shape| matches!(shape, Shape::Comb { .. })).collect();
+    if shapes.is_empty() {
+        return None;
+    }
     if combs.len() * 2 > shapes.len() { combs.first().copied() } else { whole }
 }
 

@@ -98,7 +98,8 @@ fn measure<'a>(case: &Case<'a>) -> Option<Visits<'a>> {
     };
     let hop = pairs.first().and_then(|(pair, n)| {
         let hop = hops::hop(case.locals, &case.counters, pair.source, Some(peer.address))?;
-        (share(*n, how.entries) >= OWN).then_some((pair.source, hop))
+        // One that only looks like a hop is spoken of beside the verdict.
+        (hop.is_sure() && share(*n, how.entries) >= OWN).then_some((pair.source, hop))
     });
     Some(Visits {
         peer,
@@ -162,7 +163,7 @@ fn summary(case: &Case<'_>, visits: &Visits<'_>) -> Vec<Sentence> {
             Distinct::More => who.with("of more than 4,096 sources"),
         };
     }
-    let how = churn::how_line(churn::stays(case, visits.how), visits.rate, ", each used for one request");
+    let how = churn::how_line(churn::stays(case, visits.how), visits.rate, ", each used once");
     let what = match visits.clients {
         Clients::Crowd => {
             "let the server keep connections open (keep-alive); size the limit for what is left"
@@ -218,7 +219,7 @@ fn place(case: &Case<'_>, visits: &Visits<'_>, scales: &mut Scales) {
             )
             .read_in_table(case),
         ),
-        None => scales.not_known(Weight::Strong, open::is_local(case, address)),
+        None => scales.not_known(Weight::Deciding, open::is_local(case, address)),
     }
     let translated = visits.how.nat.source.saturating_add(visits.how.nat.both);
     if share(translated, visits.how.entries) >= 0.5 && case.locals.is_local(address) != Some(true) {
@@ -241,7 +242,14 @@ fn clients(case: &Case<'_>, visits: &Visits<'_>, scales: &mut Scales) {
     if let Some((source, hop)) = &visits.hop {
         let said = sentence![*source, ":"];
         let said = Sentence(said.0.into_iter().chain(hop.words().0).collect());
-        scales.speaks_for(Weight::Deciding, supports("hidden-clients", said).read_in_table(case));
+        let said = supports("hidden-clients", said).read_in_table(case);
+        if matches!(hop, Hop::Bridge(_)) {
+            // A program of this host that talks to its containers looks the same.
+            scales.speaks_for(Weight::Strong, said);
+            scales.not_known(Weight::Deciding, open::program(case, *source));
+        } else {
+            scales.speaks_for(Weight::Deciding, said);
+        }
         return;
     }
     match visits.clients {
@@ -307,6 +315,10 @@ fn neighbours(case: &Case<'_>, visits: &Visits<'_>, scales: &mut Scales) {
     if churn::ipvs(case) == Some(true) && share(translated, visits.how.entries) >= 0.5 {
         let said = "IPVS of this host passes them on and tracks each of them as well";
         scales.speaks_against(Weight::Deciding, contradicts("through-ipvs", said.into()).read_in_table(case));
+    }
+    if churn::ipvs(case).is_none() && churn::ipvs_loaded(case) && share(translated, visits.how.entries) >= 0.5
+    {
+        scales.not_known(Weight::Deciding, open::ipvs(case));
     }
     let Some(shape) = churn::shape(case, visits.how) else { return };
     let said = churn::shape_said(case, shape);

@@ -11,7 +11,7 @@ use crate::sentence;
 
 use super::super::arith::share;
 use super::super::churn::{self, WORTH_NAMING, at_least};
-use super::super::evidence::{Cited, contradicts, supports};
+use super::super::evidence::{Cited, context, supports};
 use super::super::facts::Case;
 use super::super::mix::Mix;
 use super::super::scales::{Scales, Weight};
@@ -37,7 +37,7 @@ struct Services<'a> {
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let known = churn::ipvs(case);
-    if known == Some(false) || known.is_none() && !loaded(case) {
+    if known == Some(false) || known.is_none() && !churn::ipvs_loaded(case) {
         return None;
     }
     let services = measure(case)?;
@@ -58,11 +58,6 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             scales(case, &services),
         )
     })
-}
-
-fn loaded(case: &Case<'_>) -> bool {
-    let modules = case.counters.machine.modules.as_deref().unwrap_or_default();
-    modules.iter().any(|module| &*module.name == "ip_vs")
 }
 
 fn measure<'a>(case: &Case<'a>) -> Option<Services<'a>> {
@@ -115,13 +110,20 @@ fn summary(case: &Case<'_>, services: &Services<'_>) -> Vec<Sentence> {
         "of the table:",
         Word::Count(services.entries, noun::ENTRY)
     ];
-    let tail = if loses_first_syn(case) {
-        "; a port used again meanwhile loses its first SYN (1 s)"
-    } else {
-        ", tracked here besides IPVS's own table"
+    let (state, seconds) = churn::stays(case, services.how);
+    let how = match services.rate.filter(|_| loses_first_syn(case)) {
+        Some(rate) => sentence![
+            "over, they stay",
+            Word::Duration(seconds as f64),
+            "in",
+            state,
+            "(",
+            Word::Rate(rate),
+            "); a port used again by then loses its first SYN"
+        ],
+        None => churn::how_line((state, seconds), services.rate, ", tracked twice"),
     };
-    let how = churn::how_line(churn::stays(case, services.how), services.rate, tail);
-    let what = "let clients keep their connections open; take IPVS's connections out of tracking if no rule needs them";
+    let what = "let clients keep connections open; take IPVS's out of tracking where no rule needs them";
     vec![who, how, what.into()]
 }
 
@@ -210,10 +212,7 @@ fn reuse(case: &Case<'_>, services: &Services<'_>, scales: &mut Scales) {
     }
     if loses_first_syn(case) {
         let said = "this kernel, before 5.9, drops the first SYN on a port that IPVS still knows: the client tries again a second later";
-        scales.add(
-            [contradicts("first-syn-lost", said.into())]
-                .map(|evidence| crate::model::diagnosis::Evidence { speaks_for: None, ..evidence }),
-        );
+        scales.add([context("first-syn-lost", said.into()).read_in_table(case)]);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::arith::share;
-use super::super::churn::{self, TIMER_PER_SECOND, WORTH_NAMING, at_least};
+use super::super::churn::{self, TIMER_PER_SECOND, WORTH_NAMING};
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, Holder};
 use super::super::hops;
@@ -99,9 +99,8 @@ fn churns(tenant: &Tenant<'_>) -> bool {
 fn summary(case: &Case<'_>, tenant: &Tenant<'_>) -> Vec<Sentence> {
     let holder = &tenant.holder;
     let mut who = sentence![
-        "one client behind this host,",
         holder.address,
-        ", holds",
+        ", behind this host, holds",
         Word::Share(tenant.share_of_table),
         "of the table:",
         Word::Count(holder.entries, noun::ENTRY)
@@ -197,7 +196,7 @@ fn neighbours(case: &Case<'_>, tenant: &Tenant<'_>, scales: &mut Scales) {
         let said = "most of it goes to a datastore: an application without a pool, whoever runs it";
         scales.speaks_against(Weight::Strong, contradicts("datastore-port", said.into()).read_in_table(case));
     }
-    let ends = at_least(holder.how.other_ends);
+    let ends = churn::fan(case, holder.how);
     let slow = tenant.rate.is_some_and(|rate| rate / ends.max(1) as f64 <= TIMER_PER_SECOND);
     if churns(tenant) && slow && ends >= super::health_check_churn::FAN_MIN {
         let said = sentence![
@@ -212,8 +211,9 @@ fn neighbours(case: &Case<'_>, tenant: &Tenant<'_>, scales: &mut Scales) {
     }
     let first = tenant.pairs.first().and_then(|(pair, _)| case.how(&LeaderKey::Pair(*pair)));
     let swept = first.and_then(|how| churn::sweep(case, how)).is_some_and(|sweep| sweep >= churn::SWEEP);
-    if let Some(seconds) = first.and_then(|how| churn::began(case, how)) {
-        let weight = if swept { Weight::Deciding } else { Weight::Slight };
+    let to_one = tenant.pairs.first().is_some_and(|(_, n)| share(*n, holder.entries) >= churn::TO_ONE);
+    if let Some(seconds) = first.filter(|_| to_one).and_then(|how| churn::began(case, how)) {
+        let weight = if swept { Weight::Deciding } else { Weight::Strong };
         scales.speaks_against(
             weight,
             contradicts(

@@ -72,7 +72,7 @@ fn measure<'a>(case: &Case<'a>) -> Option<Churn<'a>> {
         .collect();
     let to_few = pairs.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
     let to_few = share(to_few, holder.entries) >= TO_FEW;
-    let ends = churn::at_least(holder.how.other_ends);
+    let ends = churn::fan(case, holder.how);
     // Many addresses are a proxy's servers where each is connected to faster than a timer would.
     let fast = churn::per_second(case, holder.how)
         .is_some_and(|rate| rate / ends.max(1) as f64 > churn::TIMER_PER_SECOND);
@@ -233,13 +233,16 @@ fn neighbours(case: &Case<'_>, churn: &Churn<'_>, scales: &mut Scales) {
     }
     let first = churn.pairs.first().and_then(|(pair, _)| case.how(&LeaderKey::Pair(*pair)));
     let swept = first.and_then(|how| churn::sweep(case, how)).is_some_and(|sweep| sweep >= churn::SWEEP);
-    if let Some(seconds) = first.filter(|_| swept).and_then(|how| churn::began(case, how)) {
+    let to_one = churn.pairs.first().is_some_and(|(_, n)| share(*n, holder.entries) >= churn::TO_ONE);
+    let unnamed = super::super::beside::owner(case, holder.address).is_none();
+    if let Some(seconds) = first.filter(|_| to_one && unnamed).and_then(|how| churn::began(case, how)) {
+        let weight = if swept { Weight::Deciding } else { Weight::Strong };
         let said = sentence![
             "it began at once,",
             Word::Duration(seconds as f64),
-            "before the table was read, and went through all its source ports since: a test does that"
+            "before the table was read, towards one address and port: a test does that, or a restart"
         ];
-        against(Weight::Deciding, "began-at-once", said);
+        against(weight, "began-at-once", said);
     }
     let Some(shape) = churn::shape(case, holder.how) else { return };
     let said = churn::shape_said(case, shape);

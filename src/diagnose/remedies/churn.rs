@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::model::census::{LeaderKey, Pair, Peer};
 use crate::model::diagnosis::{Command, Effect, Remedy};
 use crate::model::flow::State;
+use crate::model::incident::Namespace;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
@@ -384,8 +385,9 @@ pub(crate) fn untracked_ipvs(case: &Case<'_>, entries: u64) -> Option<Remedy> {
     // kube-proxy sets it, and needs it: its rules ask for states and masquerade what IPVS passes on.
     let names = case.locals.addresses.values().filter_map(|(local, _)| local.interface.as_deref());
     let cluster = names.into_iter().any(|name| name.starts_with("kube-ipvs"));
+    let initial = matches!(case.namespace(), Namespace::Initial | Namespace::Unknown);
     let nat = case.census?.who.nat;
-    if cluster || nat.source > 0 || nat.both > 0 || beside::translates(case) {
+    if cluster || !initial || nat.source > 0 || nat.both > 0 || beside::translates(case) {
         return None;
     }
     Some(Remedy {
