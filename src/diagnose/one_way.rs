@@ -114,13 +114,11 @@ pub(crate) fn spread(distinct: Distinct, whole: Option<u64>, entries: u64) -> f6
     }
 }
 
-/// Distinct values in words: `312`, or `more than 4,096`.
+/// Distinct values in words: `312`, or `over 4,096`.
 pub(crate) fn number_of(sentence: Sentence, distinct: Distinct) -> Sentence {
     match distinct {
         Distinct::Exactly(n) => sentence.with(Word::Number(n)),
-        Distinct::More => {
-            sentence.with("more than").with(Word::Number(crate::model::census::DISTINCT_MAX as u64))
-        }
+        Distinct::More => sentence.with("over").with(Word::Number(crate::model::census::DISTINCT_MAX as u64)),
     }
 }
 
@@ -164,6 +162,15 @@ pub(crate) fn with_at_most(case: &Case<'_>, state: State, seconds: u64) -> u64 {
     let remaining = case.census.and_then(|census| census.who.remaining.get(&(L4::TCP, Some(state))));
     let bins = remaining.into_iter().flat_map(|remaining| &remaining.bins);
     bins.filter(|(bin, _)| u64::from(**bin) <= seconds).fold(0, |sum, (_, n)| sum.saturating_add(*n))
+}
+
+/// Share of the entries of the table whose source is an address that anybody may have: not of a private network.
+pub(crate) fn from_outside(case: &Case<'_>) -> f64 {
+    let Some(who) = case.census.map(|census| &census.who) else { return 0.0 };
+    let inside =
+        [AddressKind::Private, AddressKind::Loopback, AddressKind::LinkLocal, AddressKind::CarrierNat];
+    let outside = who.source_kinds.iter().filter(|(kind, _)| !inside.contains(kind));
+    share(outside.fold(0, |sum, (_, n)| sum.saturating_add(*n)), who.entries)
 }
 
 /// A source in words: this host, a machine behind it, or one from outside.

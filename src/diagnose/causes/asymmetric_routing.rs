@@ -69,7 +69,8 @@ fn measure(case: &Case<'_>) -> Option<Path> {
         one_way::packets_each(case, |class| class.l4 == L4::TCP && class.replied == Reply::Unreplied);
     let data =
         share(seen.met_in_the_middle(), one_way) >= BEYOND_SYNS || packets_each.is_some_and(|n| n >= DATA);
-    (share_of_table >= WORTH_NAMING && share(one_way, tcp) >= MOSTLY && data).then_some(Path {
+    let met_once = packets_each.is_some_and(|n| n <= ONCE);
+    (share_of_table >= WORTH_NAMING && share(one_way, tcp) >= MOSTLY && data && !met_once).then_some(Path {
         seen,
         one_way,
         tcp,
@@ -171,8 +172,6 @@ fn data(case: &Case<'_>, path: &Path, scales: &mut Scales) {
     };
     if each >= DATA {
         scales.speaks_for(Weight::Deciding, said("data flows, and is answered elsewhere"));
-    } else if each <= ONCE {
-        scales.speaks_against(Weight::Deciding, said("met once, and never seen again"));
     } else {
         scales.add([said("few")]);
     }
