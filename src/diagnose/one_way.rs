@@ -16,8 +16,6 @@ use super::facts::Case;
 use super::mix::Mix;
 use super::open::{Open, inside};
 
-/// From this share of the kernel's timeout on, an entry was seen a moment ago.
-const FRESH: f64 = 0.8;
 /// `nf_conntrack_tcp_timeout_unacknowledged`: no picked-up connection without an answer has more, on newer kernels.
 pub(crate) const UNACKNOWLEDGED_SECONDS: u64 = 300;
 
@@ -140,11 +138,11 @@ pub(crate) fn leading_peer<'a>(
         .max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))
 }
 
-/// Share of the entries of one TCP state that were seen a moment ago; none where ages are not known. Entries that
-/// traffic keeps alive are fresh, those of one past event are not.
-pub(crate) fn fresh(case: &Case<'_>, state: State, timeout_seconds: u64) -> Option<f64> {
+/// Share of the entries of one TCP state that still have at least `part` of their timeout; none where ages are not known.
+/// Entries that packets renew have, those of one past event have not.
+pub(crate) fn fresh(case: &Case<'_>, state: State, timeout_seconds: u64, part: f64) -> Option<f64> {
     let remaining = case.census?.who.remaining.get(&(L4::TCP, Some(state)))?;
-    let at_least = timeout_seconds as f64 * FRESH;
+    let at_least = timeout_seconds as f64 * part;
     let up_to = timeout_seconds.saturating_add(crate::model::census::REMAINING_BIN_SECONDS.into());
     let known = remaining.bins.iter().filter(|(bin, _)| u64::from(**bin) <= up_to);
     let (mut all, mut young) = (0u64, 0u64);

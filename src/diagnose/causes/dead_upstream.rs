@@ -21,7 +21,7 @@ use super::super::one_way::{self, lone_syn};
 use super::super::pace::Pace;
 use super::super::scales::{Scales, Weight};
 use super::super::{no_use, remedies};
-use super::Candidate;
+use super::{Candidate, immortal_syn_sent};
 
 /// Below this share of the table the cause is not worth naming.
 const WORTH_NAMING: f64 = 0.2;
@@ -172,6 +172,16 @@ fn scales(case: &Case<'_>, dead: &Dead<'_>) -> Scales {
     rest_of_table(case, dead, &mut scales);
     sockets(case, dead, &mut scales);
     rules(case, dead, &mut scales);
+    if immortal_syn_sent::kept_alive(case, dead.how).is_some() {
+        scales.speaks_against(
+            Weight::Deciding,
+            contradicts(
+                "never-run-down",
+                "its SYNs come from ports that their clients do not change, and do not run down".into(),
+            )
+            .read_in_table(case),
+        );
+    }
     retries(case, dead, &mut scales);
     log(case, dead, &mut scales);
     scales

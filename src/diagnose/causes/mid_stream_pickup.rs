@@ -266,8 +266,10 @@ fn one_port(case: &Case<'_>, pickups: &Pickups, scales: &mut Scales) {
     }
     let port = Word::Port(row.key.port, L4::TCP);
     if case.counters.rules.is_none() {
+        // One half of a living connection has more packets, and comes at any time.
         let event = event_line(case).is_some() || pickups.event.is_some();
-        let weight = if event { Weight::Slight } else { Weight::Deciding };
+        let once = pickups.packets_each.is_some_and(|n| n <= ONCE);
+        let weight = if event || once { Weight::Slight } else { Weight::Deciding };
         scales.not_known(
             weight,
             open::rules(case, "whether one direction of that port is taken out of tracking"),
