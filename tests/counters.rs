@@ -178,6 +178,11 @@ fn facts(counters: &Counters, out: &mut String) {
         for ((l4, state), count) in &sockets.by_state {
             writeln!(out, "sockets: {} {state} {count}", l4.name().unwrap_or("?")).unwrap();
         }
+        for (end, ports) in [("this", &sockets.established_at), ("the other", &sockets.established_to)] {
+            for (port, count) in ports {
+                writeln!(out, "established: port {port} of {end} end {count}").unwrap();
+            }
+        }
         for (call, calls) in &sockets.calls {
             let (program, local, peer, port) = (&call.program, call.local, call.peer, call.port);
             let l4 = call.l4.name().unwrap_or("?");

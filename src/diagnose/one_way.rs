@@ -16,8 +16,6 @@ use super::facts::Case;
 use super::mix::Mix;
 use super::open::{Open, inside};
 
-/// From this share of the kernel's timeout on, an entry was seen a moment ago.
-const FRESH: f64 = 0.8;
 /// `nf_conntrack_tcp_timeout_unacknowledged`: no picked-up connection without an answer has more, on newer kernels.
 pub(crate) const UNACKNOWLEDGED_SECONDS: u64 = 300;
 
@@ -114,13 +112,11 @@ pub(crate) fn spread(distinct: Distinct, whole: Option<u64>, entries: u64) -> f6
     }
 }
 
-/// Distinct values in words: `312`, or `more than 4,096`.
+/// Distinct values in words: `312`, or `over 4,096`.
 pub(crate) fn number_of(sentence: Sentence, distinct: Distinct) -> Sentence {
     match distinct {
         Distinct::Exactly(n) => sentence.with(Word::Number(n)),
-        Distinct::More => {
-            sentence.with("more than").with(Word::Number(crate::model::census::DISTINCT_MAX as u64))
-        }
+        Distinct::More => sentence.with("over").with(Word::Number(crate::model::census::DISTINCT_MAX as u64)),
     }
 }
 
@@ -142,11 +138,11 @@ pub(crate) fn leading_peer<'a>(
         .max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))
 }
 
-/// Share of the entries of one TCP state that were seen a moment ago; none where ages are not known. Entries that
-/// traffic keeps alive are fresh, those of one past event are not.
-pub(crate) fn fresh(case: &Case<'_>, state: State, timeout_seconds: u64) -> Option<f64> {
+/// Share of the entries of one TCP state that still have at least `part` of their timeout; none where ages are not known.
+/// Entries that packets renew have, those of one past event have not.
+pub(crate) fn fresh(case: &Case<'_>, state: State, timeout_seconds: u64, part: f64) -> Option<f64> {
     let remaining = case.census?.who.remaining.get(&(L4::TCP, Some(state)))?;
-    let at_least = timeout_seconds as f64 * FRESH;
+    let at_least = timeout_seconds as f64 * part;
     let up_to = timeout_seconds.saturating_add(crate::model::census::REMAINING_BIN_SECONDS.into());
     let known = remaining.bins.iter().filter(|(bin, _)| u64::from(**bin) <= up_to);
     let (mut all, mut young) = (0u64, 0u64);
@@ -164,6 +160,15 @@ pub(crate) fn with_at_most(case: &Case<'_>, state: State, seconds: u64) -> u64 {
     let remaining = case.census.and_then(|census| census.who.remaining.get(&(L4::TCP, Some(state))));
     let bins = remaining.into_iter().flat_map(|remaining| &remaining.bins);
     bins.filter(|(bin, _)| u64::from(**bin) <= seconds).fold(0, |sum, (_, n)| sum.saturating_add(*n))
+}
+
+/// Share of the entries of the table whose source is an address that anybody may have: not of a private network.
+pub(crate) fn from_outside(case: &Case<'_>) -> f64 {
+    let Some(who) = case.census.map(|census| &census.who) else { return 0.0 };
+    let inside =
+        [AddressKind::Private, AddressKind::Loopback, AddressKind::LinkLocal, AddressKind::CarrierNat];
+    let outside = who.source_kinds.iter().filter(|(kind, _)| !inside.contains(kind));
+    share(outside.fold(0, |sum, (_, n)| sum.saturating_add(*n)), who.entries)
 }
 
 /// A source in words: this host, a machine behind it, or one from outside.

@@ -165,7 +165,7 @@ fn closings_whose_end_never_comes_hang() {
     assert_eq!(summary(&body)[0], "12,000 connections (87 %) hang while closing, most to 203.0.113.10:30303");
     assert!(body.will_not_help.iter().any(|useless| useless.id == "tcp_fin_timeout"));
     // Beside twice as many that ended well they are connections on their way out.
-    let body = judged(full_of(&closings(120)));
+    let body = judged(full_of(&closings(130)));
     assert_ne!(body.verdict.cause.0, "hung-closing");
 }
 

@@ -12,6 +12,7 @@ use crate::sentence;
 use super::super::arith::share;
 use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::Case;
+use super::super::mix::Mix;
 use super::super::one_way::{self, OneWay, pickup};
 use super::super::scales::{Scales, Weight};
 use super::super::{no_use, remedies};
@@ -34,7 +35,9 @@ const OTHERS_MIN: u64 = 50;
 /// Share of UDP without an answer that goes with it; below the other one the other direction passes here.
 const ALSO_ONE_WAY: f64 = 0.7;
 const ANSWERED: f64 = 0.3;
-/// Share of the entries that were seen a moment ago: traffic keeps them.
+/// From this share of the timeout on an entry was seen a moment ago, and the share of such entries that says that traffic
+/// keeps them.
+const FRESH: f64 = 0.8;
 const KEPT: f64 = 0.5;
 
 struct Path {
@@ -67,15 +70,26 @@ fn measure(case: &Case<'_>) -> Option<Path> {
     let share_of_table = share(one_way, mix.total());
     let packets_each =
         one_way::packets_each(case, |class| class.l4 == L4::TCP && class.replied == Reply::Unreplied);
-    let data =
-        share(seen.met_in_the_middle(), one_way) >= BEYOND_SYNS || packets_each.is_some_and(|n| n >= DATA);
-    (share_of_table >= WORTH_NAMING && share(one_way, tcp) >= MOSTLY && data).then_some(Path {
+    // More than SYNs goes one way: connections met in their middle again and again, data, or UDP as well.
+    let met_once = packets_each.is_some_and(|n| n <= ONCE);
+    let beyond_syns = share(seen.met_in_the_middle(), one_way) >= BEYOND_SYNS && !met_once;
+    let data = packets_each.is_some_and(|n| n >= DATA);
+    let also_udp = udp_unanswered(mix).is_some_and(|part| part >= ALSO_ONE_WAY);
+    let more = beyond_syns || data || also_udp;
+    (share_of_table >= WORTH_NAMING && share(one_way, tcp) >= MOSTLY && more).then_some(Path {
         seen,
         one_way,
         tcp,
         packets_each,
         share_of_table,
     })
+}
+
+/// Share of UDP that was not answered; none where there is hardly any.
+fn udp_unanswered(mix: Mix<'_>) -> Option<f64> {
+    let udp = mix.count(|c| c.l4 == L4::UDP);
+    let unanswered = mix.count(|c| c.l4 == L4::UDP && c.replied == Reply::Unreplied);
+    (udp >= OTHERS_MIN).then(|| share(unanswered, udp))
 }
 
 fn summary(path: &Path) -> Vec<Sentence> {
@@ -93,6 +107,9 @@ fn summary(path: &Path) -> Vec<Sentence> {
             one_way::about_packets(each),
             "each), so their answers take another way"
         ],
+        _ if path.seen.syn > path.seen.met_in_the_middle() => {
+            sentence!["most are SYNs whose answers were not seen, and UDP is not answered here either"]
+        }
         _ => sentence!["they were met in their middle and never answered here: the way back goes elsewhere"],
     };
     let what =
@@ -171,8 +188,6 @@ fn data(case: &Case<'_>, path: &Path, scales: &mut Scales) {
     };
     if each >= DATA {
         scales.speaks_for(Weight::Deciding, said("data flows, and is answered elsewhere"));
-    } else if each <= ONCE {
-        scales.speaks_against(Weight::Deciding, said("met once, and never seen again"));
     } else {
         scales.add([said("few")]);
     }
@@ -207,11 +222,7 @@ fn everywhere(case: &Case<'_>, scales: &mut Scales) {
 fn other_protocols(case: &Case<'_>, scales: &mut Scales) {
     let Some(mix) = case.mix() else { return };
     let udp = mix.count(|c| c.l4 == L4::UDP);
-    if udp < OTHERS_MIN {
-        return;
-    }
-    let unanswered = mix.count(|c| c.l4 == L4::UDP && c.replied == Reply::Unreplied);
-    let part = share(unanswered, udp);
+    let Some(part) = udp_unanswered(mix) else { return };
     let said = || {
         context(
             "udp-one-way",
@@ -246,7 +257,8 @@ fn kept(case: &Case<'_>, path: &Path, scales: &mut Scales) {
     } else {
         timeouts.named_or_default("tcp_timeout_established")
     };
-    let Some(part) = timeout.and_then(|timeout| one_way::fresh(case, State::Established, timeout)) else {
+    let Some(part) = timeout.and_then(|timeout| one_way::fresh(case, State::Established, timeout, FRESH))
+    else {
         return;
     };
     let said = || {

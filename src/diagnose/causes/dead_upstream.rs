@@ -21,15 +21,18 @@ use super::super::one_way::{self, lone_syn};
 use super::super::pace::Pace;
 use super::super::scales::{Scales, Weight};
 use super::super::{no_use, remedies};
-use super::Candidate;
+use super::{Candidate, immortal_syn_sent};
 
 /// Below this share of the table the cause is not worth naming.
 const WORTH_NAMING: f64 = 0.2;
 /// Share of the target's entries that are unanswered SYNs: it answers hardly anybody.
 const UNANSWERED: f64 = 0.7;
-/// Sources for each unanswered SYN: up to here the same clients try again and again, above [`STRANGERS`] it is not they.
+/// Sources for each unanswered SYN: up to here the same clients try again and again, above [`STRANGERS`] it is not they,
+/// unless they are machines of the own network.
 const FEW: f64 = 0.2;
 const STRANGERS: f64 = 0.5;
+/// From this share of sources with public addresses on, strangers are among them.
+const OUTSIDE: f64 = 0.5;
 /// A host is silent as a whole where it has so much more than its worst port.
 const WHOLE_HOST: f64 = 1.5;
 /// From this share of answered connections on, the rest of the table is well.
@@ -95,7 +98,8 @@ fn measure<'a>(case: &Case<'a>) -> Option<Dead<'a>> {
     // Port after port of one host is a scan of it.
     let swept = port.is_none() && one_way::spread(how.destination_ports, None, how.entries) > FEW;
     let answers = share(unanswered, how.entries) < UNANSWERED;
-    if share_of_table < WORTH_NAMING || answers || sources_per_entry > STRANGERS || swept {
+    let strangers = sources_per_entry > STRANGERS && one_way::from_outside(case) >= OUTSIDE;
+    if share_of_table < WORTH_NAMING || answers || strangers || swept {
         return None;
     }
     let syns = how.classes.iter().filter(|(class, _)| lone_syn(class)).map(|(c, n)| (*c, *n)).collect();
@@ -168,6 +172,16 @@ fn scales(case: &Case<'_>, dead: &Dead<'_>) -> Scales {
     rest_of_table(case, dead, &mut scales);
     sockets(case, dead, &mut scales);
     rules(case, dead, &mut scales);
+    if immortal_syn_sent::kept_alive(case, dead.how).is_some() {
+        scales.speaks_against(
+            Weight::Deciding,
+            contradicts(
+                "never-run-down",
+                "its SYNs come from ports that their clients do not change, and do not run down".into(),
+            )
+            .read_in_table(case),
+        );
+    }
     retries(case, dead, &mut scales);
     log(case, dead, &mut scales);
     scales
@@ -185,8 +199,8 @@ fn sources(case: &Case<'_>, dead: &Dead<'_>, scales: &mut Scales) {
     };
     scales.weigh(
         Weight::Deciding,
-        dead.sources_per_entry <= FEW,
-        || said(", each of which tries again and again"),
+        dead.sources_per_entry <= FEW || one_way::from_outside(case) < OUTSIDE,
+        || said(": of this network, or the same ones again and again"),
         || said(", hardly any of which tries more than a few times"),
     );
 }

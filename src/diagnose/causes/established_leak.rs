@@ -28,6 +28,8 @@ const SOMEBODY: f64 = 0.5;
 const NOBODY: f64 = 0.1;
 /// Silent entries of ends that are silent as a whole, from which on ends vanished rather than single connections.
 const WHOLE_ENDS: f64 = 0.5;
+/// Share of the silent entries that the leading destinations must have to speak for the others.
+const A_SAMPLE: f64 = 0.1;
 /// Share of an end's entries that are silent, from which on it is silent as a whole.
 const NEARLY_ALL: f64 = 0.9;
 /// Beyond keepalive's default of two hours: nobody is there.
@@ -122,7 +124,7 @@ fn summary(case: &Case<'_>, leak: &Leak) -> Vec<Sentence> {
         Word::Share(leak.share_of_table),
         ") are",
         State::Established,
-        "and silent for over",
+        ", silent for over",
         Word::Duration(leak.silent_seconds as f64)
     ];
     if let Some((port, _, _)) = port(case) {
@@ -176,7 +178,13 @@ fn scales(case: &Case<'_>, leak: &Leak) -> Scales {
             .value("seconds", leak.oldest_seconds as f64)
             .read_in_table(case)
     };
-    scales.weigh(Weight::Slight, share(leak.gone, leak.established) >= MOSTLY_SILENT, oldest, oldest);
+    // Under a timeout that is shorter nobody can be silent for so long.
+    let timeout = case.timeouts().named_or_default("tcp_timeout_established");
+    if timeout.is_some_and(|timeout| timeout > GONE_SECONDS) {
+        scales.weigh(Weight::Slight, share(leak.gone, leak.established) >= MOSTLY_SILENT, oldest, oldest);
+    } else {
+        scales.add([oldest()]);
+    }
     if let Some((age, entries)) = leak.spike {
         scales.speaks_for(
             Weight::Strong,
@@ -225,7 +233,7 @@ fn ends(case: &Case<'_>, leak: &Leak, scales: &mut Scales) {
             of_vanished = of_vanished.saturating_add(silent);
         }
     }
-    if of_all == 0 || share(of_all, leak.silent) < WHOLE_ENDS {
+    if share(of_all, leak.silent) < A_SAMPLE {
         return;
     }
     let said = |tail: &'static str| {

@@ -26,6 +26,8 @@ const WORTH_NAMING: f64 = 0.2;
 const MOSTLY: f64 = 0.5;
 /// Open connections for each one-way entry: from this share on, the connections work.
 const WORKS: f64 = 0.1;
+/// Up to so many packets, an answer was met once; a service sends more in each connection.
+const ONCE: f64 = 1.5;
 /// A handshake of which only the SYN counts has one packet, or a few where it is sent again.
 const SYNS_ONLY: f64 = 3.0;
 
@@ -277,6 +279,22 @@ fn turned_around(case: &Case<'_>, halves: &Halves<'_>, scales: &mut Scales) {
         || said("the first packet seen was an answer"),
         || said("too few for a service whose requests are not seen"),
     );
+    if let Some(each) = one_way::packets_of(halves.how) {
+        let said = |tail: &'static str| {
+            context(
+                "packets-each",
+                sentence!["each has about", one_way::about_packets(each), ":", Word::Text(tail)],
+            )
+            .value("packets", each)
+            .read_in_table(case)
+        };
+        scales.weigh(
+            Weight::Strong,
+            each > ONCE,
+            || said("the service goes on answering what the tracker does not see"),
+            || said("met once, and never seen again"),
+        );
+    }
     if let Some(invalid) = case.counters.stat.and_then(|stat| stat.invalid).filter(|n| *n >= halves.one_way) {
         scales.speaks_for(
             Weight::Slight,

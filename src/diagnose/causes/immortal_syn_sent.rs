@@ -23,8 +23,9 @@ use super::Candidate;
 const WORTH_NAMING: f64 = 0.2;
 /// Share of the peer's entries that are unanswered SYNs.
 const MOSTLY: f64 = 0.7;
-/// Share of them whose timer was set back a moment ago.
-const RENEWED: f64 = 0.8;
+/// Share of such entries that have more than half of their timeout left: of SYNs that run down it is a half.
+const RENEWED: f64 = 0.95;
+const HALF: f64 = 0.5;
 /// Reserved ports: what NFS and its kin connect from (`min_resvport`, `max_resvport`).
 const RESERVED: u16 = 1_024;
 /// Share of them that come from reserved ports, or from a few ports.
@@ -87,10 +88,8 @@ fn measure<'a>(case: &Case<'a>) -> Option<Immortal<'a>> {
     if share_of_table < WORTH_NAMING || share(unanswered, how.entries) < MOSTLY {
         return None;
     }
-    let timeout = case.timeouts().named_or_default("tcp_timeout_syn_sent")?;
-    let renewed = one_way::fresh(case, State::SynSent, timeout)?;
-    let fixed = fixed_ports(case, how, unanswered);
-    (renewed >= RENEWED && fixed >= FIXED).then(|| Immortal {
+    let (renewed, fixed) = kept_alive(case, how)?;
+    Some(Immortal {
         peer,
         how,
         unanswered,
@@ -101,9 +100,19 @@ fn measure<'a>(case: &Case<'a>) -> Option<Immortal<'a>> {
     })
 }
 
+/// What keeps the SYNs to a peer alive, where something does: the share that does not run down, and the share that comes
+/// from fixed ports.
+pub(super) fn kept_alive(case: &Case<'_>, how: &Leader) -> Option<(f64, f64)> {
+    let timeout = case.timeouts().named_or_default("tcp_timeout_syn_sent")?;
+    let renewed = one_way::fresh(case, State::SynSent, timeout, HALF)?;
+    let fixed = fixed_ports(case, how);
+    let renews = renews(case.kernel) != Some(false);
+    (renews && renewed >= RENEWED && fixed >= FIXED).then_some((renewed, fixed))
+}
+
 /// Share of the unanswered SYNs that come from ports which a client does not change: reserved ones, or a few for each
 /// source.
-fn fixed_ports(case: &Case<'_>, how: &Leader, unanswered: u64) -> f64 {
+fn fixed_ports(case: &Case<'_>, how: &Leader) -> f64 {
     if let (Distinct::Exactly(ports), Distinct::Exactly(sources)) = (how.source_ports, how.other_ends)
         && ports <= PORTS_EACH
         && sources.saturating_mul(PORTS_EACH) >= how.entries
@@ -111,14 +120,14 @@ fn fixed_ports(case: &Case<'_>, how: &Leader, unanswered: u64) -> f64 {
         return 1.0;
     }
     let Some(who) = case.census.map(|census| &census.who) else { return 0.0 };
-    let reserved = who
-        .source_ports
-        .rows
-        .iter()
-        .filter(|row| row.key.l4 == L4::TCP && row.key.port < RESERVED)
-        .filter_map(|row| case.how(&LeaderKey::SourcePort(row.key)))
-        .fold(0u64, |sum, of| sum.saturating_add(Mix(&of.classes).unreplied(State::SynSent)));
-    share(reserved, unanswered).min(1.0)
+    // The leading source ports are a sample of theirs.
+    let (mut reserved, mut others) = (0u64, 0u64);
+    for row in who.source_ports.rows.iter().filter(|row| row.key.l4 == L4::TCP) {
+        let Some(of) = case.how(&LeaderKey::SourcePort(row.key)) else { continue };
+        let sum = if row.key.port < RESERVED { &mut reserved } else { &mut others };
+        *sum = sum.saturating_add(Mix(&of.classes).unreplied(State::SynSent));
+    }
+    share(reserved, reserved.saturating_add(others))
 }
 
 fn summary(immortal: &Immortal<'_>) -> Vec<Sentence> {
@@ -168,7 +177,7 @@ fn scales(case: &Case<'_>, immortal: &Immortal<'_>) -> Scales {
             "always-young",
             sentence![
                 Word::Share(immortal.renewed),
-                "of such entries have nearly the whole timeout left: none runs down"
+                "of such entries have more than half of their time left: they do not run down"
             ],
         )
         .value("share", immortal.renewed)

@@ -16,7 +16,7 @@ use super::super::facts::Case;
 use super::super::idle::spike;
 use super::super::one_way::{self, OneWay, UNACKNOWLEDGED_SECONDS, pickup};
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{no_use, open, remedies};
 use super::Candidate;
 
 /// Below this share of the table the cause is not worth naming.
@@ -190,7 +190,7 @@ fn turned(case: &Case<'_>, pickups: &Pickups, scales: &mut Scales) {
 fn packets(case: &Case<'_>, pickups: &Pickups, scales: &mut Scales) {
     let Some(each) = pickups.packets_each else {
         return scales.not_known(
-            Weight::Strong,
+            Weight::Deciding,
             one_way::ask_packets(
                 case,
                 "whether a packet or two of each were seen and then nothing, or data flows",
@@ -265,6 +265,16 @@ fn one_port(case: &Case<'_>, pickups: &Pickups, scales: &mut Scales) {
         return;
     }
     let port = Word::Port(row.key.port, L4::TCP);
+    if case.counters.rules.is_none() {
+        // One half of a living connection has more packets, and comes at any time.
+        let event = event_line(case).is_some() || pickups.event.is_some();
+        let once = pickups.packets_each.is_some_and(|n| n <= ONCE);
+        let weight = if event || once { Weight::Slight } else { Weight::Deciding };
+        scales.not_known(
+            weight,
+            open::rules(case, "whether one direction of that port is taken out of tracking"),
+        );
+    }
     if case.counters.rules.as_ref().is_some_and(|rules| rules.untracked_one_way(row.key.port).is_some()) {
         scales.speaks_against(
             Weight::Deciding,

@@ -138,7 +138,7 @@ fn summary(scan: &Scan<'_>) -> Vec<Sentence> {
         }
         Targets::Ports(n) => one_way::number_of(who, n).with("ports of a few addresses"),
     };
-    who = who.with("without an answer:").with(Word::Share(scan.share_of_table)).with("of the table");
+    who = who.with("in vain:").with(Word::Share(scan.share_of_table)).with("of the table");
     let how = match scan.rate_per_second {
         Some(rate) => {
             sentence!["its SYNs come at", Word::Rate(rate), "and more: targets that refuse leave no entry"]

@@ -35,6 +35,9 @@ const RETRIED: f64 = 1.5;
 /// Open connections for each half-open one: from this share on, they work, only the tracker does not see it.
 const WORKS: f64 = 0.1;
 
+/// From this share of sources with public addresses on, strangers send them.
+const OUTSIDE: f64 = 0.5;
+
 struct Flood<'a> {
     peer: Peer,
     how: &'a Leader,
@@ -179,6 +182,22 @@ fn scales(case: &Case<'_>, flood: &Flood<'_>) -> Scales {
     );
     strangers(case, flood, &mut scales);
     answers(case, flood, &mut scales);
+    let outside = one_way::from_outside(case);
+    if outside < OUTSIDE {
+        scales.speaks_against(
+            Weight::Strong,
+            contradicts(
+                "sources-inside",
+                sentence![
+                    "only",
+                    Word::Share(outside),
+                    "of the entries come from public addresses: forged and hired sources are of the whole world"
+                ],
+            )
+            .value("share", outside)
+            .read_in_table(case),
+        );
+    }
     if let Some((evicted, dropped)) = evictions(case) {
         scales.speaks_for(
             Weight::Strong,
