@@ -142,7 +142,7 @@ fn summary(case: &Case<'_>, bridged: &Bridged) -> Vec<Sentence> {
         Word::Count(bridged.others, noun::ENTRY)
     ];
     let how = sentence![
-        "they only cross its bridge; br_netfilter hands bridged frames to the packet filter, which tracks them"
+        "they only cross its bridge: br_netfilter shows bridged frames to the packet filter and its tracker"
     ];
     let what = if beside::translates(case) || case.counters.rules.is_some() {
         sentence![

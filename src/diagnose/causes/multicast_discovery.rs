@@ -104,12 +104,8 @@ fn name(port: u16) -> Option<&'static str> {
 }
 
 fn summary(case: &Case<'_>, calls: &Calls<'_>, rate: Option<f64>) -> Vec<Sentence> {
-    let mut who = sentence![
-        "calls to multicast and broadcast addresses hold",
-        Word::Share(calls.part),
-        "of the table:",
-        Word::Count(calls.entries, noun::ENTRY)
-    ];
+    let mut who =
+        sentence!["calls to multicast and broadcast addresses hold", Word::Share(calls.part), "of the table"];
     if let Some((group, how)) = calls.groups.first() {
         who = who.with(", most to").with(*group);
         if let Some(name) = how.common_ports.first().and_then(|(port, _)| name(*port)) {

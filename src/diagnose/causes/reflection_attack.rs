@@ -286,7 +286,7 @@ fn mirror_summary(mirror: &Mirror<'_>, rate: Option<f64>) -> Vec<Sentence> {
     let what = sentence![
         "close",
         peer,
-        "to strangers, or let it answer them little; a larger limit only helps the attacker"
+        "to strangers, or limit what it answers them; a larger limit helps the attacker"
     ];
     vec![who, how, what]
 }

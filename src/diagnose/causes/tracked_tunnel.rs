@@ -112,7 +112,7 @@ fn summary(case: &Case<'_>, tunnel: &Tunnel<'_>, rate: Option<f64>) -> Vec<Sente
         who = who.with(", between").with(pair.source).with("and").with(pair.peer.address);
     }
     let mut how = sentence![
-        "each connection inside has a source port of its own outside, and nothing answers on it:",
+        "each connection inside has its own source port outside, and none is answered:",
         Word::Duration(udp_seconds(case) as f64),
         "each"
     ];

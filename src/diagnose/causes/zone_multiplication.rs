@@ -115,8 +115,9 @@ fn summary(found: &Zones) -> Vec<Sentence> {
     who = who.with("):");
     who.0.extend(tenths(found.times).0);
     let how = sentence![
+        "Open vSwitch and OVN track at each port with a stateful rule:",
         Word::Share(found.part),
-        "of what the leading pairs hold are such copies; Open vSwitch and OVN track at each port with a state"
+        "of the leading pairs are such"
     ];
     let what = sentence![
         "make rules stateless where no state is needed; size the limit for connections times zones"
