@@ -127,7 +127,7 @@ fn natural(case: &Case<'_>) -> Option<u64> {
 
 /// What the kernel gives this machine by itself: by its buckets where those are its own, else by its memory. Of several
 /// the one that runs, else the least.
-fn kernel_default(case: &Case<'_>) -> Option<u64> {
+pub(crate) fn kernel_default(case: &Case<'_>) -> Option<u64> {
     let factors = case.kernel.default_factors();
     let max = case.usage.max?;
     let fitting: Vec<u64> = if let Some(buckets) = natural(case) {

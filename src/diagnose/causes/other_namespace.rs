@@ -1,7 +1,8 @@
 //! C29: the full table is that of another network namespace than the one that was read. The limit is one number for
 //! all, and each namespace is compared with its own count. What must hold: a log that says full, a table that is not,
 //! and something that points elsewhere: the line names a namespace or container, a table of another namespace is full,
-//! or the slab cache holds far more entries than are counted here. Neighbours: insufficient-evidence (nothing points
+//! the slab cache holds far more entries than are counted
+//! here, or next to nothing is tracked where the count was read. Neighbours: insufficient-evidence (nothing points
 //! elsewhere), count-list-mismatch (the count itself is high).
 
 use crate::model::incident::Namespace;
@@ -24,6 +25,8 @@ const NOT_FULL: f64 = 0.5;
 const SLAB_TIMES: u64 = 4;
 /// And from this share of the limit on they can fill one table.
 const SLAB_OF_LIMIT: f64 = 0.5;
+/// A namespace that holds no more than this many entries tracks nothing.
+const NOTHING: u64 = 3;
 /// A table read later than this may have drained.
 const DRAINED_SECONDS: u64 = 120;
 
@@ -44,7 +47,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let hidden = hidden_in_slab(case);
     let not_its_own = named.is_some() && case.census.is_none() && !case.others.namespaces.is_empty();
     let named_and_low = named.is_some() && here.is_some();
-    if full.is_none() && hidden.is_none() && !not_its_own && !named_and_low {
+    let tracks_nothing = case.usage.held().is_some_and(|held| held <= NOTHING);
+    if full.is_none() && hidden.is_none() && !not_its_own && !named_and_low && !tracks_nothing {
         return None;
     }
     let mut scales = Scales::default();
@@ -93,6 +97,16 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             )
             .value("active", active as f64)
             .value("count", count as f64)
+            .read_in_table(case),
+        );
+    }
+    if tracks_nothing {
+        scales.speaks_for(
+            Weight::Deciding,
+            supports(
+                "tracks-nothing",
+                "next to nothing is tracked where the count was read, as in a pod or container of its own: the machine's own namespace, which holds at least the connections one works over, was not read".into(),
+            )
             .read_in_table(case),
         );
     }

@@ -65,6 +65,21 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     if !full || top_source >= TOP_SOURCE_MAX || unreplied >= UNREPLIED_MAX || half_open >= UNREPLIED_MAX {
         return None;
     }
+    let scales = weighed(case, limit, top_source);
+    let sources = census.who.sources.distinct;
+    Some(Candidate {
+        summary: summary(case, limit, sources),
+        loses: Some("the limit is small, but something holds most of the table".into()),
+        rate_per_second: case.admitted_per_second(),
+        remedies: remedies::raise_limit(case).into_iter().chain(remedies::more_buckets(case)).collect(),
+        will_not_help: will_not_help::for_capacity(),
+        limit_contributes: true,
+        ..Candidate::new(Tier::Demand, 1.0, scales)
+    })
+}
+
+/// Everything that was looked at.
+fn weighed(case: &Case<'_>, limit: Limit, top_source: f64) -> Scales {
     let mut scales = Scales::default();
     scales.speaks_for(
         Weight::Strong,
@@ -94,7 +109,6 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         },
         || contradicts("not-tiny", sentence!["the limit of", Word::Number(limit.max), "is no small one"]),
     );
-    let sources = census.who.sources.distinct;
     let busiest = busiest(case);
     scales.weigh(
         Weight::Strong,
@@ -127,6 +141,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     if let Some((weight, evidence)) = lost_limit(case) {
         scales.speaks_against(weight, evidence);
     }
+    memory(case, &mut scales, limit);
+    scales
+}
+
+/// Whether the machine has the memory for a larger one.
+fn memory(case: &Case<'_>, scales: &mut Scales, limit: Limit) {
     if let Some(memory) = case.counters.memory_bytes {
         let (bytes, _) = case.entry_bytes();
         let taken = share(limit.max.saturating_mul(bytes), memory);
@@ -153,15 +173,6 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             },
         );
     }
-    Some(Candidate {
-        summary: summary(case, limit, sources),
-        loses: Some("the limit is small, but something holds most of the table".into()),
-        rate_per_second: case.admitted_per_second(),
-        remedies: remedies::raise_limit(case).into_iter().chain(remedies::more_buckets(case)).collect(),
-        will_not_help: will_not_help::for_capacity(),
-        limit_contributes: true,
-        ..Candidate::new(Tier::Demand, 1.0, scales)
-    })
 }
 
 fn summary(case: &Case<'_>, limit: Limit, sources: Option<u64>) -> Vec<Sentence> {
