@@ -139,7 +139,8 @@ pub(crate) fn raised_since(case: &Case<'_>) -> Option<u64> {
     usual.chain(begun).find(just)
 }
 
-/// The gap at each moment that has both numbers, in the order of time.
+/// Whether the gap is greater at the last moment that has both numbers than at the first; none where it is the same, or
+/// there is one moment only.
 pub(crate) fn grows(case: &Case<'_>) -> Option<bool> {
     let lead = case.lead.map(|fit| fit.snapshot);
     let mut gaps: Vec<(i64, u64)> = lead
@@ -153,7 +154,9 @@ pub(crate) fn grows(case: &Case<'_>) -> Option<bool> {
         .collect();
     gaps.sort_unstable();
     let (first, last) = (gaps.first()?, gaps.last()?);
-    (gaps.len() > 1 && last.0 > first.0).then_some(last.1 > first.1)
+    // Within one in fifty it is the same gap.
+    let differs = first.1.abs_diff(last.1) > first.1.max(last.1) / 50;
+    (differs && last.0 > first.0).then_some(last.1 > first.1)
 }
 
 /// Both numbers in words.

@@ -4,7 +4,8 @@
 //! Reading order: [`mod@correlate`] puts snapshots where they belong, [`drops`] takes the kernel's counters over the
 //! log's, [`facts`] makes the case that the rules of [`causes`] read, [`scales`] hold what speaks
 //! for and against each, [`rank`] decides between them, lets [`doubts`]
-//! lower how sure it is and [`limits`] add what contributes. [`remedies`] and [`will_not_help`] are what the rules
+//! lower how sure it is and [`limits`] add what contributes ([`wanted`], [`node`] and [`containers`] tell whose limit it
+//! is, [`hidden`] what is counted and not listed). [`remedies`] and [`will_not_help`] are what the rules
 //! say then; [`beside`] adds what other inputs say of the table; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the
 //! report. A further cause is one file in
 //! `causes` and one row of its list.

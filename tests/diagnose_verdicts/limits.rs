@@ -115,7 +115,7 @@ fn a_larger_limit_in_a_file_that_was_refused_at_boot_comes_first() {
         [
             "the limit that runs is 30000 entries ; the one that is configured, 1048576, is not in force",
             "at boot the settings came before the tracker's module, and were refused ; that limit would have held",
-            "set it now (`sysctl -w net.netfilter.nf_conntrack_max=1048576`) and load the module before the settings",
+            "set it now (`sysctl -w net.netfilter.nf_conntrack_max=1048576`); let the module load first",
         ]
     );
     assert!(
@@ -337,7 +337,7 @@ fn one_node_that_carries_the_ingress_is_hot_beside_idle_ones() {
     let body = nodes(node(), Some(other_node(2_000))).incidents.remove(0).body;
     assert_eq!(body.verdict.cause.0, "hot-node", "{:?}", said(&body));
     assert_eq!(body.verdict.confidence, Confidence::High);
-    assert!(said(&body)[0].contains("1 other node are less than half full"), "{:?}", said(&body));
+    assert!(said(&body)[0].contains("none of 1 other node is half full"), "{:?}", said(&body));
     assert!(lines(&body).contains(&"min: 262144".to_owned()), "{:?}", lines(&body));
     assert!(body.will_not_help.iter().any(|useless| useless.id == "sysctl-d-on-the-node"));
     is_fit_to_print(&body);

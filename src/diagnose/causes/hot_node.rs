@@ -157,9 +157,7 @@ fn summary(
     let mut who = sentence!["this Kubernetes node is full at"];
     who.0.extend(rule_words(rule).0);
     let who = match idle_elsewhere(case) {
-        Some((_, _, _, hosts)) => {
-            who.with(";").with(Word::Count(hosts, NODE)).with("are less than half full")
-        }
+        Some((_, _, _, hosts)) => who.with("; none of").with(Word::Count(hosts, NODE)).with("is half full"),
         None => who,
     };
     let mut how = sentence![Word::Share(serves), "of its entries are for services that it carries"];

@@ -111,9 +111,9 @@ fn summary(max: u64, default: u64, sign: Sentence, key: &str) -> Vec<Sentence> {
         ],
         sign.with(": a privileged container writes the limit of the whole machine"),
         sentence![
-            "set it again (",
+            "set it back (",
             Word::Code(format!("sysctl -w {key}={default}")),
-            ") and take the write out of the container"
+            ") and keep the container from writing it"
         ],
     ]
 }

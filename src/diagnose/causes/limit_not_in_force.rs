@@ -233,7 +233,12 @@ fn summary(
         (Some(wanted), _) => sentence![
             "set it now (",
             Word::Code(format!("sysctl -w {key}={}", wanted.max)),
-            ") and load the module before the settings"
+            ");",
+            match lost {
+                Some(Lost::BeforeTheModule(_)) => "let the module load first",
+                Some(Lost::Reloaded(_) | Lost::Script) => "keep the module from being unloaded",
+                _ => "then find what took it back",
+            }
         ],
         (None, _) => sentence!["set the limit again, in a way that a reload of the module does not undo"],
     };

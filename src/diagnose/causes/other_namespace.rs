@@ -16,7 +16,7 @@ use super::super::correlate::before_namespaces;
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, FULL, NEAR_FULL, usage};
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{no_use, open, remedies};
 use super::{Candidate, Tier};
 
 /// The table that was read is below this share of its limit.
@@ -177,18 +177,27 @@ fn summary(case: &Case<'_>, named: Option<Sentence>, full: Option<(&Snapshot, u6
             .with("of")
             .with(Word::Number(max));
     }
+    let container = case.incident.is_some_and(|i| matches!(i.namespace, Namespace::Container(_)));
     let how = match full {
         Some((snapshot, held, max)) => leader(snapshot, held, max),
+        None if container => {
+            sentence!["a container has a limit of its own, and its table is not in that of the host"]
+        }
         None => {
             sentence!["the limit is one number for all namespaces, and each is held against its own count"]
         }
     };
-    let what = sentence![
-        "read the count and the table of every namespace:",
-        Word::Code("lsns -t net".to_owned()),
-        ", then",
-        Word::Code("nsenter -n -t PID conntrack -L".to_owned())
-    ];
+    let what = if container {
+        let file = case.kernel.names.table_file();
+        sentence!["read its table inside it:", Word::Code(open::inside(case, format!("cat {file}")))]
+    } else {
+        sentence![
+            "read every namespace:",
+            Word::Code("lsns -t net".to_owned()),
+            ", then",
+            Word::Code("nsenter -n -t PID conntrack -L".to_owned())
+        ]
+    };
     vec![who, how, what]
 }
 

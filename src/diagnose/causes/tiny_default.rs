@@ -10,7 +10,7 @@ use crate::sentence;
 use super::super::arith::share;
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
-use super::super::limits::{Limit, Origin, default_evidence, limit, memory_words};
+use super::super::limits::{Limit, Origin, default_evidence, limit};
 use super::super::scales::{Scales, Weight};
 use super::super::wanted::lost_limit;
 use super::super::{remedies, will_not_help};
@@ -192,8 +192,13 @@ fn summary(case: &Case<'_>, limit: Limit, sources: Option<u64>) -> Vec<Sentence>
     };
     let mut what = sentence!["raise the limit"];
     if let Some(larger) = case.larger_limit() {
-        what = what.with("to").with(Word::Number(larger)).with("; it");
-        what.0.extend(memory_words(case, larger).0.into_iter().take(3));
+        let (bytes, _) = case.entry_bytes();
+        what = what
+            .with("to")
+            .with(Word::Number(larger))
+            .with("(up to")
+            .with(Word::Bytes(larger.saturating_mul(bytes)))
+            .with("at full), in a way that lasts");
     }
     vec![who, how, what]
 }
