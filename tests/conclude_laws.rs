@@ -496,6 +496,26 @@ fn evidence_near_an_incident_is_told_once_and_evidence_far_away_is_not() {
 }
 
 #[test]
+fn what_was_said_of_the_limit_holds_until_the_next_boot_and_is_told() {
+    let burst = NOON + 600 * SECOND_US;
+    let told = |kinds: &[(RelatedKind, i64)]| {
+        let mut log = one_burst();
+        log.retain(|line| !matches!(line.what, What::Related(_) | What::Packet(_)));
+        for (kind, before) in kinds {
+            let at = burst - before * SECOND_US;
+            let place = log.iter().position(|line| line.at > at).expect("the log goes on");
+            let line = Line { at, what: What::Related(*kind), ..log[place].clone() };
+            log.insert(place, line);
+        }
+        let conclusion = found(&[stream_of("k", "log/kern.log", &log, Shape::Plain, None)]);
+        conclusion.incidents[0].around.iter().map(|around| around.kind).collect::<Vec<_>>()
+    };
+    let (set, refused) = (RelatedKind::LimitSet, RelatedKind::SettingRefused);
+    assert_eq!(told(&[(RelatedKind::Vmalloc, 9_000), (refused, 8_000), (set, 7_000)]), [refused, set]);
+    assert_eq!(told(&[(set, 9_000), (RelatedKind::BootBegins, 8_000)]), []);
+}
+
+#[test]
 fn each_namespace_has_its_own_incident_with_its_own_ends() {
     let mut machine = Machine::new(NOON, 7);
     machine.burst(0, 10, 1, 1);

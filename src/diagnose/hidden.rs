@@ -1,8 +1,10 @@
 //! Entries that the kernel counts and does not list: expired ones that wait to be collected, destroyed ones that wait for
 //! a listener, leaked ones. Reading the list collects the expired, so only a count taken after it tells.
 
+use crate::model::era::bare_key;
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::model::signal::RelatedKind;
+use crate::model::time::SECOND_US;
 use crate::sentence;
 
 use super::arith::{rounded, share};
@@ -18,6 +20,8 @@ const MOSTLY: f64 = 0.5;
 const MISSING_MIN: u64 = 256;
 /// A count of this many or more is no count: no machine has the memory (2^31 entries are half a TiB).
 const IMPOSSIBLE: u64 = 1 << 31;
+/// A second reading so long after the first still speaks of the same entries.
+const READ_AGAIN_US: i64 = 600 * SECOND_US;
 /// Common limits are these powers of two: 4,096 to 4,194,304.
 const LIMITS_FROM: u32 = 12;
 const LIMITS_TO: u32 = 22;
@@ -67,21 +71,59 @@ pub(crate) fn hidden(case: &Case<'_>) -> Option<Hidden> {
     let pair = case.lead.and_then(|fit| fit.snapshot.before_after.as_ref());
     let later =
         pair.and_then(|(_, after)| after.count.or_else(|| after.setting("count").map(|(_, count)| count)));
-    let counted = later.or(case.usage.count)?;
     let waiting =
         case.admitted_per_second().and_then(|rate| rounded(rate * COLLECTED_WITHIN_SECONDS * RATE_DOUBT));
-    Some(Hidden { listed, counted, after: later.is_some(), waiting })
+    if let Some((listed, counted)) =
+        later.map(|counted| (listed, counted)).or_else(|| read_again(case, listed))
+    {
+        return Some(Hidden { listed, counted, after: true, waiting });
+    }
+    Some(Hidden { listed, counted: case.usage.count?, after: false, waiting })
 }
 
-/// The count cannot be one.
-pub(crate) fn impossible(case: &Case<'_>) -> Option<u64> {
-    let count = case.usage.count?;
+/// List and count of the next reading within a few minutes: what had expired was collected by the first one.
+fn read_again(case: &Case<'_>, listed: u64) -> Option<(u64, u64)> {
+    let first = case.lead?.snapshot.taken_at?.0;
+    let mut later: Vec<(i64, u64, u64)> = case
+        .others
+        .moments
+        .iter()
+        .filter_map(|snapshot| {
+            let at = snapshot.taken_at?.0;
+            let usage = super::facts::usage(&snapshot.counters, snapshot.census.as_ref());
+            (at > first && at.saturating_sub(first) <= READ_AGAIN_US).then_some((
+                at,
+                usage.listed.unwrap_or(listed),
+                usage.count?,
+            ))
+        })
+        .collect();
+    later.sort_unstable();
+    later.first().map(|(_, listed, counted)| (*listed, *counted))
+}
+
+/// The count, where it cannot be one: below zero (the key is printed as a signed number, and compared as an unsigned
+/// one), above what memory holds, or above what the limit lets in.
+pub(crate) fn impossible(case: &Case<'_>) -> Option<i64> {
     let max = case.usage.max;
+    let Some(count) = case.usage.count else {
+        let mut keys = case
+            .counters
+            .sysctl
+            .iter()
+            .filter(|(key, _)| bare_key(key) == "count" && key.contains("conntrack"));
+        return keys.find_map(|(_, value)| value.trim().parse::<i64>().ok()).filter(|count| *count < 0);
+    };
     let absurd = count >= IMPOSSIBLE
         || max.is_some_and(|max| {
             count / ABOVE_THE_LIMIT >= max && case.usage.listed.is_none_or(|listed| listed <= max)
         });
-    absurd.then_some(count)
+    absurd.then_some(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// Such a count in words.
+pub(crate) fn impossible_words(count: i64) -> Word {
+    u64::try_from(count).map_or_else(|_| Word::Code(count.to_string()), Word::Number)
 }
 
 /// The limit that the table was held by, where it holds just as many as a common limit below today's lets in: the limit
@@ -97,7 +139,8 @@ pub(crate) fn raised_since(case: &Case<'_>) -> Option<u64> {
     usual.chain(begun).find(just)
 }
 
-/// The gap at each moment that has both numbers, in the order of time.
+/// Whether the gap is greater at the last moment that has both numbers than at the first; none where it is the same, or
+/// there is one moment only.
 pub(crate) fn grows(case: &Case<'_>) -> Option<bool> {
     let lead = case.lead.map(|fit| fit.snapshot);
     let mut gaps: Vec<(i64, u64)> = lead
@@ -111,7 +154,9 @@ pub(crate) fn grows(case: &Case<'_>) -> Option<bool> {
         .collect();
     gaps.sort_unstable();
     let (first, last) = (gaps.first()?, gaps.last()?);
-    (gaps.len() > 1 && last.0 > first.0).then_some(last.1 > first.1)
+    // Within one in fifty it is the same gap.
+    let differs = first.1.abs_diff(last.1) > first.1.max(last.1) / 50;
+    (differs && last.0 > first.0).then_some(last.1 > first.1)
 }
 
 /// Both numbers in words.

@@ -9,6 +9,7 @@ use crate::model::era::{
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
+use super::arith::share;
 use super::causes::{HOT_NODE, LIMIT_LOWERED, LIMIT_NOT_IN_FORCE, TINY_DEFAULT, TOO_FEW_BUCKETS};
 use super::evidence::{Cited, context, supports};
 use super::facts::Case;
@@ -127,7 +128,7 @@ fn natural(case: &Case<'_>) -> Option<u64> {
 
 /// What the kernel gives this machine by itself: by its buckets where those are its own, else by its memory. Of several
 /// the one that runs, else the least.
-fn kernel_default(case: &Case<'_>) -> Option<u64> {
+pub(crate) fn kernel_default(case: &Case<'_>) -> Option<u64> {
     let factors = case.kernel.default_factors();
     let max = case.usage.max?;
     let fitting: Vec<u64> = if let Some(buckets) = natural(case) {
@@ -283,13 +284,12 @@ pub(crate) fn memory_words(case: &Case<'_>, limit: u64) -> Sentence {
     let (bytes, measured) = case.entry_bytes();
     let whence: &'static str =
         if measured { "as the slab cache has it" } else { "an estimate from the kernel's era" };
-    sentence![
-        "takes up to",
-        Word::Bytes(limit.saturating_mul(bytes)),
-        "at full,",
-        whence,
-        "; this memory is never swapped"
-    ]
+    let all = limit.saturating_mul(bytes);
+    let mut out = sentence!["takes up to", Word::Bytes(all), "at full"];
+    if let Some(memory) = case.counters.memory_bytes {
+        out = out.with("(").with(Word::Share(share(all, memory))).with("of the memory)");
+    }
+    out.with(",").with(whence).with("; this memory is never swapped")
 }
 
 /// Settings of the tracker that a settings file has otherwise than they run.

@@ -7,6 +7,10 @@
 //! lower how sure it is and [`limits`] add what contributes. [`remedies`] and [`will_not_help`] are what the rules
 //! say then; [`beside`] adds what other inputs say of the table, [`arithmetic`] the numbers; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the
 //! report; what is said of a change comes from [`mod@outlook`]. A further cause is one file in
+//! lower how sure it is and [`limits`] add what contributes ([`wanted`], [`node`] and [`containers`] tell whose limit it
+//! is, [`hidden`] what is counted and not listed). [`remedies`] and [`will_not_help`] are what the rules
+//! say then; [`beside`] adds what other inputs say of the table; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the
+//! report. A further cause is one file in
 //! `causes` and one row of its list.
 
 mod arith;

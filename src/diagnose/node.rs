@@ -9,7 +9,7 @@ use crate::sentence;
 use super::arith::share;
 use super::evidence::{Cited, supports};
 use super::facts::{Case, usage};
-use super::limits::kube_proxy_limits;
+use super::limits::{self, kube_proxy_limits};
 
 /// Beginnings of interface names that only a pod network makes.
 const INTERFACES: [&str; 10] = [
@@ -32,10 +32,13 @@ const PROCESSOR: Noun = Noun("processor", "processors");
 
 /// What shows that this is a node; empty: nothing does.
 pub(crate) fn signs(case: &Case<'_>) -> Vec<Sentence> {
+    let line = case.marks(RelatedKind::LimitSet).next().map(|mark| mark.fact.clone());
+    line.into_iter().chain(lasting_signs(case)).collect()
+}
+
+/// The same without a line that kube-proxy wrote the limit: a cluster in containers of a workstation writes it too.
+fn lasting_signs(case: &Case<'_>) -> Vec<Sentence> {
     let mut out = Vec::new();
-    if let Some(mark) = case.marks(RelatedKind::LimitSet).next() {
-        out.push(mark.fact.clone());
-    }
     let timeouts = KUBE_PROXY_TIMEOUTS
         .iter()
         .all(|(name, value)| case.counters.setting(name).is_some_and(|(_, running)| running == *value));
@@ -52,7 +55,25 @@ pub(crate) fn signs(case: &Case<'_>) -> Vec<Sentence> {
     if let Some(call) = calls.find(|call| PROGRAMS.contains(&&*call.program)) {
         out.push(sentence![Word::Untrusted(call.program.as_bytes().into()), "runs here"]);
     }
+    if proportioned(case) {
+        out.push(
+            "the limit fits the processors, and the buckets are a quarter of it: kube-proxy sets both so"
+                .into(),
+        );
+    }
     out
+}
+
+/// The limit by the processors, and a quarter of it in buckets, which no kernel takes by itself.
+fn proportioned(case: &Case<'_>) -> bool {
+    let (Some(max), Some(buckets), Some(processors)) =
+        (case.usage.max, case.usage.buckets, case.counters.machine.processors)
+    else {
+        return false;
+    };
+    let own =
+        case.kernel.default_sizes().iter().any(|sizes| sizes.iter().any(|size| size.buckets == buckets));
+    max.is_multiple_of(4) && buckets == max / 4 && !own && kube_proxy_limits(processors).contains(&max)
 }
 
 /// The limit follows kube-proxy's rule.
@@ -64,8 +85,14 @@ pub(crate) struct Rule {
     pub(crate) processors: Option<u64>,
 }
 
-/// The limit is kube-proxy's, on a machine that shows signs of being a node.
+/// The limit is kube-proxy's, on a machine that shows signs of being a node. One below the kernel's own (`default`) needs
+/// more than a line that kube-proxy wrote it.
 pub(crate) fn rule(case: &Case<'_>) -> Option<Rule> {
+    let below =
+        limits::kernel_default(case).is_some_and(|default| case.usage.max.is_some_and(|max| max < default));
+    if below && lasting_signs(case).is_empty() {
+        return None;
+    }
     let max = case.usage.max?;
     let named = case.marks(RelatedKind::LimitSet).flat_map(|mark| &mark.about);
     let written = named.filter_map(|(about, _)| about.value).any(|value| value == max);

@@ -54,7 +54,7 @@ pub(crate) fn wanted(case: &Case<'_>) -> Option<Wanted> {
         return Some(Wanted { max, key: format!("hashsize={buckets}"), file: file(key) });
     }
     let (key, max) = refused(case)?;
-    (max > running).then(|| Wanted { max, key, file: None })
+    (max > running).then_some(Wanted { max, key, file: None })
 }
 
 /// The limit that systemd-sysctl could not write.

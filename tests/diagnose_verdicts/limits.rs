@@ -115,7 +115,7 @@ fn a_larger_limit_in_a_file_that_was_refused_at_boot_comes_first() {
         [
             "the limit that runs is 30000 entries ; the one that is configured, 1048576, is not in force",
             "at boot the settings came before the tracker's module, and were refused ; that limit would have held",
-            "set it now (`sysctl -w net.netfilter.nf_conntrack_max=1048576`) and load the module before the settings",
+            "set it now (`sysctl -w net.netfilter.nf_conntrack_max=1048576`); let the module load first",
         ]
     );
     assert!(
@@ -337,7 +337,7 @@ fn one_node_that_carries_the_ingress_is_hot_beside_idle_ones() {
     let body = nodes(node(), Some(other_node(2_000))).incidents.remove(0).body;
     assert_eq!(body.verdict.cause.0, "hot-node", "{:?}", said(&body));
     assert_eq!(body.verdict.confidence, Confidence::High);
-    assert!(said(&body)[0].contains("1 other node are less than half full"), "{:?}", said(&body));
+    assert!(said(&body)[0].contains("none of 1 other node is half full"), "{:?}", said(&body));
     assert!(lines(&body).contains(&"min: 262144".to_owned()), "{:?}", lines(&body));
     assert!(body.will_not_help.iter().any(|useless| useless.id == "sysctl-d-on-the-node"));
     is_fit_to_print(&body);
@@ -363,9 +363,19 @@ fn without_the_other_nodes_it_is_less_sure_and_the_report_asks_for_them() {
 fn the_same_limit_without_any_sign_of_a_cluster_is_no_node() {
     let mut set = node();
     set.sysctl.remove("net.netfilter.nf_conntrack_tcp_timeout_close_wait");
+    set.sysctl.insert("net.netfilter.nf_conntrack_buckets".into(), "100000".into());
     let body = nodes(set, Some(other_node(2_000))).incidents.remove(0).body;
     assert_ne!(body.verdict.cause.0, "hot-node");
     assert!(!runners_up(&body).contains(&"hot-node"));
+}
+
+#[test]
+fn a_hot_node_stays_one_where_a_file_wants_more_than_kube_proxy_gives() {
+    let body = nodes(configured(node(), KEY, 1_048_576), Some(other_node(2_000))).incidents.remove(0).body;
+    assert_eq!(body.verdict.cause.0, "hot-node", "{:?}", said(&body));
+    assert!(contributes(&body, "limit-not-in-force"));
+    let alone = nodes(configured(node(), KEY, 1_048_576), None).incidents.remove(0).body;
+    assert_eq!(alone.verdict.cause.0, "limit-not-in-force", "{:?}", said(&alone));
 }
 
 // A limit that something lowered.
@@ -388,6 +398,17 @@ fn a_limit_below_the_kernels_own_beside_containers_was_lowered_by_one() {
     let unsure = judged(&users(300, 100), lowered("5.4.0"), Vec::new());
     assert_eq!(unsure.verdict.cause.0, "capacity", "an administrator may have set it");
     assert!(contributes(&unsure, "limit-lowered-by-container"));
+}
+
+#[test]
+fn a_lost_setting_leaves_the_kernels_limit_and_a_lowered_one_is_below_it() {
+    let wrote = || vec![mark(RelatedKind::LimitSet, "kube-proxy", 30_000)];
+    let body = judged(&users(300, 100), configured(lowered("5.4.0"), KEY, 1_048_576), wrote());
+    assert_eq!(body.verdict.cause.0, "limit-lowered-by-container", "{:?}", said(&body));
+    assert!(why_not(&body, "limit-not-in-force").contains("is below that"));
+    let mut own = configured(lowered("5.4.0"), KEY, 1_048_576);
+    own.sysctl.insert("net.netfilter.nf_conntrack_buckets".into(), "7500".into());
+    assert_eq!(judged(&users(300, 100), own, wrote()).verdict.cause.0, "limit-not-in-force");
 }
 
 #[test]
@@ -481,6 +502,15 @@ fn a_small_count_to_which_nothing_else_points_is_a_contradiction_and_no_verdict(
     let mut own = small(260);
     own.counters.slabs = slab(270);
     assert_eq!(of_incident(drops(Vec::new()), vec![own]).verdict.cause.0, "insufficient-evidence");
+}
+
+#[test]
+fn a_check_that_reads_a_namespace_where_nothing_is_tracked_reads_the_wrong_one() {
+    let mut check = small(0);
+    check.census = None;
+    let body = of_incident(drops(Vec::new()), vec![check]);
+    assert_eq!(body.verdict.cause.0, "other-namespace", "{:?}", said(&body));
+    assert!(body.will_not_help.iter().any(|useless| useless.id == "trust-the-check"));
 }
 
 #[test]
@@ -605,6 +635,30 @@ fn a_count_that_no_table_can_have_is_a_wrong_counter() {
     assert_eq!(body.verdict.confidence, Confidence::High);
     assert_eq!(body.remedies[0].id, "upgrade-kernel");
     is_fit_to_print(&body);
+}
+
+#[test]
+fn a_count_below_zero_is_a_wrong_counter() {
+    let mut read = small(260);
+    read.counters.sysctl.insert("net.netfilter.nf_conntrack_count".into(), "-7".into());
+    let body = of_incident(drops(Vec::new()), vec![read]);
+    assert_eq!(body.verdict.cause.0, "counter-wrap", "{:?}", said(&body));
+    assert!(said(&body)[0].contains("`-7`"), "{:?}", said(&body));
+}
+
+#[test]
+fn a_second_reading_tells_a_leak_from_what_had_expired() {
+    let mut first = leaked();
+    first.before_after = None;
+    let mut second = first.clone();
+    second.id = "bbbbbbbbbbbb".into();
+    second.taken_at = first.taken_at.map(|at| WallTime(at.0 + 45 * SECOND_US));
+    let stays = of_incident(drops(Vec::new()), vec![first.clone(), second.clone()]);
+    assert_eq!(stays.verdict.cause.0, "count-list-mismatch");
+    assert_eq!(stays.verdict.confidence, Confidence::High);
+    second.counters.sysctl.insert("net.netfilter.nf_conntrack_count".into(), "1905".into());
+    let gone = of_incident(drops(Vec::new()), vec![first, second]);
+    assert_ne!(gone.verdict.cause.0, "count-list-mismatch");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Evidence lines near an incident, as facts. The same kinds far away from any incident are not told.
+//! Evidence lines near an incident, as facts. The same kinds far away from any incident are not told, but for what was
+//! said of the limit since the machine booted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,8 @@ use crate::sentence;
 
 /// How far around an incident evidence is looked for.
 const NEAR_US: i64 = 600 * SECOND_US;
+/// Earlier evidence that is looked through for one incident.
+const EARLIER_MAX: usize = 4_096;
 /// Facts listed for one incident.
 const FACTS_MAX: usize = 64;
 
@@ -73,7 +76,7 @@ impl<'a> Evidence<'a> {
         self.sums.push(found);
     }
 
-    /// What stands within ten minutes of `span`; of two logs that tell the same, `leader` is believed.
+    /// What stands within ten minutes of `span`, and what was said of the limit earlier in that boot; of two logs that tell the same, `leader` is believed.
     pub(super) fn near(
         &self,
         host: usize,
@@ -89,6 +92,7 @@ impl<'a> Evidence<'a> {
         let near: BTreeSet<usize> =
             points.get(from..to).unwrap_or_default().iter().map(|(_, found)| *found).collect();
         let mut near: Vec<&Found<'_>> = near.into_iter().filter_map(|at| self.sums.get(at)).collect();
+        near.extend(self.of_this_boot(points.get(..from).unwrap_or_default(), begin));
         near.sort_by_key(|found| (found.track != leader, found.track, found.first, found.kind));
         let mut kept: Vec<&Found<'_>> = Vec::new();
         for found in near {
@@ -98,6 +102,26 @@ impl<'a> Evidence<'a> {
         }
         kept.sort_by_key(|found| (found.first, found.kind, found.track));
         kept.into_iter().map(|found| fact(found, scale, (begin, end), tracks)).collect()
+    }
+}
+
+impl<'a> Evidence<'a> {
+    /// What was said of the limit earlier in the same boot: it holds until the next one. The last line of each kind.
+    fn of_this_boot(&self, earlier: &[(i64, usize)], begin: i64) -> Vec<&Found<'a>> {
+        let mut found: Vec<&Found<'a>> = Vec::new();
+        for (_, at) in earlier.iter().rev().take(EARLIER_MAX) {
+            let Some(sum) = self.sums.get(*at).filter(|sum| sum.last < begin) else { continue };
+            match sum.kind {
+                RelatedKind::BootBegins => break,
+                RelatedKind::LimitSet | RelatedKind::SettingRefused
+                    if !found.iter().any(|other| other.kind == sum.kind) =>
+                {
+                    found.push(sum);
+                }
+                _ => {}
+            }
+        }
+        found
     }
 }
 

@@ -215,6 +215,11 @@ fn summary(hidden: Hidden, module: Option<&str>) -> Vec<Sentence> {
         ],
         None => sentence!["they have leaked: something took entries and never gave them back"],
     };
-    let what = "find and unload that module, then boot the machine: what has leaked cannot be deleted".into();
+    let what = match module {
+        Some(_) => "unload that module, then boot the machine: what has leaked cannot be deleted".into(),
+        None => {
+            "find the module that holds them, then boot the machine: what has leaked cannot be deleted".into()
+        }
+    };
     vec![who, how, what]
 }

@@ -9,7 +9,7 @@ use crate::sentence;
 use super::super::arith::share;
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::Case;
-use super::super::hidden::impossible;
+use super::super::hidden::{impossible, impossible_words};
 use super::super::open::Open;
 use super::super::scales::{Scales, Weight};
 use super::super::{no_use, remedies};
@@ -34,13 +34,13 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     }
     let mut scales = Scales::default();
     if let Some(count) = absurd {
-        let mut said = sentence!["the kernel counts", Word::Count(count, noun::ENTRY)];
+        let mut said = sentence!["the kernel counts", impossible_words(count), "entries"];
         if let Some(max) = case.usage.max {
             said = said.with("at a limit of").with(Word::Number(max));
         }
         scales.speaks_for(
             Weight::Deciding,
-            supports("impossible-count", said.with(": no table holds that many"))
+            supports("impossible-count", said.with(": no table can hold that many"))
                 .value("count", count as f64)
                 .read_in_table(case),
         );
@@ -95,9 +95,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     })
 }
 
-fn summary(absurd: Option<u64>, young: Option<f64>, max: Option<u64>, listed: Option<u64>) -> Vec<Sentence> {
+fn summary(absurd: Option<i64>, young: Option<f64>, max: Option<u64>, listed: Option<u64>) -> Vec<Sentence> {
     let mut who = match absurd {
-        Some(count) => sentence!["the kernel's own count is wrong: it says", Word::Number(count)],
+        Some(count) => sentence!["the kernel's own count is wrong: it says", impossible_words(count)],
         None => sentence!["the kernel's own count must be wrong: the line came"],
     };
     if let (None, Some(seconds)) = (absurd, young) {

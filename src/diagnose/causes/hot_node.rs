@@ -16,10 +16,12 @@ use super::super::wanted::{wanted, wanted_evidence};
 use super::super::{no_use, remedies};
 use super::{Candidate, Tier};
 
-/// The leading source has less than this: what leads is a service, not a client.
+/// The leading source has less than this: what leads is a service, not a client. Where the other nodes are known to be
+/// idle, a source may lead: a controller here that opens connections to pods everywhere.
 const TOP_SOURCE_MAX: f64 = 0.5;
-/// From this share of translated or own destinations on, the node serves.
-const SERVES: f64 = 0.5;
+/// From this share of translated or own destinations on, the node serves. A controller's own connections to pods are
+/// neither, and stand beside each of those.
+const SERVES: f64 = 0.3;
 const NODE: Noun = Noun("other node", "other nodes");
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
@@ -27,7 +29,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let signs = signs(case);
     let top_source = case.top_source_share()?;
     let full = case.usage.share().is_some_and(|usage| usage >= NEAR_FULL);
-    if !full || signs.is_empty() || top_source >= TOP_SOURCE_MAX {
+    let led = top_source >= TOP_SOURCE_MAX && idle_elsewhere(case).is_none();
+    if !full || signs.is_empty() || led {
+        return None;
+    }
+    // Where another node is full too, the cluster has grown: that is demand.
+    if fullest_elsewhere(case).is_some_and(|(_, held, max, _)| share(held, max) >= NEAR_FULL) {
         return None;
     }
     let serves = served(case);
@@ -108,7 +115,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         summary: summary(case, rule, serves, larger),
         rate_per_second: case.admitted_per_second(),
         remedies: larger
-            .and_then(|larger| remedies::kube_proxy_limit(case, larger))
+            .map(|larger| remedies::kube_proxy_limit(case, larger))
             .into_iter()
             .chain([remedies::spread(case)])
             .chain(remedies::raise_limit(case))
@@ -150,9 +157,7 @@ fn summary(
     let mut who = sentence!["this Kubernetes node is full at"];
     who.0.extend(rule_words(rule).0);
     let who = match idle_elsewhere(case) {
-        Some((_, _, _, hosts)) => {
-            who.with(";").with(Word::Count(hosts, NODE)).with("are less than half full")
-        }
+        Some((_, _, _, hosts)) => who.with("; none of").with(Word::Count(hosts, NODE)).with("is half full"),
         None => who,
     };
     let mut how = sentence![Word::Share(serves), "of its entries are for services that it carries"];

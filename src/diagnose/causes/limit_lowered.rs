@@ -1,6 +1,7 @@
 //! A container wrote a limit that is one for the whole machine (to 5.11 a write in a child namespace does that;
 //! `2671fa4dc010` ended it in 5.12). What must hold: a limit below the kernel's own default that no settings file has,
-//! and signs of containers. Neighbours: tiny-default (the default itself is small), limit-not-in-force (the files want
+//! and signs of containers. It comes first, before any concentration, where a line says who wrote it and the kernel's own
+//! limit would have held what comes. Neighbours: tiny-default (the default itself is small), limit-not-in-force (the files want
 //! more, and what lost it is no container), capacity.
 
 use crate::model::flow::Reply;
@@ -14,7 +15,7 @@ use super::super::facts::{Case, NEAR_FULL};
 use super::super::limits::{Origin, below_default, limit};
 use super::super::open::Open;
 use super::super::scales::{Scales, Weight};
-use super::super::wanted::would_hold;
+use super::super::wanted::{wanted, wanted_evidence, would_hold};
 use super::super::{no_use, remedies};
 use super::{Candidate, Tier};
 
@@ -63,7 +64,11 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             },
         ),
     }
-    if let Some(holds) = would_hold(case, default) {
+    if let Some(wanted) = wanted(case) {
+        scales.speaks_for(Weight::Strong, wanted_evidence(case, &wanted));
+    }
+    let holds = would_hold(case, default);
+    if let Some(holds) = holds {
         scales.weigh(
             Weight::Slight,
             holds,
@@ -85,12 +90,13 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             },
         );
     }
+    let tier = if wrote && holds == Some(true) { Tier::Decided } else { Tier::Demand };
     Some(Candidate {
         summary: summary(limit.max, default, sign, &case.kernel.key("max")),
         rate_per_second: case.admitted_per_second(),
         remedies: remedies::raise_limit(case).into_iter().collect(),
         will_not_help: no_use::for_lowered_limit(),
-        ..Candidate::new(Tier::Demand, 1.0, scales)
+        ..Candidate::new(tier, 1.0, scales)
     })
 }
 
@@ -105,9 +111,9 @@ fn summary(max: u64, default: u64, sign: Sentence, key: &str) -> Vec<Sentence> {
         ],
         sign.with(": a privileged container writes the limit of the whole machine"),
         sentence![
-            "set it again (",
+            "set it back (",
             Word::Code(format!("sysctl -w {key}={default}")),
-            ") and take the write out of the container"
+            ") and keep the container from writing it"
         ],
     ]
 }

@@ -8,9 +8,11 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::arith::share;
+use super::super::containers::lowered_by;
 use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
 use super::super::limits::{Origin, default_evidence, limit};
+use super::super::node::idle_elsewhere;
 use super::super::open::Open;
 use super::super::scales::{Scales, Weight};
 use super::super::wanted::{
@@ -37,7 +39,11 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let mut scales = Scales::default();
     let holds = weigh(case, &mut scales, wanted.as_ref(), lost);
     let flood = share(case.mix()?.half_open(), case.entries()) >= FLOOD;
-    let tier = if holds == Some(true) && !flood { Tier::Decided } else { Tier::Demand };
+    let tier = if holds == Some(true) && !flood && !explained_otherwise(case) {
+        Tier::Decided
+    } else {
+        Tier::Demand
+    };
     Some(Candidate {
         summary: summary(max, wanted.as_ref(), lost, holds, &case.kernel.key("max")),
         rate_per_second: case.admitted_per_second(),
@@ -49,6 +55,16 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         limit_contributes: true,
         ..Candidate::new(tier, 1.0, scales)
     })
+}
+
+/// The limit that runs is the work of somebody else: a container that lowered it, or a cluster's rule on the one node that
+/// carries the load.
+fn explained_otherwise(case: &Case<'_>) -> bool {
+    match limit(case).map(|limit| limit.origin) {
+        Some(Origin::Lowered) => lowered_by(case).is_some(),
+        Some(Origin::KubeProxy) => idle_elsewhere(case).is_some(),
+        _ => false,
+    }
 }
 
 /// Puts everything on the scales; whether the configured limit would have held what comes.
@@ -87,6 +103,25 @@ fn weigh(
                 scales.speaks_for(Weight::Strong, evidence);
             }
         }
+        Origin::Lowered if lowered_by(case).is_some() => scales.speaks_against(
+            Weight::Deciding,
+            contradicts(
+                "below-default",
+                sentence![
+                    "a setting that is lost leaves the kernel's own limit, and",
+                    Word::Number(running.max),
+                    "is below that"
+                ],
+            ),
+        ),
+        Origin::KubeProxy if idle_elsewhere(case).is_some() => scales.speaks_against(
+            Weight::Deciding,
+            contradicts(
+                "others-idle",
+                "the other nodes run on the same rule and are idle: what differs is the load of this one"
+                    .into(),
+            ),
+        ),
         Origin::KubeProxy => scales.add([context(
             "kube-proxy-rule",
             sentence![
@@ -198,7 +233,12 @@ fn summary(
         (Some(wanted), _) => sentence![
             "set it now (",
             Word::Code(format!("sysctl -w {key}={}", wanted.max)),
-            ") and load the module before the settings"
+            ");",
+            match lost {
+                Some(Lost::BeforeTheModule(_)) => "let the module load first",
+                Some(Lost::Reloaded(_) | Lost::Script) => "keep the module from being unloaded",
+                _ => "then find what took it back",
+            }
         ],
         (None, _) => sentence!["set the limit again, in a way that a reload of the module does not undo"],
     };

@@ -1,7 +1,8 @@
 //! C29: the full table is that of another network namespace than the one that was read. The limit is one number for
 //! all, and each namespace is compared with its own count. What must hold: a log that says full, a table that is not,
 //! and something that points elsewhere: the line names a namespace or container, a table of another namespace is full,
-//! or the slab cache holds far more entries than are counted here. Neighbours: insufficient-evidence (nothing points
+//! the slab cache holds far more entries than are counted
+//! here, or next to nothing is tracked where the count was read. Neighbours: insufficient-evidence (nothing points
 //! elsewhere), count-list-mismatch (the count itself is high).
 
 use crate::model::incident::Namespace;
@@ -15,7 +16,7 @@ use super::super::correlate::before_namespaces;
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, FULL, NEAR_FULL, usage};
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{no_use, open, remedies};
 use super::{Candidate, Tier};
 
 /// The table that was read is below this share of its limit.
@@ -24,6 +25,8 @@ const NOT_FULL: f64 = 0.5;
 const SLAB_TIMES: u64 = 4;
 /// And from this share of the limit on they can fill one table.
 const SLAB_OF_LIMIT: f64 = 0.5;
+/// A namespace that holds no more than this many entries tracks nothing.
+const NOTHING: u64 = 3;
 /// A table read later than this may have drained.
 const DRAINED_SECONDS: u64 = 120;
 
@@ -44,7 +47,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let hidden = hidden_in_slab(case);
     let not_its_own = named.is_some() && case.census.is_none() && !case.others.namespaces.is_empty();
     let named_and_low = named.is_some() && here.is_some();
-    if full.is_none() && hidden.is_none() && !not_its_own && !named_and_low {
+    let tracks_nothing = case.usage.held().is_some_and(|held| held <= NOTHING);
+    if full.is_none() && hidden.is_none() && !not_its_own && !named_and_low && !tracks_nothing {
         return None;
     }
     let mut scales = Scales::default();
@@ -93,6 +97,16 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             )
             .value("active", active as f64)
             .value("count", count as f64)
+            .read_in_table(case),
+        );
+    }
+    if tracks_nothing {
+        scales.speaks_for(
+            Weight::Deciding,
+            supports(
+                "tracks-nothing",
+                "next to nothing is tracked where the count was read, as in a pod or container of its own: the machine's own namespace, which holds at least the connections one works over, was not read".into(),
+            )
             .read_in_table(case),
         );
     }
@@ -163,18 +177,27 @@ fn summary(case: &Case<'_>, named: Option<Sentence>, full: Option<(&Snapshot, u6
             .with("of")
             .with(Word::Number(max));
     }
+    let container = case.incident.is_some_and(|i| matches!(i.namespace, Namespace::Container(_)));
     let how = match full {
         Some((snapshot, held, max)) => leader(snapshot, held, max),
+        None if container => {
+            sentence!["a container has a limit of its own, and its table is not in that of the host"]
+        }
         None => {
             sentence!["the limit is one number for all namespaces, and each is held against its own count"]
         }
     };
-    let what = sentence![
-        "read the count and the table of every namespace:",
-        Word::Code("lsns -t net".to_owned()),
-        ", then",
-        Word::Code("nsenter -n -t PID conntrack -L".to_owned())
-    ];
+    let what = if container {
+        let file = case.kernel.names.table_file();
+        sentence!["read its table inside it:", Word::Code(open::inside(case, format!("cat {file}")))]
+    } else {
+        sentence![
+            "read every namespace:",
+            Word::Code("lsns -t net".to_owned()),
+            ", then",
+            Word::Code("nsenter -n -t PID conntrack -L".to_owned())
+        ]
+    };
     vec![who, how, what]
 }
 

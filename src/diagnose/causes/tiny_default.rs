@@ -10,7 +10,7 @@ use crate::sentence;
 use super::super::arith::share;
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
-use super::super::limits::{Limit, Origin, default_evidence, limit, memory_words};
+use super::super::limits::{Limit, Origin, default_evidence, limit};
 use super::super::scales::{Scales, Weight};
 use super::super::wanted::lost_limit;
 use super::super::{remedies, will_not_help};
@@ -65,6 +65,21 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     if !full || top_source >= TOP_SOURCE_MAX || unreplied >= UNREPLIED_MAX || half_open >= UNREPLIED_MAX {
         return None;
     }
+    let scales = weighed(case, limit, top_source);
+    let sources = census.who.sources.distinct;
+    Some(Candidate {
+        summary: summary(case, limit, sources),
+        loses: Some("the limit is small, but something holds most of the table".into()),
+        rate_per_second: case.admitted_per_second(),
+        remedies: remedies::raise_limit(case).into_iter().chain(remedies::more_buckets(case)).collect(),
+        will_not_help: will_not_help::for_capacity(),
+        limit_contributes: true,
+        ..Candidate::new(Tier::Demand, 1.0, scales)
+    })
+}
+
+/// Everything that was looked at.
+fn weighed(case: &Case<'_>, limit: Limit, top_source: f64) -> Scales {
     let mut scales = Scales::default();
     scales.speaks_for(
         Weight::Strong,
@@ -94,7 +109,6 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         },
         || contradicts("not-tiny", sentence!["the limit of", Word::Number(limit.max), "is no small one"]),
     );
-    let sources = census.who.sources.distinct;
     let busiest = busiest(case);
     scales.weigh(
         Weight::Strong,
@@ -127,6 +141,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     if let Some((weight, evidence)) = lost_limit(case) {
         scales.speaks_against(weight, evidence);
     }
+    memory(case, &mut scales, limit);
+    scales
+}
+
+/// Whether the machine has the memory for a larger one.
+fn memory(case: &Case<'_>, scales: &mut Scales, limit: Limit) {
     if let Some(memory) = case.counters.memory_bytes {
         let (bytes, _) = case.entry_bytes();
         let taken = share(limit.max.saturating_mul(bytes), memory);
@@ -153,15 +173,6 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             },
         );
     }
-    Some(Candidate {
-        summary: summary(case, limit, sources),
-        loses: Some("the limit is small, but something holds most of the table".into()),
-        rate_per_second: case.admitted_per_second(),
-        remedies: remedies::raise_limit(case).into_iter().chain(remedies::more_buckets(case)).collect(),
-        will_not_help: will_not_help::for_capacity(),
-        limit_contributes: true,
-        ..Candidate::new(Tier::Demand, 1.0, scales)
-    })
 }
 
 fn summary(case: &Case<'_>, limit: Limit, sources: Option<u64>) -> Vec<Sentence> {
@@ -181,8 +192,13 @@ fn summary(case: &Case<'_>, limit: Limit, sources: Option<u64>) -> Vec<Sentence>
     };
     let mut what = sentence!["raise the limit"];
     if let Some(larger) = case.larger_limit() {
-        what = what.with("to").with(Word::Number(larger)).with("; it");
-        what.0.extend(memory_words(case, larger).0.into_iter().take(3));
+        let (bytes, _) = case.entry_bytes();
+        what = what
+            .with("to")
+            .with(Word::Number(larger))
+            .with("(up to")
+            .with(Word::Bytes(larger.saturating_mul(bytes)))
+            .with("at full), in a way that lasts");
     }
     vec![who, how, what]
 }

@@ -2,10 +2,12 @@
 //! the program or module that holds them.
 
 use crate::model::diagnosis::{Effect, Remedy};
+use crate::model::incident::Namespace;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
 use super::super::facts::Case;
+use super::super::open::inside;
 use super::here;
 
 fn look(id: &'static str, title: Sentence, lines: Vec<String>, note: &'static str) -> Remedy {
@@ -28,6 +30,18 @@ pub(crate) fn every_namespace(case: &Case<'_>) -> String {
 /// Which namespace is full.
 pub(crate) fn find_namespace(case: &Case<'_>) -> Remedy {
     let count = case.kernel.key("count");
+    if let Namespace::Container(_) = case.namespace() {
+        let file = case.kernel.names.table_file();
+        return look(
+            "find-namespace",
+            "read the container's own table and count while the line is being logged".into(),
+            vec![
+                inside(case, format!("cat {file}")),
+                inside(case, format!("sysctl {count} {}", case.kernel.key("max"))),
+            ],
+            "each container has a limit of its own, which is raised in the container or by its configuration",
+        );
+    }
     look(
         "find-namespace",
         "read the count of every network namespace while the line is being logged, and list the table of the full one".into(),

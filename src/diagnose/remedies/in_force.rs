@@ -45,7 +45,7 @@ pub(crate) fn put_in_force(case: &Case<'_>, wanted: &Wanted, lost: Option<Lost<'
         persists: !by_kube_proxy,
     }];
     if by_kube_proxy {
-        out.extend(kube_proxy_limit(case, wanted.max));
+        out.push(kube_proxy_limit(case, wanted.max));
     }
     out
 }

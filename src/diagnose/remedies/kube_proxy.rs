@@ -13,12 +13,12 @@ use super::in_file;
 const PLACE: &str = "the configuration of kube-proxy (key conntrack; ConfigMap kube-proxy in kube-system where kubeadm made it), then restart kube-proxy on the node";
 
 /// A limit of `max` entries by its own keys.
-pub(crate) fn kube_proxy_limit(case: &Case<'_>, max: u64) -> Option<Remedy> {
+pub(crate) fn kube_proxy_limit(case: &Case<'_>, max: u64) -> Remedy {
     let least = in_file(&format!("min: {max}"), PLACE);
     let per_core = case.counters.machine.processors.filter(|n| *n > 0).map(|n| max.div_ceil(n));
     let per_core = per_core.unwrap_or(KUBE_PROXY_PER_CORE).max(KUBE_PROXY_PER_CORE);
     let each = in_file(&format!("maxPerCore: {per_core}"), PLACE);
-    Some(Remedy {
+    Remedy {
         id: "kube-proxy-conntrack",
         title: sentence![
             "give kube-proxy a least limit of",
@@ -38,7 +38,7 @@ pub(crate) fn kube_proxy_limit(case: &Case<'_>, max: u64) -> Option<Remedy> {
             "the least limit is that of every node that reads this configuration, small ones too".into(),
         ],
         persists: true,
-    })
+    }
 }
 
 /// Spreading what one node alone carries.
