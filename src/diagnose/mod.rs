@@ -5,7 +5,8 @@
 //! log's, [`facts`] makes the case that the rules of [`causes`] read, [`scales`] hold what speaks
 //! for and against each, [`rank`] decides between them, lets [`doubts`]
 //! lower how sure it is and [`limits`] add what contributes. [`remedies`] and [`will_not_help`] are what the rules
-//! say then; [`beside`] adds what other inputs say of the table; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the
+//! say then, `remedies::guard` leaves out what would hurt, [`platform`] says who else sets the tracker, [`folklore`] adds
+//! what everybody tries; [`hints`] are what a log alone tells; [`beside`] adds what other inputs say of the table; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the
 //! report. A further cause is one file in
 //! `causes` and one row of its list.
 
