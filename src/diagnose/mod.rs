@@ -2,16 +2,13 @@
 //! and marks, never raw text; they speak in sentence values.
 //!
 //! Reading order: [`mod@correlate`] puts snapshots where they belong, [`drops`] takes the kernel's counters over the
-//! log's, [`facts`] makes the case that the rules of [`causes`] read, [`scales`] hold what speaks
-//! for and against each, [`rank`] decides between them, lets [`doubts`]
-//! lower how sure it is and [`limits`] add what contributes. [`remedies`] and [`will_not_help`] are what the rules
-//! say then; [`beside`] adds what other inputs say of the table, [`arithmetic`] the numbers; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the
-//! report; what is said of a change comes from [`mod@outlook`]. A further cause is one file in
-//! lower how sure it is and [`limits`] add what contributes ([`wanted`], [`node`] and [`containers`] tell whose limit it
-//! is, [`hidden`] what is counted and not listed). [`remedies`] and [`will_not_help`] are what the rules
-//! say then; [`beside`] adds what other inputs say of the table; [`view`], [`what_if`], [`findings`] and [`gaps`] complete the
-//! report. A further cause is one file in
-//! `causes` and one row of its list.
+//! log's, [`facts`] makes the case that the rules of [`causes`] read, [`scales`] hold what speaks for and against each,
+//! [`rank`] decides between them, lets [`doubts`] lower how sure it is and [`limits`] add what contributes ([`wanted`],
+//! [`node`] and [`containers`] tell whose limit it is, [`hidden`] what is counted and not listed). [`remedies`],
+//! [`will_not_help`], [`no_use`] and [`folklore`] are what is advised then and what not; [`beside`] adds what other inputs
+//! say of the table, [`hints`] what the log alone says, [`arithmetic`] the numbers; what is said of a change comes from
+//! [`mod@outlook`]. [`view`], [`what_if`], [`findings`] and [`gaps`] complete the report. A further cause is one file in
+//! `causes` and one row of its family.
 
 mod arith;
 mod arithmetic;

@@ -44,8 +44,9 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     evidence.extend(hints::impossible::evidence(case));
     evidence.extend(arithmetic::evidence(case, &evidence));
     evidence.extend(doubts.into_iter().map(|doubt| doubt.evidence));
-    let remedies = guard::permitted(case, leader.remedies);
-    let will_not_help = folklore::with(case, named, leader.will_not_help, &remedies);
+    let (remedies, wrong_here) = guard::permitted(case, leader.remedies);
+    let useless = leader.will_not_help.into_iter().chain(wrong_here).collect();
+    let will_not_help = folklore::with(case, named, useless, &remedies);
     let body = Body {
         census: view::census(case),
         verdict: Verdict {

@@ -184,25 +184,29 @@ pub(crate) fn top_pairs(case: &Case<'_>) -> Vec<TopPair> {
 /// The first lines, each address with what it is where it is named first: this host, or a range that says something.
 pub(crate) fn introduced(case: &Case<'_>, summary: Vec<Sentence>) -> Vec<Sentence> {
     let mut known: Vec<std::net::IpAddr> = Vec::new();
-    let mut introduce = |sentence: Sentence| {
-        let says_host =
-            sentence.0.iter().any(|word| matches!(word, Word::Text(text) if text.contains("this host")));
-        let mut out: Vec<Word> = Vec::new();
-        for word in sentence.0 {
-            let named = match &word {
-                Word::Address(address) | Word::Endpoint(address, ..) => Some(address.to_canonical()),
-                _ => None,
-            };
-            let enclosed = matches!(out.last(), Some(Word::Text(text)) if text.ends_with('('));
-            out.push(word);
-            let Some(address) = named.filter(|address| !known.contains(address)) else { continue };
-            known.push(address);
-            let kind = AddressKind::of(address);
-            let own = case.locals.is_local(address) == Some(true) && kind != AddressKind::Loopback;
-            let aside = if own { Some("(this host)").filter(|_| !says_host) } else { kind.aside() };
-            out.extend(aside.filter(|_| !enclosed).map(Word::Text));
-        }
-        Sentence(out)
-    };
-    summary.into_iter().map(&mut introduce).collect()
+    summary.into_iter().map(|sentence| introduce(case, sentence, &mut known)).collect()
+}
+
+fn introduce(case: &Case<'_>, sentence: Sentence, known: &mut Vec<std::net::IpAddr>) -> Sentence {
+    let begins = |word: &Word, with: char| matches!(word, Word::Text(text) if text.starts_with(with));
+    let says_host =
+        sentence.0.iter().any(|word| matches!(word, Word::Text(text) if text.contains("this host")));
+    let mut out: Vec<Word> = Vec::new();
+    let mut words = sentence.0.into_iter().peekable();
+    while let Some(word) = words.next() {
+        let named = match &word {
+            Word::Address(address) | Word::Endpoint(address, ..) => Some(address.to_canonical()),
+            _ => None,
+        };
+        let enclosed = matches!(out.last(), Some(Word::Text(text)) if text.ends_with('('))
+            || words.peek().is_some_and(|next| begins(next, '('));
+        out.push(word);
+        let Some(address) = named.filter(|address| !known.contains(address)) else { continue };
+        known.push(address);
+        let kind = AddressKind::of(address);
+        let own = case.locals.is_local(address) == Some(true) && kind != AddressKind::Loopback;
+        let aside = if own { Some("(this host)").filter(|_| !says_host) } else { kind.aside() };
+        out.extend(aside.filter(|_| !enclosed).map(Word::Text));
+    }
+    Sentence(out)
 }

@@ -109,7 +109,9 @@ fn never_pickup_off_where_connections_lose_their_entries() {
         table.census.as_mut().unwrap().who.reversed = reversed;
         let body = of_incident(flooded, vec![table]);
         assert_eq!(body.verdict.cause.0, "syn-flood");
-        lines(&body).iter().any(|line| line.contains("tcp_loose=0"))
+        let loose = lines(&body).iter().any(|line| line.contains("tcp_loose=0"));
+        assert_eq!(useless(&body, "synproxy").is_none(), loose, "and the reason is given");
+        loose
     };
     assert!(loose(&[], 0));
     assert!(!loose(&[RelatedKind::Failover], 0));

@@ -1,5 +1,6 @@
 //! The diagnosis held against synthetic tables whose cause is known, look-alikes included.
 
+mod addresses;
 mod beside;
 mod cases;
 mod churn;

@@ -1,6 +1,7 @@
 //! What is said where nothing decides: no table, a table that contradicts the log, or one that no rule explains.
 //! It guesses nothing; it gives what the log alone tells, and the command that would decide.
 
+use crate::model::address_kind::AddressKind;
 use crate::model::census::{Pair, Peer};
 use crate::model::diagnosis::{Evidence, Remedy};
 use crate::model::flow::{L4, State};
@@ -183,8 +184,11 @@ fn leaders(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
     };
     let who = match top.is_local {
         Some(true) => sentence!["this host (", top.address, ") holds"],
-        Some(false) => sentence![top.address, "(not this host) holds"],
-        None => sentence![top.address, "holds"],
+        // What kind of address it is says so as well, and is said behind it.
+        Some(false) if AddressKind::of(top.address).aside().is_none() => {
+            sentence![top.address, "(not this host) holds"]
+        }
+        Some(false) | None => sentence![top.address, "holds"],
     };
     let out = who.with(part(top.entries, mix)).with("of").with(Word::Count(mix.total(), noun::ENTRY));
     match (the_pair(case, &top), case.top_peer()) {

@@ -29,6 +29,10 @@ const MISSED_MAX: f64 = 6.0;
 const SAME_TIME_US: i64 = 30 * MINUTE_US;
 /// A minute of the hour is the same within so much in all.
 const SAME_MINUTE_US: i64 = 2 * MINUTE_US;
+/// Hours of the day in which a network is busy are so many at most, …
+const BUSY_US: i64 = 10 * HOUR_US;
+/// … on so many days at least.
+const BUSY_DAYS_MIN: usize = 5;
 /// Above this chance that starts at random look so, no rhythm is claimed.
 const CHANCE_MAX: f64 = 0.01;
 
@@ -54,9 +58,10 @@ fn pattern(starts: &[WallTime]) -> Option<Sentence> {
         let apart = Word::Duration(seconds(last.0.saturating_sub(first.0)));
         return Some(sentence!["the second", apart, "after the first"]);
     }
-    weekly(starts).or_else(|| daily(starts)).or_else(|| every(starts)).or_else(|| hourly(starts)).or_else(
-        || Some(sentence!["with no rhythm, within", Word::Duration(seconds(last.0.saturating_sub(first.0)))]),
-    )
+    let rhythms = [weekly, daily, every, hourly, busy];
+    let apart = Word::Duration(seconds(last.0.saturating_sub(first.0)));
+    let none = || sentence!["with no rhythm, within", apart];
+    Some(rhythms.iter().find_map(|rhythm| rhythm(starts)).unwrap_or_else(none))
 }
 
 /// How much of a circle of `round` the starts take up; and the one that stands first on that arc.
@@ -113,6 +118,22 @@ fn hourly(starts: &[WallTime]) -> Option<Sentence> {
         within(sentence!["always in the same minute of the hour"], arc, starts)
             .with(": look at what runs by the clock"),
     )
+}
+
+/// In the same hours of many days: what a peak of demand looks like.
+fn busy(starts: &[WallTime]) -> Option<Sentence> {
+    let (arc, begin) = arc(starts, DAY_US);
+    let days = rounds(starts, DAY_US, begin);
+    let holds = arc <= BUSY_US && days >= BUSY_DAYS_MIN && chance(days, arc, DAY_US) < CHANCE_MAX;
+    holds.then(|| {
+        sentence![
+            "on",
+            Word::Number(days as u64),
+            "days, always within the same",
+            Word::Duration(seconds(arc)),
+            "of the day: look at what is busy then"
+        ]
+    })
 }
 
 fn within(words: Sentence, arc: i64, starts: &[WallTime]) -> Sentence {
@@ -217,6 +238,16 @@ mod tests {
     #[test]
     fn the_same_minute_of_the_hour_is_a_clock() {
         assert!(said(&[at(0, 65), at(0, 305), at(1, 125), at(2, 785)]).contains("minute of the hour"));
+    }
+
+    #[test]
+    fn the_same_busy_hours_of_many_days_are_demand() {
+        let noons: Vec<i64> = [(0, 680), (1, 750), (2, 705), (2, 801), (3, 777), (4, 690), (7, 731)]
+            .iter()
+            .map(|(day, minute)| at(*day, *minute))
+            .collect();
+        assert!(said(&noons).contains("look at what is busy then"), "{}", said(&noons));
+        assert!(!said(&noons[..4]).contains("busy"), "too few days");
     }
 
     #[test]

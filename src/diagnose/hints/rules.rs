@@ -34,6 +34,13 @@ pub(super) fn hints(near: &Near<'_>) -> Vec<Evidence> {
         "around-setting-refused",
         "what is configured is not in force",
     ));
+    if !near.has(RelatedKind::Capacity) {
+        out.extend(near.told(
+            RelatedKind::HelpersUnassigned,
+            "around-tracker-in-use",
+            "the tracker was loaded not long before: entries, limits and timeouts began anew",
+        ));
+    }
     out.extend(near.told(RelatedKind::BootBegins, "around-boot", "the machine booted then"));
     out
 }

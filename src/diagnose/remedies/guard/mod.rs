@@ -7,7 +7,7 @@ mod rule;
 mod set;
 mod this_host;
 
-use crate::model::diagnosis::Remedy;
+use crate::model::diagnosis::{Remedy, WillNotHelp};
 
 use super::super::facts::Case;
 
@@ -36,10 +36,22 @@ pub(crate) fn deletes(remedy: &Remedy) -> bool {
     remedy.commands.iter().any(|command| line::is_deletion(&line::words(&command.line)))
 }
 
-/// Only what may be printed, in its order.
-pub(crate) fn permitted(case: &Case<'_>, remedies: Vec<Remedy>) -> Vec<Remedy> {
+/// Only what may be printed, in its order; and what is wrong on this very host, with the reason.
+pub(crate) fn permitted(case: &Case<'_>, remedies: Vec<Remedy>) -> (Vec<Remedy>, Vec<WillNotHelp>) {
     let deletes = remedies.iter().any(deletes);
-    remedies.into_iter().filter(|r| refused(case, r).is_none() && !(deletes && forbids_pickup(r))).collect()
+    let (mut kept, mut wrong_here): (Vec<Remedy>, Vec<WillNotHelp>) = (Vec::new(), Vec::new());
+    for remedy in remedies {
+        if deletes && forbids_pickup(&remedy) {
+            continue;
+        }
+        match (refused(case, &remedy), this_host::refused(case, &remedy)) {
+            (None, _) => kept.push(remedy),
+            (Some(_), Some(why)) => wrong_here.push(WillNotHelp { id: remedy.id, reason: why.into() }),
+            // A line that is wrong anywhere is not even spoken of.
+            (Some(_), None) => {}
+        }
+    }
+    (kept, wrong_here)
 }
 
 #[cfg(test)]
