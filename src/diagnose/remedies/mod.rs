@@ -15,8 +15,8 @@ mod syn;
 mod time_wait;
 
 pub(crate) use churn::{
-    check_less, close_by_reset, delete_time_wait_from, limit_one_client, newer_kernel_for_ipvs, pool,
-    reuse_in_front, server_keep_alive, stop_the_test, untracked_ipvs,
+    check_less, close_by_reset, limit_one_client, newer_kernel_for_ipvs, pool, reuse_in_front,
+    server_keep_alive, stop_the_test, untracked_ipvs,
 };
 pub(crate) use connections::reuse_connections;
 pub(crate) use delete::{delete_established_to, delete_time_wait};
