@@ -272,7 +272,6 @@ fn cures(case: &Case<'_>, checks: &Checks<'_>) -> Vec<Remedy> {
         .fold(0u64, |sum, c| sum.saturating_add(Mix(&c.how.classes).tcp(State::TimeWait)));
     out.extend(remedies::close_by_reset(case, waiting));
     out.extend(remedies::raise_limit(case));
-    out.extend(remedies::delete_time_wait_from(case, &checkers));
     out.extend(remedies::shorter_time_wait(case));
     out.extend(remedies::more_buckets(case));
     out

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 
 use crate::model::census::{LeaderKey, Pair, Peer};
 use crate::model::diagnosis::{Command, Effect, Remedy};
-use crate::model::flow::State;
 use crate::model::incident::Namespace;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
@@ -13,7 +12,7 @@ use crate::sentence;
 use super::super::beside;
 use super::super::facts::Case;
 use super::super::mix::Mix;
-use super::{family, here, in_file};
+use super::{here, in_file};
 
 /// Command lines that one remedy prints, at most.
 const LINES_MAX: usize = 8;
@@ -277,39 +276,6 @@ pub(crate) fn close_by_reset(case: &Case<'_>, waiting: u64) -> Option<Remedy> {
     );
     out.side_effects = vec!["the server's log may call each check an aborted connection".into()];
     Some(out)
-}
-
-/// Deletes what is in TIME_WAIT from these sources, whatever they went to.
-pub(crate) fn delete_time_wait_from(case: &Case<'_>, sources: &[IpAddr]) -> Option<Remedy> {
-    let mut freed = 0u64;
-    let mut commands = Vec::new();
-    for source in sources.iter().take(LINES_MAX) {
-        let how = case.how(&LeaderKey::Source(*source));
-        let waiting = how.map_or(0, |how| Mix(&how.classes).tcp(State::TimeWait));
-        if waiting == 0 {
-            continue;
-        }
-        freed = freed.saturating_add(waiting);
-        let source = source.to_canonical();
-        commands
-            .push(here(format!("conntrack {}-D -p tcp --state TIME_WAIT -s {source}", family(source)), None));
-    }
-    (freed > 0).then(|| Remedy {
-        id: "delete-time-wait",
-        title: "relief for now: delete the entries of checks that are over".into(),
-        commands,
-        effect: Effect {
-            entries_freed_now: Some(freed),
-            steady_state_entries: case.settles_at(|_| None),
-            note: sentence![
-                "they come back within",
-                Word::Duration(case.time_wait_seconds() as f64),
-                "at the same rate"
-            ],
-        },
-        side_effects: vec!["needs conntrack-tools; each line walks the whole table".into()],
-        persists: false,
-    })
 }
 
 /// A test is stopped, or runs where it harms nobody.

@@ -34,8 +34,8 @@ pub(crate) use accounting::{
 };
 pub(crate) use buckets::enough_buckets;
 pub(crate) use churn::{
-    check_less, close_by_reset, delete_time_wait_from, limit_one_client, newer_kernel_for_ipvs, pool,
-    reuse_in_front, server_keep_alive, stop_the_test, untracked_ipvs,
+    check_less, close_by_reset, limit_one_client, newer_kernel_for_ipvs, pool, reuse_in_front,
+    server_keep_alive, stop_the_test, untracked_ipvs,
 };
 pub(crate) use closing::{close_connections, close_wait_timeout, delete_closing, shorter_fin_wait};
 pub(crate) use connections::reuse_connections;
