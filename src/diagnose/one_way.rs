@@ -94,6 +94,13 @@ pub(crate) fn open_connections(case: &Case<'_>, port: u16) -> Option<u64> {
     case.counters.sockets.as_ref().map(|sockets| sockets.established_with(port))
 }
 
+/// Connections towards a port that were seen in both directions and used: with one direction of the port out of tracking
+/// there would be none.
+pub(crate) fn seen_whole(case: &Case<'_>, port: u16) -> u64 {
+    let key = LeaderKey::DestinationPort(PortKey { l4: L4::TCP, port });
+    case.how(&key).map_or(0, |how| Mix(&how.classes).replied(Reply::Assured))
+}
+
 /// Open connections with a port beyond those that the tracker knows as such (assured, towards that port); none where no
 /// list of sockets was read.
 pub(crate) fn open_beyond_known(case: &Case<'_>, port: u16) -> Option<u64> {

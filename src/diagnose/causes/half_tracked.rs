@@ -26,6 +26,8 @@ const WORTH_NAMING: f64 = 0.2;
 const MOSTLY: f64 = 0.5;
 /// Open connections for each one-way entry: from this share on, the connections work.
 const WORKS: f64 = 0.1;
+/// Connections seen in both directions for each one-way entry, from which on the port is tracked as others are.
+const OTHERS: f64 = 0.05;
 /// Up to so many packets, an answer was met once; a service sends more in each connection.
 const ONCE: f64 = 1.5;
 /// A handshake of which only the SYN counts has one packet, or a few where it is sent again.
@@ -170,6 +172,7 @@ fn scales(case: &Case<'_>, halves: &Halves<'_>) -> Scales {
     );
     rules(case, halves, &mut scales);
     sockets(case, halves, &mut scales);
+    others(case, halves, &mut scales);
     match halves.half {
         Half::Requests => syns_only(case, halves, &mut scales),
         Half::Answers => turned_around(case, halves, &mut scales),
@@ -238,6 +241,29 @@ fn sockets(case: &Case<'_>, halves: &Halves<'_>, scales: &mut Scales) {
         || said("they work, while their entries say that nothing was answered"),
         || said("hardly any for so many entries"),
     );
+}
+
+/// Other connections to the port that were seen in both directions: no rule hides one of them.
+fn others(case: &Case<'_>, halves: &Halves<'_>, scales: &mut Scales) {
+    let whole = one_way::seen_whole(case, halves.port);
+    let said = |tail: &'static str| {
+        context(
+            "others-of-that-port",
+            sentence![
+                Word::Count(whole, noun::CONNECTION),
+                "to that port were seen in both directions:",
+                Word::Text(tail)
+            ],
+        )
+        .value("entries", whole as f64)
+        .read_in_table(case)
+    };
+    let weight = if halves.rule.is_some() { Weight::Slight } else { Weight::Deciding };
+    if share(whole, halves.one_way) >= OTHERS {
+        scales.speaks_against(weight, said("nothing hides one of them"));
+    } else {
+        scales.speaks_for(Weight::Strong, said("hardly any beside so many of which one was"));
+    }
 }
 
 /// Only SYNs find their entry; what follows them is invalid to the tracker.

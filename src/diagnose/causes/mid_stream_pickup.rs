@@ -28,6 +28,8 @@ const ONCE: f64 = 3.0;
 const DATA: f64 = 5.0;
 /// Share of the pickups within one minute of age: one event.
 const ONE_EVENT: f64 = 0.5;
+/// Connections seen in both directions for each pickup, from which on the port is tracked as others are.
+const OTHERS: f64 = 0.05;
 /// Share of the pickups that a newer kernel's short timeout holds.
 const NEARLY_ALL: f64 = 0.9;
 
@@ -265,11 +267,32 @@ fn one_port(case: &Case<'_>, pickups: &Pickups, scales: &mut Scales) {
         return;
     }
     let port = Word::Port(row.key.port, L4::TCP);
+    let whole = one_way::seen_whole(case, row.key.port);
+    let others = share(whole, pickups.entries) >= OTHERS;
+    let said = |tail: &'static str| {
+        context(
+            "others-of-that-port",
+            sentence![
+                Word::Count(whole, noun::CONNECTION),
+                "to",
+                port.clone(),
+                "were seen in both directions:",
+                Word::Text(tail)
+            ],
+        )
+        .value("entries", whole as f64)
+        .read_in_table(case)
+    };
+    if others {
+        scales.speaks_for(Weight::Strong, said("what came after is tracked as it should be"));
+    } else {
+        scales.speaks_against(Weight::Slight, said("one would expect new ones since"));
+    }
     if case.counters.rules.is_none() {
         // One half of a living connection has more packets, and comes at any time.
         let event = event_line(case).is_some() || pickups.event.is_some();
         let once = pickups.packets_each.is_some_and(|n| n <= ONCE);
-        let weight = if event || once { Weight::Slight } else { Weight::Deciding };
+        let weight = if event || once || others { Weight::Slight } else { Weight::Deciding };
         scales.not_known(
             weight,
             open::rules(case, "whether one direction of that port is taken out of tracking"),
