@@ -677,6 +677,17 @@ fn connections_of_guests_within_one_network_are_bridged_and_those_between_networ
 }
 
 #[test]
+fn one_machine_at_an_end_of_all_is_rather_that_machines_own_table() {
+    let groups =
+        [tcp("192.168.50.7", ("192.168.50.101", 5_432), State::Established, 3_600, (431_900, 431_999))];
+    let body = of_table(snapshot(&groups, filled(&groups, &[OWN, INNER])));
+    assert_ne!(body.verdict.cause.0, "bridge-tracked");
+    let mut counters = filled(&groups, &[OWN, INNER]);
+    counters.sysctl.insert("net.bridge.bridge-nf-call-iptables".into(), "1".into());
+    assert_eq!(evidence(&of_table(snapshot(&groups, counters)), "one-machine"), Some(Some(false)));
+}
+
+#[test]
 fn who_handed_bridged_frames_over_is_asked_for_where_nothing_says_it() {
     let groups = guests("192.168.50");
     let table = snapshot(&groups, filled(&groups, &[OWN, INNER]));

@@ -2,6 +2,7 @@
 //! filter (Docker, Kubernetes, libvirt and some firewalls switch that on). Look-alike: a router, which forwards
 //! between networks, never within one.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::model::address_kind::AddressKind;
@@ -33,6 +34,8 @@ struct Bridged {
     part: f64,
     /// Entries of leading pairs between others, and of those within one network.
     seen: (u64, u64),
+    /// Share of them that has one and the same address at an end.
+    one_end: f64,
     /// Leading pairs within one network.
     pairs: Vec<(IpAddr, IpAddr)>,
     /// Bridged frames are handed over; none: not known.
@@ -67,6 +70,7 @@ fn measure(case: &Case<'_>) -> Option<Bridged> {
     let translated_entries = who.nat.source.saturating_add(who.nat.destination).saturating_add(who.nat.both);
     let others = who.entries.saturating_sub(own).saturating_sub(translated_entries);
     let (mut seen, mut within) = (0u64, 0u64);
+    let mut at_end: BTreeMap<IpAddr, u64> = BTreeMap::new();
     let mut pairs: Vec<(IpAddr, IpAddr)> = Vec::new();
     for row in who.pairs.leading(who.entries) {
         let Pair { source, peer } = row.key;
@@ -76,6 +80,10 @@ fn measure(case: &Case<'_>) -> Option<Bridged> {
             continue;
         };
         seen = seen.saturating_add(how.entries);
+        for end in BTreeSet::from([source, peer.address]) {
+            let sum = at_end.entry(end).or_default();
+            *sum = sum.saturating_add(how.entries);
+        }
         if same_network(source, peer.address) {
             within = within.saturating_add(how.entries);
             if !pairs.contains(&(source, peer.address)) && !pairs.contains(&(peer.address, source)) {
@@ -88,9 +96,10 @@ fn measure(case: &Case<'_>) -> Option<Bridged> {
     // A bridge shows by traffic within one network, or by a host that forwards nothing itself and yet sees all this;
     // and something must say that bridged frames are handed over, or at least that nothing else explains it.
     let bridge_like = within_one >= WORTH_NAMING || routes(case) == Some(false);
-    let handed_over = on.unwrap_or(within_one >= MOST);
+    let one_end = share(at_end.values().copied().max().unwrap_or(0), seen);
+    let handed_over = on.unwrap_or(within_one >= MOST && one_end < NEARLY_ALL);
     (part >= MOST && bridge_like && handed_over).then_some(())?;
-    Some(Bridged { others, part, seen: (seen, within), pairs, on })
+    Some(Bridged { others, part, seen: (seen, within), one_end, pairs, on })
 }
 
 /// Whether bridged frames are handed to the packet filter: by the setting, else by the module or the kernel's own line.
@@ -200,6 +209,40 @@ fn scales(case: &Case<'_>, bridged: &Bridged) -> Scales {
             },
         ),
     }
+    if bridged.seen.0 > 0 {
+        scales.weigh(
+            Weight::Strong,
+            bridged.one_end < NEARLY_ALL,
+            || {
+                supports("several-machines", "no single machine stands at an end of nearly all of them".into())
+                    .value("share", bridged.one_end)
+                    .read_in_table(case)
+            },
+            || {
+                contradicts(
+                    "one-machine",
+                    sentence![
+                        "one address stands at an end of",
+                        Word::Share(bridged.one_end),
+                        "of them: rather the table of that machine, and a list of addresses of another namespace"
+                    ],
+                )
+                .value("share", bridged.one_end)
+                .read_in_table(case)
+            },
+        );
+    }
+    within_one_network(case, bridged, &mut scales);
+    router_or_node(case, &mut scales);
+    scales.add([context(
+        "not-ours",
+        "who opens these connections is no program of this host, and cannot be found here".into(),
+    )]);
+    scales
+}
+
+/// What a bridge sees and a router does not.
+fn within_one_network(case: &Case<'_>, bridged: &Bridged, scales: &mut Scales) {
     let (seen, within) = bridged.seen;
     if seen > 0 {
         let part = share(within, seen);
@@ -231,6 +274,10 @@ fn scales(case: &Case<'_>, bridged: &Bridged) -> Scales {
             },
         );
     }
+}
+
+/// What speaks for a host that routes, or translates services of containers.
+fn router_or_node(case: &Case<'_>, scales: &mut Scales) {
     if let Some(routes) = routes(case) {
         scales.weigh(
             Weight::Strong,
@@ -272,11 +319,6 @@ fn scales(case: &Case<'_>, bridged: &Bridged) -> Scales {
             .read_in_table(case),
         );
     }
-    scales.add([context(
-        "not-ours",
-        "who opens these connections is no program of this host, and cannot be found here".into(),
-    )]);
-    scales
 }
 
 fn remedies(case: &Case<'_>, bridged: &Bridged) -> Vec<Remedy> {

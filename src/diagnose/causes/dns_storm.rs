@@ -31,7 +31,7 @@ struct Storm<'a> {
     ends: Ends<'a>,
     flags: Flags,
     /// Entries that do not go to this host.
-    asked: u64,
+    lookups: u64,
     part: f64,
     /// One source that asks most of it.
     asker: Option<(IpAddr, u64)>,
@@ -41,16 +41,16 @@ struct Storm<'a> {
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let how = to_port(case, PORT)?;
     let ends = Ends::of(case, &[PORT]);
-    let asked = how.entries.saturating_sub(ends.own);
-    let part = share(asked, case.entries());
+    let lookups = how.entries.saturating_sub(ends.own);
+    let part = share(lookups, case.entries());
     if part < WORTH_NAMING {
         return None;
     }
     let flags = Flags::udp(&how.classes);
-    let asker = asker(case, asked);
+    let asker = asker(case, lookups);
     let streams = flags.assured as f64 / stream_seconds(case) as f64;
     let rate = per_second(case, &how.classes, is_udp).unwrap_or(0.0) + streams;
-    let storm = Storm { how, ends, flags, asked, part, asker, rate: (rate > 0.0).then_some(rate) };
+    let storm = Storm { how, ends, flags, lookups, part, asker, rate: (rate > 0.0).then_some(rate) };
     Some(Candidate {
         summary: summary(case, &storm),
         loses: Some(sentence!["lookups of names hold only", Word::Share(part), "of the table"]),
@@ -63,10 +63,10 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
 }
 
 /// The source that asks at least half of it: the leading source's own entries to that port.
-fn asker(case: &Case<'_>, asked: u64) -> Option<(IpAddr, u64)> {
+fn asker(case: &Case<'_>, lookups: u64) -> Option<(IpAddr, u64)> {
     let top = case.top_source()?;
-    let (_, lookups) = top.how.common_ports.iter().find(|(port, _)| *port == PORT)?;
-    (share(*lookups, asked) >= MOST).then_some((top.address, *lookups))
+    let (_, of_it) = top.how.common_ports.iter().find(|(port, _)| *port == PORT)?;
+    (share(*of_it, lookups) >= MOST).then_some((top.address, *of_it))
 }
 
 fn top_peer(storm: &Storm<'_>) -> Option<(Peer, f64)> {
@@ -85,7 +85,7 @@ fn summary(case: &Case<'_>, storm: &Storm<'_>) -> Vec<Sentence> {
     who = who
         .with(Word::Share(storm.part))
         .with("of the table (")
-        .with(Word::Count(storm.asked, noun::ENTRY))
+        .with(Word::Count(storm.lookups, noun::ENTRY))
         .with(")");
     if let Some((peer, _)) = top_peer(storm).filter(|(_, part)| *part >= MOST) {
         who = who.with(", most to").with(Word::Endpoint(peer.address, peer.port, peer.l4));
@@ -95,7 +95,7 @@ fn summary(case: &Case<'_>, storm: &Storm<'_>) -> Vec<Sentence> {
         Word::Duration(udp_seconds(case) as f64),
         "once it is answered"
     ];
-    if share(storm.flags.assured, storm.asked) >= MOST {
+    if share(storm.flags.assured, storm.lookups) >= MOST {
         how = sentence![
             "a third packet on one port makes a lookup's entry stay",
             Word::Duration(stream_seconds(case) as f64),
@@ -123,7 +123,7 @@ fn scales(case: &Case<'_>, storm: &Storm<'_>) -> Scales {
     let mut scales = Scales::default();
     scales.speaks_for(
         Weight::Strong,
-        holds(case, "dns-lookups", "lookups at port 53 over UDP".into(), storm.asked),
+        holds(case, "dns-lookups", "lookups at port 53 over UDP".into(), storm.lookups),
     );
     who_is_asked(case, storm, &mut scales);
     let answered = storm.flags.answered();
@@ -179,7 +179,7 @@ fn scales(case: &Case<'_>, storm: &Storm<'_>) -> Scales {
 
 /// What separates it from a server that tracks what it is asked.
 fn who_is_asked(case: &Case<'_>, storm: &Storm<'_>, scales: &mut Scales) {
-    if case.locals.known() && storm.ends.unknown < storm.asked / 2 {
+    if case.locals.known() && storm.ends.unknown < storm.lookups / 2 {
         let own = share(storm.ends.own, storm.how.entries);
         scales.weigh(
             Weight::Deciding,
@@ -240,15 +240,15 @@ fn who_is_asked(case: &Case<'_>, storm: &Storm<'_>, scales: &mut Scales) {
 
 fn remedies(case: &Case<'_>, storm: &Storm<'_>) -> Vec<Remedy> {
     let asker = storm.asker.map(|(source, _)| source);
-    let mut out = vec![cures::cache_names(case, storm.asked, is_service(storm), asker)];
-    if share(storm.flags.assured, storm.asked) >= WORTH_NAMING {
+    let mut out = vec![cures::cache_names(case, storm.lookups, is_service(storm), asker)];
+    if share(storm.flags.assured, storm.lookups) >= WORTH_NAMING {
         out.extend(cures::shorter_stream(case));
     }
     out.extend(cures::shorter_exchange(case));
     out.extend(raise_limit(case));
     // Nothing is asked of loopback over the wire, and a stub resolver there is what should be asked.
     let pairs: Vec<Pair> = asker.map(|source| pairs(case, source)).unwrap_or_default();
-    out.extend(untracked::untrack_between(case, &pairs, false, storm.asked).ok());
+    out.extend(untracked::untrack_between(case, &pairs, false, storm.lookups).ok());
     out
 }
 

@@ -40,7 +40,7 @@ struct Messages<'a> {
     flags: Flags,
     /// The receiver that most of them go to.
     to: Option<(Peer, &'a Leader)>,
-    part: f64,
+    explains: f64,
 }
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
@@ -48,12 +48,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let rate = per_second(case, &messages.how.classes, is_udp);
     Some(Candidate {
         summary: summary(case, &messages, rate),
-        loses: Some(sentence!["such messages hold only", Word::Share(messages.part), "of the table"]),
+        loses: Some(sentence!["such messages hold only", Word::Share(messages.explains), "of the table"]),
         rate_per_second: rate,
         remedies: remedies(case, &messages),
         will_not_help: useless(case),
         limit_contributes: true,
-        ..Candidate::new(Candidate::tier_of(messages.part), messages.part, scales(case, &messages))
+        ..Candidate::new(Candidate::tier_of(messages.explains), messages.explains, scales(case, &messages))
     })
 }
 
@@ -69,12 +69,12 @@ fn measure<'a>(case: &Case<'a>) -> Option<Messages<'a>> {
         .filter(|(port, how)| fits(port, how))
         .max_by(|a, b| a.1.entries.cmp(&b.1.entries).then(b.0.cmp(&a.0)))?;
     let to = peers_on(case, &[port]).into_iter().find(|(_, at)| share(at.entries, how.entries) >= MOST);
-    let part = share(how.entries, case.entries());
+    let explains = share(how.entries, case.entries());
     // Without a known service the port must at least go to somebody in particular: thousands of ends are no receiver.
-    if part < WORTH_NAMING || (to.is_none() && !ONE_WAY.contains(&port)) {
+    if explains < WORTH_NAMING || (to.is_none() && !ONE_WAY.contains(&port)) {
         return None;
     }
-    Some(Messages { port, how, flags: Flags::udp(&how.classes), to, part })
+    Some(Messages { port, how, flags: Flags::udp(&how.classes), to, explains })
 }
 
 fn one_sender(case: &Case<'_>, messages: &Messages<'_>) -> Option<IpAddr> {
@@ -101,7 +101,7 @@ fn summary(case: &Case<'_>, messages: &Messages<'_>, rate: Option<f64>) -> Vec<S
     }
     who = who
         .with("hold")
-        .with(Word::Share(messages.part))
+        .with(Word::Share(messages.explains))
         .with("of the table:")
         .with(Word::Count(messages.how.entries, noun::ENTRY));
     let mut how = sentence![

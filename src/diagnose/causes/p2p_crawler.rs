@@ -42,7 +42,7 @@ struct Crawler<'a> {
     port: Option<(u16, u64)>,
     /// Entries that others began, to that port.
     inbound: u64,
-    part: f64,
+    explains: f64,
     rate: Option<f64>,
 }
 
@@ -54,14 +54,14 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             "what",
             crawler.holder.address,
             "talks to holds only",
-            Word::Share(crawler.part),
+            Word::Share(crawler.explains),
             "of the table"
         ]),
         rate_per_second: crawler.rate,
         remedies: remedies(case, &crawler),
         will_not_help: useless(case, &crawler),
         limit_contributes: true,
-        ..Candidate::new(Candidate::tier_of(crawler.part), crawler.part, scales(case, &crawler))
+        ..Candidate::new(Candidate::tier_of(crawler.explains), crawler.explains, scales(case, &crawler))
     })
 }
 
@@ -76,13 +76,20 @@ fn measure<'a>(case: &Case<'a>) -> Option<Crawler<'a>> {
         let peer = Peer { address: holder.address, port: Some(port), l4: L4::UDP };
         case.how(&LeaderKey::Peer(peer)).map_or(0, |how| how.entries)
     });
-    let part = share(holder.entries.saturating_add(inbound), case.entries());
+    let explains = share(holder.entries.saturating_add(inbound), case.entries());
     // One destination port for all is a service that is asked, unless it is that of a mesh.
     let mesh = port.is_some_and(|(port, _)| MESH.contains(&port));
-    if part < WORTH_NAMING || (!at_least(holder.how.destination_ports, FEW_PORTS + 1) && !mesh) {
+    if explains < WORTH_NAMING || (!at_least(holder.how.destination_ports, FEW_PORTS + 1) && !mesh) {
         return None;
     }
-    Some(Crawler { udp, port, inbound, part, rate: per_second(case, &holder.how.classes, is_udp), holder })
+    Some(Crawler {
+        udp,
+        port,
+        inbound,
+        explains,
+        rate: per_second(case, &holder.how.classes, is_udp),
+        holder,
+    })
 }
 
 /// The source port that most of its datagrams come from. Ports are counted whoever sends from them: one that has more
@@ -107,7 +114,7 @@ fn summary(crawler: &Crawler<'_>) -> Vec<Sentence> {
         Some(true) => sentence!["this host (", holder.address, ") holds"],
         _ => sentence![holder.address, "holds"],
     };
-    who = who.with(Word::Share(crawler.part)).with("of the table: it talks to");
+    who = who.with(Word::Share(crawler.explains)).with("of the table: it talks to");
     who = joined(who, counted(holder.how.other_ends, noun::PEER));
     if let Some((port, _)) = crawler.port {
         who = who.with("from").with(Word::Port(port, L4::UDP));
@@ -197,6 +204,21 @@ fn scales(case: &Case<'_>, crawler: &Crawler<'_>) -> Scales {
             .read_in_table(case)
         },
     );
+    some_last(case, crawler, &mut scales);
+    if let Some(name) = crawler.port.and_then(|(port, _)| service(port, L4::UDP)) {
+        scales.add([super::super::evidence::context(
+            "usual-program",
+            sentence!["usually behind that port:", Word::Text(name)],
+        )]);
+    }
+    if holder.is_local.is_none() {
+        scales.not_known(Weight::Slight, open::is_local(case, holder.address));
+    }
+    scales
+}
+
+/// Peers that come and go: some exchanges last, some meet nobody.
+fn some_last(case: &Case<'_>, crawler: &Crawler<'_>, scales: &mut Scales) {
     let some_assured = crawler.udp.assured > 0 && crawler.udp.unreplied > 0;
     scales.weigh(
         Weight::Strong,
@@ -223,16 +245,6 @@ fn scales(case: &Case<'_>, crawler: &Crawler<'_>) -> Scales {
             .read_in_table(case)
         },
     );
-    if let Some(name) = crawler.port.and_then(|(port, _)| service(port, L4::UDP)) {
-        scales.add([super::super::evidence::context(
-            "usual-program",
-            sentence!["usually behind that port:", Word::Text(name)],
-        )]);
-    }
-    if holder.is_local.is_none() {
-        scales.not_known(Weight::Slight, open::is_local(case, holder.address));
-    }
-    scales
 }
 
 fn remedies(case: &Case<'_>, crawler: &Crawler<'_>) -> Vec<Remedy> {

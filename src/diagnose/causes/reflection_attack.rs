@@ -54,7 +54,7 @@ struct Answers<'a> {
     to: IpAddr,
     /// The description of that address.
     at: &'a Leader,
-    part: f64,
+    explains: f64,
 }
 
 fn victim(case: &Case<'_>) -> Option<Candidate> {
@@ -63,11 +63,15 @@ fn victim(case: &Case<'_>) -> Option<Candidate> {
     let rate = per_second(case, &how.classes, is_udp);
     Some(Candidate {
         summary: victim_summary(&answers, rate),
-        loses: Some(sentence!["such answers hold only", Word::Share(answers.part), "of the table"]),
+        loses: Some(sentence!["such answers hold only", Word::Share(answers.explains), "of the table"]),
         rate_per_second: rate,
         remedies: vec![cures::drop_from_port(case, answers.to, port, how.entries, &own_servers(case, port))],
         will_not_help: victim_useless(case),
-        ..Candidate::new(Candidate::tier_of(answers.part), answers.part, victim_scales(case, &answers))
+        ..Candidate::new(
+            Candidate::tier_of(answers.explains),
+            answers.explains,
+            victim_scales(case, &answers),
+        )
     })
 }
 
@@ -80,8 +84,8 @@ fn answers<'a>(case: &Case<'a>) -> Option<Answers<'a>> {
             && Flags::udp(&how.classes).unanswered() >= MOST
             && at_most(how.other_ends, VICTIMS_MAX)
     })?;
-    let part = share(how.entries, case.entries());
-    if part < WORTH_NAMING {
+    let explains = share(how.entries, case.entries());
+    if explains < WORTH_NAMING {
         return None;
     }
     let who = &case.census?.who;
@@ -91,7 +95,7 @@ fn answers<'a>(case: &Case<'a>) -> Option<Answers<'a>> {
         .iter()
         .filter_map(|row| Some((row.key, case.how(&LeaderKey::Destination(row.key))?)))
         .max_by_key(|(address, at)| (Flags::udp(&at.classes).unreplied, std::cmp::Reverse(*address)))?;
-    Some(Answers { port, how, flags: Flags::udp(&how.classes), to, at, part })
+    Some(Answers { port, how, flags: Flags::udp(&how.classes), to, at, explains })
 }
 
 /// Servers that this host or those behind it do ask on that port: their answers are let through.
@@ -107,7 +111,7 @@ fn victim_summary(answers: &Answers<'_>, rate: Option<f64>) -> Vec<Sentence> {
         "answers from",
         Word::Port(answers.port, L4::UDP),
         "that nobody asked for hold",
-        Word::Share(answers.part),
+        Word::Share(answers.explains),
         "of the table, to",
         answers.to
     ];
@@ -180,6 +184,12 @@ fn victim_scales(case: &Case<'_>, answers: &Answers<'_>) -> Scales {
             .read_in_table(case)
         },
     );
+    if case.counters.rules.is_none() {
+        scales.not_known(
+            Weight::Slight,
+            open::rules(case, "whether one takes this host's own questions out of tracking is not known"),
+        );
+    }
     if untracks(case, answers.port) {
         scales.speaks_against(
             Weight::Deciding,
@@ -224,7 +234,7 @@ fn victim_useless(case: &Case<'_>) -> Vec<WillNotHelp> {
 struct Mirror<'a> {
     peer: Peer,
     how: &'a Leader,
-    part: f64,
+    explains: f64,
     times: Option<f64>,
 }
 
@@ -234,7 +244,7 @@ fn reflector(case: &Case<'_>) -> Option<Candidate> {
     let rate = per_second(case, &mirror.how.classes, is_udp);
     Some(Candidate {
         summary: mirror_summary(&mirror, rate),
-        loses: Some(sentence!["such questions hold only", Word::Share(mirror.part), "of the table"]),
+        loses: Some(sentence!["such questions hold only", Word::Share(mirror.explains), "of the table"]),
         rate_per_second: rate,
         remedies: vec![cures::close_service(case, mirror.peer.address, port, mirror.how.entries)],
         will_not_help: vec![
@@ -251,7 +261,7 @@ fn reflector(case: &Case<'_>) -> Option<Candidate> {
                 "frees entries sooner and answers as many forged questions".into(),
             ),
         ],
-        ..Candidate::new(Candidate::tier_of(mirror.part), mirror.part, mirror_scales(case, &mirror))
+        ..Candidate::new(Candidate::tier_of(mirror.explains), mirror.explains, mirror_scales(case, &mirror))
     })
 }
 
@@ -259,12 +269,12 @@ fn mirror<'a>(case: &Case<'a>) -> Option<Mirror<'a>> {
     let (peer, how) = peers_on(case, &AMPLIFIERS)
         .into_iter()
         .find(|(peer, _)| case.locals.is_local(peer.address) == Some(true))?;
-    let part = share(how.entries, case.entries());
+    let explains = share(how.entries, case.entries());
     let loopback = AddressKind::of(peer.address) == AddressKind::Loopback;
-    if part < WORTH_NAMING || loopback || translated(how) > how.entries / 2 {
+    if explains < WORTH_NAMING || loopback || translated(how) > how.entries / 2 {
         return None;
     }
-    Some(Mirror { peer, how, part, times: amplification(how) })
+    Some(Mirror { peer, how, explains, times: amplification(how) })
 }
 
 fn mirror_summary(mirror: &Mirror<'_>, rate: Option<f64>) -> Vec<Sentence> {
@@ -273,7 +283,7 @@ fn mirror_summary(mirror: &Mirror<'_>, rate: Option<f64>) -> Vec<Sentence> {
         "this host's",
         peer.clone(),
         "is used against others: forged questions hold",
-        Word::Share(mirror.part),
+        Word::Share(mirror.explains),
         "of the table"
     ];
     let mut how = joined("they come in the name of".into(), counted(mirror.how.other_ends, noun::SOURCE));

@@ -28,7 +28,7 @@ struct Tunnel<'a> {
     how: &'a Leader,
     classes: BTreeMap<Class, u64>,
     entries: u64,
-    part: f64,
+    explains: f64,
     /// Leading pairs, those whose mirror leads too first.
     pairs: Vec<Pair>,
     /// Entries of leading pairs, and of those whose mirror leads too.
@@ -40,12 +40,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let rate = per_second(case, &tunnel.classes, is_udp);
     Some(Candidate {
         summary: summary(case, &tunnel, rate),
-        loses: Some(sentence!["packets of tunnels hold only", Word::Share(tunnel.part), "of the table"]),
+        loses: Some(sentence!["packets of tunnels hold only", Word::Share(tunnel.explains), "of the table"]),
         rate_per_second: rate,
         remedies: remedies(case, &tunnel),
         will_not_help: useless(case),
         limit_contributes: true,
-        ..Candidate::new(Candidate::tier_of(tunnel.part), tunnel.part, scales(case, &tunnel))
+        ..Candidate::new(Candidate::tier_of(tunnel.explains), tunnel.explains, scales(case, &tunnel))
     })
 }
 
@@ -53,8 +53,8 @@ fn measure<'a>(case: &Case<'a>) -> Option<Tunnel<'a>> {
     let found: Vec<(u16, &Leader)> =
         TUNNELS.into_iter().filter_map(|port| Some((port, to_port(case, port)?))).collect();
     let entries = found.iter().fold(0u64, |sum, (_, how)| sum.saturating_add(how.entries));
-    let part = share(entries, case.entries());
-    if part < WORTH_NAMING {
+    let explains = share(entries, case.entries());
+    if explains < WORTH_NAMING {
         return None;
     }
     let (port, how) =
@@ -84,7 +84,7 @@ fn measure<'a>(case: &Case<'a>) -> Option<Tunnel<'a>> {
         how,
         classes,
         entries,
-        part,
+        explains,
         pairs: rows.iter().map(|(pair, _)| *pair).collect(),
         seen,
     })
@@ -104,7 +104,7 @@ fn summary(case: &Case<'_>, tunnel: &Tunnel<'_>, rate: Option<f64>) -> Vec<Sente
         "tunnel (",
         Word::Port(tunnel.port, L4::UDP),
         ") hold",
-        Word::Share(tunnel.part),
+        Word::Share(tunnel.explains),
         "of the table:",
         Word::Count(tunnel.entries, noun::ENTRY)
     ];
@@ -182,20 +182,20 @@ fn scales(case: &Case<'_>, tunnel: &Tunnel<'_>) -> Scales {
     );
     let (seen, both) = tunnel.seen;
     if seen > 0 {
-        let part = share(both, seen);
+        let explains = share(both, seen);
         scales.weigh(
             Weight::Deciding,
-            part >= MOST,
+            explains >= MOST,
             || {
                 supports(
                     "both-directions",
                     sentence![
                         "of the leading pairs of nodes",
-                        Word::Share(part),
+                        Word::Share(explains),
                         "stand there in both directions, each unanswered"
                     ],
                 )
-                .value("share", part)
+                .value("share", explains)
                 .read_in_table(case)
             },
             || {
@@ -203,11 +203,11 @@ fn scales(case: &Case<'_>, tunnel: &Tunnel<'_>) -> Scales {
                     "one-direction",
                     sentence![
                         "only",
-                        Word::Share(part),
+                        Word::Share(explains),
                         "of the leading pairs stand there in both directions: a tunnel has two"
                     ],
                 )
-                .value("share", part)
+                .value("share", explains)
                 .read_in_table(case)
             },
         );

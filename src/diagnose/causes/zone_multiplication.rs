@@ -28,7 +28,7 @@ const ONE_SOURCE: f64 = 0.5;
 
 struct Zones {
     /// Zones by entries, descending.
-    zones: Vec<(u16, u64)>,
+    numbers: Vec<(u16, u64)>,
     /// Entries for each connection, in the leading pairs that stand in several zones.
     times: f64,
     /// Entries of these pairs, and connections they stand for.
@@ -53,9 +53,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
 
 fn measure(case: &Case<'_>) -> Option<Zones> {
     let who = &case.census?.who;
-    let mut zones: Vec<(u16, u64)> = who.zones.iter().map(|(zone, n)| (*zone, *n)).collect();
-    zones.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-    if zones.len() < 2 {
+    let mut numbers: Vec<(u16, u64)> = who.zones.iter().map(|(zone, n)| (*zone, *n)).collect();
+    numbers.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    if numbers.len() < 2 {
         return None;
     }
     let (mut copied, mut connections, mut looked_at) = (0u64, 0u64, 0u64);
@@ -72,7 +72,7 @@ fn measure(case: &Case<'_>) -> Option<Zones> {
     if part < WORTH_NAMING || connections == 0 {
         return None;
     }
-    Some(Zones { zones, times: share(copied, connections), copied, connections, looked_at, part })
+    Some(Zones { numbers, times: share(copied, connections), copied, connections, looked_at, part })
 }
 
 /// Entries of a pair, its source ports, and whether it stands in several zones.
@@ -111,7 +111,7 @@ fn tenths(times: f64) -> Sentence {
 
 fn summary(found: &Zones) -> Vec<Sentence> {
     let mut who = sentence!["the same connections are tracked in several zones ("];
-    who.0.extend(named(&found.zones).0);
+    who.0.extend(named(&found.numbers).0);
     who = who.with("):");
     who.0.extend(tenths(found.times).0);
     let how = sentence![
@@ -144,10 +144,10 @@ fn scales(case: &Case<'_>, found: &Zones) -> Scales {
         .value("looked_at", found.looked_at as f64)
         .read_in_table(case),
     );
-    let first = found.zones.first().map_or(0, |(_, n)| *n);
-    let second = found.zones.get(1).map_or(0, |(_, n)| *n);
+    let first = found.numbers.first().map_or(0, |(_, n)| *n);
+    let second = found.numbers.get(1).map_or(0, |(_, n)| *n);
     let mut said = sentence!["zones"];
-    said.0.extend(named(&found.zones).0);
+    said.0.extend(named(&found.numbers).0);
     let alike = share(second, first) >= BESIDE;
     said = said.with("hold").with(Word::Number(first)).with("and").with(Word::Count(second, noun::ENTRY));
     scales.weigh(
@@ -216,7 +216,7 @@ fn scales(case: &Case<'_>, found: &Zones) -> Scales {
 fn remedies(case: &Case<'_>, found: &Zones) -> Vec<Remedy> {
     let mut out = vec![zones::fewer_zones(case, found.times)];
     out.extend(raise_limit(case));
-    out.extend(zones::zone_limits(case, &found.zones));
+    out.extend(zones::zone_limits(case, &found.numbers));
     out
 }
 

@@ -137,70 +137,72 @@ fn cure(kind: RelatedKind) -> Sentence {
     .into()
 }
 
+/// A command, and how it is taken back.
+type Line = (&'static str, Option<&'static str>);
+
 fn remedy(kind: RelatedKind) -> Remedy {
-    let (id, title, lines, side): (&'static str, &'static str, &[(&str, Option<&str>)], &'static str) =
-        match kind {
-            RelatedKind::NeighbourOverflow => (
-                "neighbour-table",
-                "give the table of neighbours room for the machines of the own networks",
-                &[
-                    ("ip -s neigh | awk '{print $1}' | sort | uniq -c | sort -rn | head", None),
-                    (
-                        "sysctl -w net.ipv4.neigh.default.gc_thresh3=8192",
-                        Some("sysctl -w net.ipv4.neigh.default.gc_thresh3=1024"),
-                    ),
-                    (
-                        "sysctl -w net.ipv4.neigh.default.gc_thresh2=4096",
-                        Some("sysctl -w net.ipv4.neigh.default.gc_thresh2=512"),
-                    ),
-                    (
-                        "sysctl -w net.ipv4.neigh.default.gc_thresh1=1024",
-                        Some("sysctl -w net.ipv4.neigh.default.gc_thresh1=128"),
-                    ),
-                ],
-                "a sweep of a large network fills any size: such a table only shows it",
-            ),
-            RelatedKind::TcpMemory => (
-                "tcp-memory",
-                "see who holds TCP's memory",
-                &[
-                    ("cat /proc/net/sockstat", None),
-                    ("sysctl net.ipv4.tcp_mem", None),
-                    ("ss -tmn state established", None),
-                ],
-                "more memory for TCP is taken from everything else",
-            ),
-            RelatedKind::OrphanedSockets => (
-                "orphans",
-                "see how many sockets have lost their process",
-                &[("cat /proc/net/sockstat", None), ("sysctl net.ipv4.tcp_max_orphans", None)],
-                "each of them holds up to 64 KiB that is never swapped",
-            ),
-            RelatedKind::TimeWaitOverflow => (
-                "time-wait-sockets",
-                "see how many sockets wait, and who opens so many short connections",
-                &[("ss -s", None), ("sysctl net.ipv4.tcp_max_tw_buckets", None)],
-                "a larger number here does nothing for the connection table",
-            ),
-            RelatedKind::ZoneLimit => (
-                "zone-limits",
-                "see the limits of the zones and who is at his",
-                &[("ovs-appctl dpctl/ct-get-limits", None)],
-                "a zone without a limit takes the room of the others",
-            ),
-            RelatedKind::HashlimitFull => (
-                "hashlimit-table",
-                "see which rule it is and how large its table may be",
-                &[("iptables-save | grep hashlimit", None), ("ls /proc/net/ipt_hashlimit", None)],
-                "a larger table takes more memory for each address",
-            ),
-            _ => (
-                "ipvs-servers",
-                "see the servers of the service and their weights",
-                &[("ipvsadm -Ln", None), ("ipvsadm -Ln --stats", None)],
-                "a server that is put back by hand may be one that a health check took out",
-            ),
-        };
+    let (id, title, lines, side): (&'static str, &'static str, &[Line], &'static str) = match kind {
+        RelatedKind::NeighbourOverflow => (
+            "neighbour-table",
+            "give the table of neighbours room for the machines of the own networks",
+            &[
+                ("ip -s neigh | awk '{print $1}' | sort | uniq -c | sort -rn | head", None),
+                (
+                    "sysctl -w net.ipv4.neigh.default.gc_thresh3=8192",
+                    Some("sysctl -w net.ipv4.neigh.default.gc_thresh3=1024"),
+                ),
+                (
+                    "sysctl -w net.ipv4.neigh.default.gc_thresh2=4096",
+                    Some("sysctl -w net.ipv4.neigh.default.gc_thresh2=512"),
+                ),
+                (
+                    "sysctl -w net.ipv4.neigh.default.gc_thresh1=1024",
+                    Some("sysctl -w net.ipv4.neigh.default.gc_thresh1=128"),
+                ),
+            ],
+            "a sweep of a large network fills any size: such a table only shows it",
+        ),
+        RelatedKind::TcpMemory => (
+            "tcp-memory",
+            "see who holds TCP's memory",
+            &[
+                ("cat /proc/net/sockstat", None),
+                ("sysctl net.ipv4.tcp_mem", None),
+                ("ss -tmn state established", None),
+            ],
+            "more memory for TCP is taken from everything else",
+        ),
+        RelatedKind::OrphanedSockets => (
+            "orphans",
+            "see how many sockets have lost their process",
+            &[("cat /proc/net/sockstat", None), ("sysctl net.ipv4.tcp_max_orphans", None)],
+            "each of them holds up to 64 KiB that is never swapped",
+        ),
+        RelatedKind::TimeWaitOverflow => (
+            "time-wait-sockets",
+            "see how many sockets wait, and who opens so many short connections",
+            &[("ss -s", None), ("sysctl net.ipv4.tcp_max_tw_buckets", None)],
+            "a larger number here does nothing for the connection table",
+        ),
+        RelatedKind::ZoneLimit => (
+            "zone-limits",
+            "see the limits of the zones and who is at his",
+            &[("ovs-appctl dpctl/ct-get-limits", None)],
+            "a zone without a limit takes the room of the others",
+        ),
+        RelatedKind::HashlimitFull => (
+            "hashlimit-table",
+            "see which rule it is and how large its table may be",
+            &[("iptables-save | grep hashlimit", None), ("ls /proc/net/ipt_hashlimit", None)],
+            "a larger table takes more memory for each address",
+        ),
+        _ => (
+            "ipvs-servers",
+            "see the servers of the service and their weights",
+            &[("ipvsadm -Ln", None), ("ipvsadm -Ln --stats", None)],
+            "a server that is put back by hand may be one that a health check took out",
+        ),
+    };
     Remedy {
         id,
         title: title.into(),

@@ -62,32 +62,25 @@ impl Direction {
     }
 
     fn iptables(self) -> String {
-        let mut out = "-p udp".to_owned();
-        for (flag, address) in [(" -s ", self.source), (" -d ", self.destination)] {
-            if let Some(address) = address {
-                out.push_str(flag);
-                out.push_str(&address.to_string());
-            }
-        }
-        match self.port {
-            Side::Source(port) => out.push_str(&format!(" --sport {port}")),
-            Side::Destination(port) => out.push_str(&format!(" --dport {port}")),
-        }
-        out
+        let mut words = vec!["-p udp".to_owned()];
+        words.extend(self.source.map(|source| format!("-s {source}")));
+        words.extend(self.destination.map(|destination| format!("-d {destination}")));
+        words.push(match self.port {
+            Side::Source(port) => format!("--sport {port}"),
+            Side::Destination(port) => format!("--dport {port}"),
+        });
+        words.join(" ")
     }
 
     fn nft(self, family: &str) -> String {
-        let mut out = String::new();
-        for (word, address) in [("saddr", self.source), ("daddr", self.destination)] {
-            if let Some(address) = address {
-                out.push_str(&format!("{family} {word} {address} "));
-            }
-        }
-        match self.port {
-            Side::Source(port) => out.push_str(&format!("udp sport {port}")),
-            Side::Destination(port) => out.push_str(&format!("udp dport {port}")),
-        }
-        out
+        let mut words = Vec::new();
+        words.extend(self.source.map(|source| format!("{family} saddr {source}")));
+        words.extend(self.destination.map(|destination| format!("{family} daddr {destination}")));
+        words.push(match self.port {
+            Side::Source(port) => format!("udp sport {port}"),
+            Side::Destination(port) => format!("udp dport {port}"),
+        });
+        words.join(" ")
     }
 }
 
