@@ -15,6 +15,13 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
+/// `value × numerator / denominator`, rounded down, saturating; nothing for a denominator of 0.
+pub(crate) fn scaled(value: u64, numerator: u64, denominator: u64) -> Option<u64> {
+    let product = u128::from(value) * u128::from(numerator);
+    let quotient = product.checked_div(u128::from(denominator))?;
+    Some(u64::try_from(quotient).unwrap_or(u64::MAX))
+}
+
 /// Microseconds as seconds.
 pub(crate) fn seconds(us: i64) -> f64 {
     us as f64 / 1e6
@@ -33,7 +40,10 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_nothing_is_nothing() {
+    fn scaling_saturates_and_never_divides_by_zero() {
+        assert_eq!(scaled(28_940, 60, 120), Some(14_470));
+        assert_eq!(scaled(u64::MAX, u64::MAX, 1), Some(u64::MAX));
+        assert_eq!(scaled(1, 1, 0), None);
         assert!(share(1, 0).abs() < f64::EPSILON);
     }
 }
