@@ -15,7 +15,7 @@ use conntriage::model::census::{Census, Pair};
 use conntriage::model::counters::{Counters, Uname};
 use conntriage::model::diagnosis::{Body, WhatIf};
 use conntriage::model::era::{EarlyDrop, Release, default_timeout, early_drop_of_release, era_of_release};
-use conntriage::model::flow::State;
+use conntriage::model::flow::{Reply, State};
 use conntriage::model::fold::{FlowSink, TableItem};
 use conntriage::model::incident::{
     Conclusion, Drops, HighIs, Host, Incident, Method, Namespace, TimeBasis, Timeline, Times,
@@ -25,6 +25,7 @@ use conntriage::model::report::{Settings, Snapshot, TakenFrom};
 use conntriage::model::scenario::Deed;
 use conntriage::model::signal::{Limiter, Table as Which, Wording};
 use conntriage::model::time::{SECOND_US, WallTime};
+use conntriage::report::spell;
 use proptest::prelude::*;
 
 use model::connections::{Arrivals, Chance, Life, Table};
@@ -56,6 +57,8 @@ struct World {
     kernel: (&'static str, Release),
     /// Packets lost over the window.
     lost: u64,
+    /// Entries evicted over it.
+    evicted: u64,
     /// The timeouts are among the inputs.
     told: bool,
 }
@@ -77,10 +80,10 @@ impl World {
         }
         let window = WINDOW as f64;
         table.run((seconds - window).max(0.0));
-        table.lost = 0;
+        (table.lost, table.evicted) = (0, 0);
         table.run(window.min(seconds));
-        let lost = table.lost;
-        Self { table, streams, kernel, lost, told }
+        let (lost, evicted) = (table.lost, table.evicted);
+        Self { table, streams, kernel, lost, evicted, told }
     }
 
     fn early_drop(kernel: (&'static str, Release)) -> EarlyDrop {
@@ -116,10 +119,14 @@ impl World {
         let flows = self.table.flows();
         let asked = Deed::asks(asked);
         let mut who = WhoSink::default();
-        flows.iter().for_each(|flow| who.take(&TableItem::Flow(flow.clone())));
+        for flow in &flows {
+            who.take(&TableItem::Flow(flow.clone()));
+        }
         let who = who.finish();
         let mut how = HowSink::new(&and_asked(leaders(&who, &[]), &asked));
-        flows.iter().for_each(|flow| how.take(&TableItem::Flow(flow.clone())));
+        for flow in &flows {
+            how.take(&TableItem::Flow(flow.clone()));
+        }
         let mut out = census(who, how.finish());
         note_absent(&mut out, &asked);
         out
@@ -260,29 +267,38 @@ fn stays(life: Life) -> f64 {
     }
 }
 
-fn any_life(chance: &mut Chance) -> Life {
+/// Of a young table streams of datagrams tell no rate: there are none where `young`. `longest`: how long a connection may
+/// be used, as a part of the time that its entry stays afterwards.
+fn any_life(chance: &mut Chance, young: bool, longest: f64) -> Life {
     match chance.below(8) {
-        0..=3 => {
-            let in_use = chance.between(0.2, 30.0);
-            let end = if chance.unit() < 0.8 { State::TimeWait } else { State::Close };
-            Life::Tcp { in_use, gap: chance.between(1.0, 10.0), end }
+        5 if !young => {
+            Life::Stream { in_use: chance.between(0.1, 180.0 * longest), gap: chance.between(1.0, 10.0) }
         }
-        4 => Life::Datagram { answered: chance.unit() < 0.5 },
-        5 => Life::Stream { in_use: chance.between(1.0, 60.0), gap: chance.between(1.0, 10.0) },
+        4 | 5 => Life::Datagram { answered: chance.unit() < 0.5 },
         6 => Life::HalfOpen(State::SynRecv),
-        _ => Life::HalfOpen(State::SynSent),
+        7 => Life::HalfOpen(State::SynSent),
+        _ => {
+            let end = if chance.unit() < 0.8 { State::TimeWait } else { State::Close };
+            let over = if end == State::TimeWait { 120.0 } else { 10.0 };
+            Life::Tcp { in_use: chance.between(0.1, over * longest), gap: chance.between(1.0, 10.0), end }
+        }
     }
 }
 
+/// Connections are used for a small part of their entry's stay.
+const SHORT: f64 = 0.08;
+/// They are used for a good part of it.
+const LONG: f64 = 0.4;
+
 /// A table of random streams. `room`: its limit as a part of what would stand in it without one.
-fn any_world(seed: u64, room: f64, seconds: f64) -> World {
+fn any_world(seed: u64, room: f64, seconds: f64, longest: f64) -> World {
     let mut chance = Chance(seed);
     let kernel = KERNELS[chance.below(KERNELS.len())];
     let mut streams = Vec::new();
     for _ in 0..=chance.below(4) {
         let (client, server) =
             (u8::try_from(chance.below(4)).unwrap(), u8::try_from(chance.below(3)).unwrap());
-        let life = any_life(&mut chance);
+        let life = any_life(&mut chance, seconds < 300.0, longest);
         let entries = chance.between(300.0, 3_000.0);
         streams.push(stream(client, server, entries / stays(life), life));
     }
@@ -377,66 +393,110 @@ fn tolerance(entries: f64) -> f64 {
 fn wrong(world: &World, change: &Change) -> Option<String> {
     let said = world.predicted(change);
     let truth = truth(world, change);
-    let line = format!(
-        "{}/{} entries, {} lost, {} evicted, {}: {change:?}: said {:?} freed, settles at {:?}, full after {:?}; is {} freed, settles at {:.0}, full after {:?} and {}",
-        world.table.held(),
-        world.table.max,
-        world.lost,
-        world.table.evicted,
-        world.kernel.0,
-        said.entries_freed_now,
-        said.steady_state_entries,
-        said.full_again_seconds,
-        truth.freed,
-        truth.steady,
-        truth.full,
-        if truth.stays_full { "stays so" } else { "not for good" },
-    );
     let freed = said.entries_freed_now == Some(truth.freed);
-    let steady = said
-        .steady_state_entries
-        .is_some_and(|n| (n as f64 - truth.steady).abs() <= tolerance(truth.steady.max(n as f64)));
-    // Where the table settles close to its limit, whether it is full is a matter of chance.
-    let limit = change.settings.get("max").copied().unwrap_or(world.table.max) as f64;
-    let close = (truth.steady - limit).abs() <= tolerance(limit) && !truth.stays_full
-        || said
-            .steady_state_entries
-            .is_some_and(|n| n as f64 >= limit - tolerance(limit) && (n as f64) < limit)
-        || truth.stays_full && world.demand(change) < limit + tolerance(limit);
-    let full = close
+    let steady = said.steady_state_entries.map(|n| n as f64);
+    let near = steady.is_some_and(|n| (n - truth.steady).abs() <= tolerance(truth.steady.max(n)));
+    let in_time = is_a_matter_of_chance(world, change, steady, &truth)
         || match (said.full_again_seconds, truth.full.filter(|_| truth.stays_full)) {
             (Some(said), Some(is)) => (said - is).abs() <= 0.25 * is + 3.0,
             (None, None) => true,
             _ => false,
         };
-    (!(freed && steady && full)).then(|| format!("[{freed} {steady} {full}] {line}\n    {:?}", world.streams))
+    (!(freed && near && in_time)).then(|| {
+        format!(
+            "freed {freed}, steady {near}, full {in_time}: {} of {} entries, {} lost, {} evicted, {}, {change:?}: said {:?} freed, settles at {:?}, full after {:?}; is {} freed, settles at {:.0}, full after {:?}, {}\n{:#?}",
+            world.table.held(),
+            world.table.max,
+            world.lost,
+            world.evicted,
+            world.kernel.0,
+            said.entries_freed_now,
+            said.steady_state_entries,
+            said.full_again_seconds,
+            truth.freed,
+            truth.steady,
+            truth.full,
+            if truth.stays_full { "for good" } else { "not for good" },
+            world.streams
+        )
+    })
+}
+
+/// Where the table settles close to its limit, or has hardly any room left, whether and when it is full is a matter of
+/// chance.
+fn is_a_matter_of_chance(world: &World, change: &Change, steady: Option<f64>, truth: &Truth) -> bool {
+    let limit = change.settings.get("max").copied().unwrap_or(world.table.max) as f64;
+    let held = (world.table.held() - truth.freed) as f64;
+    let close = tolerance(limit);
+    let little_room = (0.0..close).contains(&(limit - held)) && limit > held;
+    let settles_close = !truth.stays_full && (truth.steady - limit).abs() <= close;
+    let said_close = steady.is_some_and(|n| n < limit && limit - n <= close);
+    little_room || settles_close || said_close || truth.stays_full && world.demand(change) < limit + close
 }
 
 /// A world of this seed: full for long, young, or with room.
-fn world_of(seed: u64) -> World {
+fn world_of(seed: u64, longest: f64) -> World {
     let mut chance = Chance(seed);
     match chance.below(4) {
-        0 => any_world(seed, chance.between(1.1, 1.6), 450.0),
-        1 => any_world(seed, chance.between(0.3, 0.7), chance.between(70.0, 110.0)),
-        _ => any_world(seed, chance.between(0.4, 0.95), 450.0),
+        0 => any_world(seed, chance.between(1.1, 1.6), 450.0, LONG),
+        1 => any_world(seed, chance.between(0.3, 0.7), chance.between(70.0, 110.0), longest),
+        _ => any_world(seed, chance.between(0.4, 0.95), 450.0, longest),
     }
 }
 
-#[test]
-fn exploring() {
-    let mut bad = 0;
-    for seed in 0..cases(150) {
-        let world = world_of(u64::from(seed));
-        let change = any_change(&world, u64::from(seed) ^ 77);
-        if change.settings.is_empty() && change.deeds.is_empty() {
-            continue;
-        }
+/// New connections that came over the window.
+fn arrivals(world: &World) -> f64 {
+    WINDOW as f64 * world.streams.iter().map(|stream| stream.rate).sum::<f64>()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        max_shrink_iters: 0,
+        max_global_rejects: 100_000,
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases(96))
+    })]
+
+    /// Freed now, in the long run, full again: what is said is what the model does. Tables of one to four streams, full
+    /// for long, young, or with room; one or two changes.
+    #[test]
+    fn what_is_said_of_a_change_is_what_the_model_does(seed in any::<u64>(), change in any::<u64>()) {
+        let world = world_of(seed, SHORT);
+        let change = any_change(&world, change);
+        prop_assume!(!change.settings.is_empty() || !change.deeds.is_empty());
+        // What was evicted is not in the table: the next law is of such tables.
+        prop_assume!((world.evicted as f64) < 0.05 * arrivals(&world));
         if let Some(wrong) = wrong(&world, &change) {
-            println!("seed {seed} {wrong}");
-            bad += 1;
+            prop_assert!(false, "{wrong}");
         }
     }
-    println!("{bad} bad");
+
+    /// While a table refuses, connections that were in use end and no others begin: it shows too few of them. Where they
+    /// are used for long, too little may be said then, never too much.
+    #[test]
+    fn of_connections_used_for_long_never_too_much_is_said(seed in any::<u64>()) {
+        let world = world_of(seed, LONG);
+        let change = Change::of(&[("max", world.table.max * 4)]);
+        let steady = world.predicted(&change).steady_state_entries.unwrap() as f64;
+        let truth = truth(&world, &change).steady;
+        prop_assert!(steady <= truth + 2.0 * tolerance(truth), "{steady} and not {truth}: {:#?}", world.streams);
+    }
+
+    /// What was evicted cannot be counted in a table. Then too little may be said, never too much, and that is said.
+    #[test]
+    fn where_entries_were_evicted_never_too_much_is_said(seed in any::<u64>()) {
+        let world = world_of(seed, SHORT);
+        prop_assume!((world.evicted as f64) >= 0.05 * arrivals(&world));
+        let change = Change::of(&[("max", world.table.max * 4)]);
+        let said = world.predicted(&change);
+        let truth = truth(&world, &change);
+        let steady = said.steady_state_entries.unwrap() as f64;
+        prop_assert!(steady <= truth.steady + tolerance(truth.steady), "{steady} and not {}", truth.steady);
+        let full = world.table.held() as f64 >= 0.95 * world.table.max as f64;
+        let evictable = world.table.flows().iter().any(|flow| flow.replied != Reply::Assured);
+        let told = said.assumptions.iter().any(|a| spell::plain(a).contains("evicted to make room"));
+        prop_assert!(told || !full || !evictable || steady > 0.9 * truth.steady, "{:?}", said.assumptions);
+    }
 }
 
 /// One stream alone, read in balance.
@@ -450,21 +510,21 @@ fn only(life: Life, entries: f64, room: f64) -> World {
 }
 
 #[test]
-fn one_kind_at_a_time() {
+fn each_kind_of_connection_alone_is_told_right() {
     let tcp = |in_use, end| Life::Tcp { in_use, gap: 5.0, end };
-    for life in [
-        tcp(0.5, State::TimeWait),
-        tcp(30.0, State::TimeWait),
-        tcp(2.0, State::Close),
-        Life::Datagram { answered: true },
-        Life::Datagram { answered: false },
-        Life::Stream { in_use: 0.1, gap: 5.0 },
-        Life::Stream { in_use: 40.0, gap: 5.0 },
-        Life::HalfOpen(State::SynRecv),
-        Life::HalfOpen(State::SynSent),
+    for (life, rooms) in [
+        (tcp(0.5, State::TimeWait), &[1.3, 0.6][..]),
+        (tcp(30.0, State::TimeWait), &[1.3]),
+        (tcp(0.5, State::Close), &[1.3, 0.6]),
+        (Life::Datagram { answered: true }, &[1.3, 0.6]),
+        (Life::Datagram { answered: false }, &[1.3, 0.6]),
+        (Life::Stream { in_use: 0.1, gap: 5.0 }, &[1.3, 0.6]),
+        (Life::Stream { in_use: 40.0, gap: 5.0 }, &[1.3]),
+        (Life::HalfOpen(State::SynRecv), &[1.3, 0.6]),
+        (Life::HalfOpen(State::SynSent), &[1.3, 0.6]),
     ] {
-        for room in [1.3, 0.6] {
-            let world = only(life, 3_000.0, room);
+        for room in rooms {
+            let world = only(life, 3_000.0, *room);
             let name = match life {
                 Life::Tcp { end: State::Close, .. } => "tcp_timeout_close",
                 Life::Tcp { .. } => "tcp_timeout_time_wait",
@@ -482,8 +542,8 @@ fn one_kind_at_a_time() {
                 Change::of(&[(name, now / 3), ("max", 1_500)]),
                 Change::deed(Deed::Remove(address(1))),
             ] {
-                if let Some(wrong) = wrong(&world, &change) {
-                    println!("one {wrong}");
+                if world.evicted == 0 {
+                    assert_eq!(wrong(&world, &change), None);
                 }
             }
         }
@@ -491,7 +551,7 @@ fn one_kind_at_a_time() {
 }
 
 #[test]
-fn reusing_connections() {
+fn connections_used_again_leave_a_pool_and_drain() {
     for seed in 0..20 {
         let mut chance = Chance(seed);
         let in_use = chance.between(0.05, 20.0);
@@ -515,9 +575,7 @@ fn reusing_connections() {
             Change { deeds: vec![reuse, Deed::Remove(address(3))], ..Change::default() },
             Change { deeds: vec![reuse], settings: BTreeMap::from([("tcp_timeout_time_wait", 30)]) },
         ] {
-            if let Some(wrong) = wrong(&world, &change) {
-                println!("reuse {wrong}");
-            }
+            assert_eq!(wrong(&world, &change), None);
         }
     }
 }
@@ -529,7 +587,7 @@ fn leaking(days: f64, room: f64) -> World {
     let entries = 3_000.0;
     let streams = vec![
         stream(1, 1, entries / stays(life), life),
-        stream(2, 2, 2.0, Life::Tcp { in_use: 1.0, gap: 5.0, end: State::TimeWait }),
+        stream(2, 2, 0.05, Life::Tcp { in_use: 1.0, gap: 5.0, end: State::TimeWait }),
     ];
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand entries")]
     let max = (entries * room) as u64;
@@ -538,7 +596,7 @@ fn leaking(days: f64, room: f64) -> World {
 }
 
 #[test]
-fn leaks() {
+fn what_leaks_grows_until_the_oldest_goes() {
     let day = 86_400.0;
     for days in [2.0, 8.0] {
         let world = leaking(days, 4.0);
@@ -553,13 +611,18 @@ fn leaks() {
             let mut table = world.changed(&change);
             let full = table.full_within(20.0 * day);
             table.run(20.0 * day - full.unwrap_or(0.0));
-            let steady = table.mean_over(20, 600.0);
-            println!(
-                "leak {days}: {change:?} held {} said {:?} {:?} is {steady:.0} {full:?}",
-                world.table.held(),
-                said.steady_state_entries,
-                said.full_again_seconds
+            let truth = table.mean_over(20, 600.0);
+            let steady = said.steady_state_entries.unwrap() as f64;
+            assert!(
+                (steady - truth).abs() <= tolerance(truth),
+                "{days} days, {change:?}: {steady} and not {truth}"
             );
+            match (said.full_again_seconds, full) {
+                (Some(said), Some(is)) => {
+                    assert!((said - is).abs() <= 0.25 * is + 60.0, "{change:?}: {said}, {is}")
+                }
+                (said, is) => assert_eq!((said, is), (None, None), "{days} days, {change:?}"),
+            }
         }
     }
 }
@@ -583,6 +646,9 @@ fn the_story_of_web8_is_answered_freely() {
     let freed_and_steady = |said: &serde_json::Value| {
         (said["entries_freed_now"].as_u64(), said["steady_state_entries"].as_u64())
     };
+    let near = |said: Option<u64>, wanted: u64| {
+        assert!(said.unwrap().abs_diff(wanted) * 100 <= wanted, "{said:?}, {wanted}")
+    };
     let said = asked_of_web8(&["net.netfilter.nf_conntrack_tcp_timeout_time_wait=30", "max=262144"]);
     assert_eq!(said["changes"]["net.netfilter.nf_conntrack_tcp_timeout_time_wait"], 30);
     assert_eq!(said["changes"]["max"], 262_144);
@@ -593,9 +659,13 @@ fn the_story_of_web8_is_answered_freely() {
     assert_eq!(said["full_again_seconds"], serde_json::Value::Null);
     let source = asked_of_web8(&["remove=192.168.1.38"]);
     assert_eq!(source["traffic"][0], "remove=192.168.1.38");
-    assert_eq!(freed_and_steady(&source), (Some(29_457), Some(30_598 - 29_457)));
+    let (freed, steady) = freed_and_steady(&source);
+    assert_eq!(freed, Some(29_457));
+    near(steady, 30_598 - 29_457);
     let pair = asked_of_web8(&["notrack=192.168.1.38>192.168.1.107:3128"]);
-    assert_eq!(freed_and_steady(&pair), (Some(25_961), Some(30_598 - 25_961)));
+    let (freed, steady) = freed_and_steady(&pair);
+    assert_eq!(freed, Some(25_961));
+    near(steady, 30_598 - 25_961);
     // The pair is a part of the source: no entry goes twice.
     let both = asked_of_web8(&["remove=192.168.1.38", "notrack=192.168.1.38,192.168.1.107:3128"]);
     assert_eq!(freed_and_steady(&both), freed_and_steady(&source));
@@ -604,7 +674,9 @@ fn the_story_of_web8_is_answered_freely() {
     assert_eq!(freed, Some(0));
     assert!((30_598 - 25_961..30_598 - 25_000).contains(&steady.unwrap()), "{reused}");
     let stranger = asked_of_web8(&["remove=192.0.2.99"]);
-    assert_eq!(freed_and_steady(&stranger), (Some(0), Some(30_598)));
+    let (freed, steady) = freed_and_steady(&stranger);
+    assert_eq!(freed, Some(0));
+    near(steady, 30_598);
     for said in [source, pair, both, reused, stranger] {
         assert!(!said["assumptions"].as_array().unwrap().is_empty(), "{said}");
     }
@@ -631,7 +703,7 @@ fn every_remedy_says_what_it_frees_where_the_table_settles_and_what_it_assumes()
             let effect = &remedy.effect;
             assert!(effect.entries_freed_now.is_some(), "{}: {effect:?}", remedy.id);
             assert!(effect.steady_state_entries.is_some(), "{}: {effect:?}", remedy.id);
-            let note = conntriage::report::spell::plain(&effect.note);
+            let note = spell::plain(&effect.note);
             assert!(note.contains("assumed: "), "{}: {note}", remedy.id);
         }
     }
@@ -672,7 +744,7 @@ fn what_a_table_does_not_tell_is_not_answered_with_a_number() {
     let mut said = diagnose(Conclusion::default(), vec![world.snapshot(&[])], &settings);
     let body = said.snapshots.remove(0).body;
     assert_eq!((body.what_if[0].entries_freed_now, body.what_if[0].steady_state_entries), (None, None));
-    let why = conntriage::report::spell::plain(&body.what_if[0].assumptions[0]);
+    let why = spell::plain(&body.what_if[0].assumptions[0]);
     assert!(why.starts_with("10.0.0.99 is not among the leaders"), "{why}");
     // Somebody looked, and there is none.
     let none = world.predicted(&Change::deed(Deed::Remove(address(99))));
@@ -721,7 +793,7 @@ fn assumptions_name_the_timeouts_that_no_input_gives() {
     let mut world = churning(0.6);
     let said = |world: &World| {
         let said = world.predicted(&Change::of(&[("max", 100_000)]));
-        said.assumptions.iter().map(conntriage::report::spell::plain).collect::<Vec<_>>()
+        said.assumptions.iter().map(spell::plain).collect::<Vec<_>>()
     };
     let assumed = |said: &[String]| said.iter().any(|text| text.contains("the kernel's defaults are taken"));
     assert!(!assumed(&said(&world)), "{:?}", said(&world));

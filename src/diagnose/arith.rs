@@ -40,7 +40,10 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_nothing_is_nothing() {
+    fn scaling_saturates_and_never_divides_by_zero() {
+        assert_eq!(scaled(28_940, 60, 120), Some(14_470));
+        assert_eq!(scaled(u64::MAX, u64::MAX, 1), Some(u64::MAX));
+        assert_eq!(scaled(1, 1, 0), None);
         assert!(share(1, 0).abs() < f64::EPSILON);
     }
 }

@@ -24,7 +24,7 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::arith::{rounded, share};
-use super::facts::{Case, duration_seconds};
+use super::facts::{Case, FULL, duration_seconds};
 use super::headroom::Growth;
 use super::pace::{Pace, lasting, over};
 use super::portion::Portion;
@@ -38,6 +38,8 @@ const WORTH_SAYING: f64 = 0.01;
 const MANY: f64 = 0.1;
 /// Over fewer seconds than this ages tell no rate.
 const SPAN_MIN: f64 = 5.0;
+/// Below this share of all that come, classes in balance cannot be told from stragglers.
+const OTHERS_MIN: f64 = 0.1;
 /// Where a limit is missed by less than this share of it, a table that is full now stays full.
 const NEARLY: f64 = 0.01;
 
@@ -174,7 +176,7 @@ pub(crate) fn outlook(case: &Case<'_>, change: &Change) -> Outlook {
 /// How many come.
 struct Rate {
     pace: Pace,
-    /// Connections offered for each one that is let in.
+    /// Connections offered for each one that is let in, of those classes that are not young.
     factor: f64,
     /// The table is younger than a lifetime.
     growing: bool,
@@ -184,16 +186,10 @@ struct Rate {
 impl Rate {
     fn of(case: &Case<'_>) -> Self {
         let pace = case.pace();
+        let lost = case.lost_per_second();
+        let factor = lost.and_then(|lost| offered_for_each(case, &pace, lost)).unwrap_or(1.0);
         let growing = pace.still_growing();
-        let lost = case.lost_per_second().filter(|_| !growing);
-        let factor = match (lost, pace.admitted_per_second()) {
-            (Some(lost), Some(mean)) => {
-                let meanwhile = admitted_meanwhile(case, &pace).unwrap_or(mean);
-                ((meanwhile + lost) / mean).max(1.0)
-            }
-            _ => 1.0,
-        };
-        Self { pace, factor, growing, lost }
+        Self { pace, factor, growing, lost: lost.filter(|_| !growing || factor > 1.0) }
     }
 
     fn assumptions(&self, case: &Case<'_>) -> Vec<Sentence> {
@@ -205,6 +201,9 @@ impl Rate {
         }
         let mut out: Vec<Sentence> = vec!["new connections keep coming at the rate of this table".into()];
         out.extend(match self.lost {
+            _ if self.growing && self.factor > 1.0 => Some(
+                "entries that came in less than their lifetime came at the rate at which they did; what else was lost is counted to the others".into(),
+            ),
             _ if self.growing => Some(
                 "the table filled in less than a lifetime of its entries: the packets lost are taken for the same connections, tried again".into(),
             ),
@@ -215,7 +214,8 @@ impl Rate {
             None if full => Some("the packets lost are not counted in: their rate is not known".into()),
             None => None,
         });
-        let in_use = case.mix().map_or(0, |mix| mix.count(lasting));
+        let mix = case.mix();
+        let in_use = mix.map_or(0, |mix| mix.count(lasting));
         if share(in_use, case.entries()) >= MANY {
             out.push(match self.lost {
                 Some(_) => {
@@ -224,26 +224,52 @@ impl Rate {
                 None => "connections in use stay as many".into(),
             });
         }
+        let evictable = mix.map_or(0, |mix| mix.effective().evictable);
+        let may_evict = case.usage.share().is_some_and(|usage| usage >= FULL);
+        if may_evict && share(evictable, case.entries()) >= WORTH_SAYING {
+            out.push(
+                "what the kernel evicted to make room is not in the table: more may come than it tells"
+                    .into(),
+            );
+        }
         out
     }
 }
 
+/// Connections offered for each one let in, of the classes that are not young. Young ones came at the rate at which they
+/// did, and a full table let in no more of them since: what comes beside them are the others.
+fn offered_for_each(case: &Case<'_>, pace: &Pace, lost: f64) -> Option<f64> {
+    let mean = pace.admitted_per_second()?;
+    let offered = admitted_meanwhile(case, pace).unwrap_or(mean) + lost;
+    let young = pace.classes.iter().filter(|(class, _)| pace.young(class));
+    let young: f64 = young.map(|(_, coming)| coming.per_second).sum();
+    let others = mean - young;
+    (others >= OTHERS_MIN * offered).then(|| ((offered - young) / others).max(1.0))
+}
+
 /// New entries a second over the time in which packets were lost. A table that filled at once empties and fills in waves,
-/// so that more are lost while less are let in. None where the table's moment is not known.
+/// so that more are lost while less are let in. Of a connection that is over, the age says when it ended; it was let in
+/// before that by the time for which it was used.
 fn admitted_meanwhile(case: &Case<'_>, pace: &Pace) -> Option<f64> {
     let since_start = case.lead?.offset_seconds?;
     let since_end = (since_start - duration_seconds(case.incident?)?).max(0.0);
+    let span = since_start - since_end;
     let (ages, timeouts) = (case.ages()?, case.timeouts());
+    let in_use = pace.in_use_seconds(ages, &timeouts);
     let mut sum = pace.admitted_per_second()?;
     for (class, coming) in pace.classes.iter().filter(|(class, _)| pace.ends(class)) {
-        let until = since_start.min(coming.lifetime_seconds as f64);
-        if until - since_end < SPAN_MIN {
+        let before = if over(class) { in_use } else { 0.0 };
+        let (from, until) = ((since_end - before).max(0.0), since_start - before);
+        if until - from < SPAN_MIN || until > coming.lifetime_seconds as f64 {
             continue;
         }
         let alike = ages.classes.iter().filter(|(c, _)| c.l4 == class.l4 && c.state == class.state);
         let alike = alike.fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
-        if let Some(those) = ages.between_per_second(class, (since_end, until), &timeouts) {
-            sum += those * share(coming.entries, alike) - coming.per_second;
+        if let Some(those) = ages.between_per_second(class, (from, until), &timeouts) {
+            let ended = those * (until - from) * share(coming.entries, alike);
+            // Those that are still in use were let in meanwhile, as far as that reaches back.
+            let unended = (before - since_end).clamp(0.0, span) * coming.per_second;
+            sum += (ended + unended) / span - coming.per_second;
         }
     }
     Some(sum)

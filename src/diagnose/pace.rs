@@ -15,6 +15,10 @@ use super::timeouts::Timeouts;
 const STRAGGLERS: f64 = 0.01;
 /// From this share of the lifetime on, ages reach over the whole of it: the set is in balance.
 pub(crate) const WHOLE: f64 = 0.95;
+/// Fewer entries than this may all be young by chance.
+const SPAN_ENTRIES_MIN: u64 = 32;
+/// Datagrams come in bursts: fewer entries of them than this tell no span.
+const MANY: u64 = 256;
 /// From this share of the passing entries on, handshakes are what the set is about. Fewer are in progress.
 const MOSTLY: f64 = 0.5;
 /// The part of the entries that were seen last, which tells how many came before some were evicted.
@@ -22,7 +26,7 @@ const YOUNGEST: f64 = 0.25;
 /// From this share of the entries in the younger half of their ages on, they thin out with age.
 const THINNING: f64 = 0.53;
 /// Keepalive's default: who was silent for longer is not there any more.
-pub(crate) const GONE_SECONDS: u64 = 7_200;
+const GONE_SECONDS: u64 = 7_200;
 /// Parts into which the ages of those who are gone are divided, to see whether they went one by one.
 const TAIL_PARTS: usize = 8;
 /// Fewer entries than this make no tail.
@@ -69,7 +73,8 @@ impl Pace {
         let handshakes = out.entries_of(handshake);
         out.about_handshakes = share(handshakes, passing) >= MOSTLY;
         for (class, coming) in &mut out.classes {
-            if class.l4 != L4::TCP || over(class) || out.about_handshakes && handshake(class) {
+            let told = over(class) || out.about_handshakes && handshake(class);
+            if told && coming.entries >= SPAN_ENTRIES_MIN || class.l4 != L4::TCP && coming.entries >= MANY {
                 coming.per_second = ages.per_second(coming.entries, class, timeouts);
             }
         }
@@ -83,6 +88,15 @@ impl Pace {
             }
         }
         out
+    }
+
+    /// For how long a TCP connection is used before it is over: those on their way over those that end each second.
+    pub(crate) fn in_use_seconds(&self, ages: Ages<'_>, timeouts: &Timeouts<'_>) -> f64 {
+        let ending: f64 =
+            self.classes.iter().filter(|(class, _)| over(class)).map(|(_, coming)| coming.per_second).sum();
+        let on_the_way = ages.classes.iter().filter(|(class, _)| class.l4 == L4::TCP && !self.ends(class));
+        let on_the_way: f64 = on_the_way.map(|(class, n)| *n as f64 * present(ages, class, timeouts)).sum();
+        if ending > 0.0 { on_the_way / ending } else { 0.0 }
     }
 
     /// New entries a second, those that datagrams keep among them; none where no class tells.
@@ -104,6 +118,12 @@ impl Pace {
             }
         }
         out
+    }
+
+    /// Its entries came in less than their lifetime: none of them had to leave yet.
+    pub(crate) fn young(&self, class: &Class) -> bool {
+        let coming = self.classes.get(class).filter(|_| self.ends(class));
+        coming.is_some_and(|c| c.entries as f64 <= WHOLE * c.per_second * c.lifetime_seconds as f64)
     }
 
     /// Its entries come at a rate and leave by their timers alone.
@@ -146,6 +166,11 @@ pub(crate) fn lasting(class: &Class) -> bool {
         L4::TCP | L4::SCTP => class.state == Some(State::Established),
         _ => class.replied == Reply::Assured,
     }
+}
+
+/// The share of a class whose ends are still there, as far as silence tells.
+pub(crate) fn present(ages: Ages<'_>, class: &Class, timeouts: &Timeouts<'_>) -> f64 {
+    if lasting(class) { ages.share_within(class, GONE_SECONDS, timeouts).unwrap_or(1.0) } else { 1.0 }
 }
 
 /// Left by its timer alone: the age is the time since the connection ended.

@@ -1,6 +1,7 @@
-//! A model of the connection-tracking table, connection by connection: they arrive in streams, pass through the states that the kernel
-//! gives them, are kept by their packets and removed by their timers; a full table evicts what is not assured, where its
-//! era finds it, and else loses the packet. What is predicted of a table can be held against what the model then does.
+//! A model of the connection-tracking table, connection by connection: they arrive in streams, pass through the states
+//! that the kernel gives them, are kept by their packets and removed by their timers; a full table evicts what is not
+//! assured, where its era finds it, and else loses the packet. What is predicted of a table can be held against what the
+//! model then does.
 //!
 //! Timers follow `nf_conntrack_proto_tcp.c` and `nf_conntrack_proto_udp.c`: every packet of a connection sets its timer
 //! to the timeout of its state as it is set at that moment; a timer that runs keeps its end. The search for room follows
@@ -334,8 +335,9 @@ impl Table {
         self.expect_arrival(of);
         let life = self.streams[of].life;
         let (state, replied) = match life {
-            Life::Tcp { .. } | Life::Abandoned { .. } => (Some(State::SynSent), Reply::Unreplied),
-            Life::HalfOpen(State::SynSent) => (Some(State::SynSent), Reply::Unreplied),
+            Life::Tcp { .. } | Life::Abandoned { .. } | Life::HalfOpen(State::SynSent) => {
+                (Some(State::SynSent), Reply::Unreplied)
+            }
             Life::HalfOpen(state) => (Some(state), Reply::Replied),
             Life::Datagram { answered } => (None, if answered { Reply::Replied } else { Reply::Unreplied }),
             Life::Stream { .. } => (None, Reply::Assured),
@@ -386,10 +388,9 @@ impl Table {
     }
 
     fn timer(&mut self, which: usize) {
-        if let Some(until) = self.connections[which].until {
-            if until <= self.now + 1e-6 {
-                self.delete(which);
-            }
+        let until = self.connections[which].until;
+        if until.is_some_and(|until| until <= self.now + 1e-6) {
+            self.delete(which);
         }
     }
 

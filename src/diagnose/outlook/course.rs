@@ -8,7 +8,7 @@ use crate::sentence;
 use super::super::arith::{rounded, share};
 use super::super::facts::Case;
 use super::super::idle::Ages;
-use super::super::pace::{GONE_SECONDS, Tail, WHOLE, lasting, over};
+use super::super::pace::{Tail, WHOLE, lasting, over, present};
 use super::super::portion::Portion;
 use super::super::timeouts::Timeouts;
 use super::parts::Parts;
@@ -77,12 +77,7 @@ impl Course {
         let pace = if parts.freed == 0 && parts.pool == 0 { rate.pace.clone() } else { case.pace_of(ages) };
         out.drain(&parts.drains, &timeouts);
         let ends = |class: &Class| pace.ends(class);
-        let tcp_rate: f64 =
-            pace.classes.iter().filter(|(class, _)| over(class)).map(|(_, coming)| coming.per_second).sum();
-        let on_the_way = parts.rest.classes.iter().filter(|(class, _)| class.l4 == L4::TCP && !ends(class));
-        let on_the_way: f64 =
-            on_the_way.map(|(class, n)| *n as f64 * there(parts.rest.ages(), class, &timeouts)).sum();
-        let in_use_seconds = if tcp_rate > 0.0 { on_the_way / tcp_rate } else { 0.0 };
+        let in_use_seconds = pace.in_use_seconds(ages, &timeouts);
         let more = rate.factor - 1.0;
         for (class, entries) in &parts.rest.classes {
             let entries = *entries as f64;
@@ -94,7 +89,7 @@ impl Course {
                     let stays = then.unwrap_or(now);
                     out.old.push(Leaving::of(entries, bins_of(&parts.rest, class, now), now));
                     out.coming.push((coming.per_second, stays));
-                    let lost = more * coming.per_second;
+                    let lost = if pace.young(class) { 0.0 } else { more * coming.per_second };
                     let ahead = if over(class) { in_use_seconds } else { 0.0 };
                     out.growing.push((lost, ahead + stays));
                 }
@@ -167,7 +162,7 @@ impl Course {
         }
         // Those of TCP that come in addition are on their way to their end, which counts them.
         if class.l4 != L4::TCP {
-            let in_use = stays.min(entries * there(ages, class, &timeouts));
+            let in_use = stays.min(entries * present(ages, class, &timeouts));
             let lifetime = match stream {
                 Some(rate) if rate > 0.0 => entries / rate,
                 _ => now.unwrap_or(1.0).max(1.0),
@@ -247,11 +242,6 @@ struct Used<'a, 'c> {
     /// New ones a second, where datagrams keep them.
     stream: Option<f64>,
     more: f64,
-}
-
-/// The share of a class whose ends are still there, as far as silence tells.
-fn there(ages: Ages<'_>, class: &Class, timeouts: &Timeouts<'_>) -> f64 {
-    if lasting(class) { ages.share_within(class, GONE_SECONDS, timeouts).unwrap_or(1.0) } else { 1.0 }
 }
 
 /// The share of a class whose last packet is at most so long ago.

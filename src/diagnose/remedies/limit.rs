@@ -1,6 +1,6 @@
 //! Raising the limit: what it costs, how long it lasts, and how it survives a reboot and a reload of the module.
 
-use crate::model::diagnosis::{Command, Effect, Remedy};
+use crate::model::diagnosis::{Command, Remedy};
 use crate::model::era::{Era, Names, Release};
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
@@ -94,11 +94,10 @@ pub(crate) fn more_buckets(case: &Case<'_>) -> Option<Remedy> {
             ")"
         ],
         commands: vec![hashsize(case, wanted)],
-        effect: Effect {
-            entries_freed_now: Some(0),
-            steady_state_entries: case.settles_at(|_| None),
-            note: "shortens the search of each packet; it takes effect at the next load of the module and frees no entry".into(),
-        },
+        effect: outlook(case, &Change::default()).effect(
+            case,
+            "shortens the search of each packet; it takes effect at the next load of the module and frees no entry".into(),
+        ),
         side_effects: vec![
             "a module loaded with hashsize begins with a limit of eight times that until the settings are read".into(),
             match persist::built_in(case) {
