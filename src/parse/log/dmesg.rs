@@ -8,6 +8,7 @@
 //! | `-e` | `[Nov27 02:15] ` where the minute changes, else the time since the line before: `[  +0.000098] ` |
 //! | `--time-format iso` | `2026-11-27T02:15:44,678901+00:00 ` (with a comma, which nobody else writes) |
 //! | `-x` | `kern  :warn  : ` in front of any of these |
+//! | several `--time-format` (newer versions) | one of these behind another |
 //!
 //! Behind the bracket the caller may stand in one of its own. `-T` and `-e` write the names of months as the locale has
 //! them, in local time without its zone; decimals of `-d` may have a comma. All of this was seen in the output of
@@ -32,7 +33,39 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
         b'a'..=b'z' => decoded(line)?,
         _ => return None,
     };
-    bracketed(facility, text).or_else(|| undated(facility, line, text))
+    stamped(facility, text, STAMPS_MAX).or_else(|| undated(facility, line, text))
+}
+
+/// Stamps that one line may have: as many as there are formats.
+pub(super) const STAMPS_MAX: u8 = 5;
+
+/// `[…] words`, where several times may stand one behind another.
+pub(super) fn stamped(facility: Option<Facility>, text: &[u8], stamps: u8) -> Option<Line<'_>> {
+    let first = bracketed(facility, text)?;
+    let behind = || {
+        let end = memchr::memchr(b']', text.get(..BRACKET_BYTES_MAX).unwrap_or(text))?;
+        let behind = text.get(end + 1..)?.strip_prefix(b" ")?;
+        match behind.first()? {
+            b'[' if stamps > 1 => stamped(facility, behind, stamps - 1),
+            b'0'..=b'9' => rfc3339::of_dmesg(facility, behind),
+            _ => None,
+        }
+    };
+    match (first, behind()) {
+        (Line::Record(first), Some(Line::Record(second))) => Some(Line::Record(both(&first, second))),
+        (first, _) => Some(first),
+    }
+}
+
+/// A line with two times: each says what the other does not, and of two stamps the finer one is kept.
+pub(super) fn both<'a>(first: &Header<'_>, second: Header<'a>) -> Header<'a> {
+    let finer = [first.stamp, second.stamp].into_iter().flatten().min_by_key(|stamp| stamp.precision_us);
+    Header {
+        stamp: finer,
+        since_boot_us: first.since_boot_us.or(second.since_boot_us),
+        delta_us: first.delta_us.or(second.delta_us),
+        ..second
+    }
 }
 
 /// Lines of `dmesg -x` whose stamp stands in no bracket, or that have none.

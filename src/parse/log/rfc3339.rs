@@ -14,8 +14,13 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
         return Some(Line::Damaged(BlemishKind::ImpossibleTime));
     };
     if is_of_dmesg(text) {
-        let header = Header::of_text(rest, dmesg::open_behind);
-        return Some(Line::Record(Header { stamp: Some(stamp), facility, ..header }));
+        let header = Header { stamp: Some(stamp), facility, ..Header::of_text(rest, dmesg::open_behind) };
+        let further =
+            rest.strip_prefix(b" ").and_then(|behind| dmesg::stamped(facility, behind, dmesg::STAMPS_MAX));
+        return Some(Line::Record(match further {
+            Some(Line::Record(further)) => dmesg::both(&header, further),
+            _ => header,
+        }));
     }
     let (host, rest) = host(rest);
     let header = Header::of_text(rest, tagged_or_structured);
@@ -36,10 +41,11 @@ pub(super) fn of_dmesg(facility: Option<Facility>, text: &[u8]) -> Option<Line<'
     }
 }
 
-/// `2026-11-27T02:15:44,678901+00:00`.
+/// `2026-11-27T02:15:44,678901+00:00`, by some versions without the colon.
 fn is_of_dmesg(text: &[u8]) -> bool {
     let byte = |at: usize| text.get(at).copied();
-    byte(19) == Some(b',') && matches!(byte(26), Some(b'+' | b'-')) && byte(29) == Some(b':')
+    let zone = matches!(byte(26), Some(b'+' | b'-')) && matches!(byte(29), Some(b':' | b'0'..=b'9'));
+    byte(19) == Some(b',') && zone
 }
 
 /// rsyslog's protocol-23 template without its `<PRI>1 ` leaves `host kernel - - - words`.
