@@ -52,7 +52,13 @@ fn json(stream: &[u8], size: usize) -> Vec<Seen> {
         parser.push(chunk, &mut seen);
     }
     parser.finish(&mut seen);
+    assert_in_order(&seen.0);
     seen.0
+}
+
+/// Records come in the order of their bytes: a piece of them could not be joined otherwise, nor read again once written.
+fn assert_in_order(seen: &[Seen]) {
+    assert!(seen.is_sorted_by_key(|record| record.offset), "out of order: {seen:#?}");
 }
 
 /// What a parser of blocks sees: all in one, and line by line.
@@ -72,6 +78,7 @@ fn blocks<P: Default>(
     };
     let whole = read(&mut std::iter::once(text));
     assert_eq!(whole, read(&mut text.split_inclusive(|byte| *byte == b'\n')));
+    assert_in_order(&whole);
     whole
 }
 
@@ -212,4 +219,12 @@ fn a_line_of_endless_pieces_is_one_blemish() {
         printed,
         ["2024-05-01T12:00:00Z malformed:LineTooLong", "2024-05-01T12:00:00Z full:Conntrack:NfPlain"]
     );
+}
+
+#[test]
+fn fields_without_a_header_stand_where_they_begin() {
+    let seen = verbose(
+        b"-- Reboot --\n    _TRANSPORT=kernel\n    MESSAGE=nf_conntrack: table full, dropping packet\n",
+    );
+    assert_eq!(seen.iter().map(|record| record.offset).collect::<Vec<_>>(), [0, 13]);
 }

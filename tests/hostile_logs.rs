@@ -242,6 +242,7 @@ fn of_document(chunks: &[&[u8]]) -> Vec<Seen> {
         parser.push(chunk, &mut seen);
     }
     parser.finish(&mut seen);
+    assert!(seen.0.is_sorted_by_key(|record| record.offset), "out of order: {:#?}", seen.0);
     seen.0
 }
 
@@ -302,6 +303,12 @@ proptest! {
         prop_assert_eq!(of_document(&[&document]), of_document(&chunks));
         let _ = dmesg_json::looks_like(&document);
     }
+}
+
+#[test]
+fn an_object_without_its_beginning_stands_where_it_ends() {
+    let seen = of_document(&[br#"{"dmesg":[{"msg":"a"},"msg":"b"}, "msg":"c"}]}"#]);
+    assert_eq!(seen.iter().map(|record| record.offset).collect::<Vec<_>>(), [10, 31, 43]);
 }
 
 #[test]

@@ -155,7 +155,7 @@ pub(crate) fn began(case: &Case<'_>, how: &Leader) -> Option<u64> {
 pub(crate) fn sweep(case: &Case<'_>, how: &Leader) -> Option<f64> {
     let (ceiling, _) = case.port_ceiling();
     let enough = case.usage.held().max(case.usage.max).is_some_and(|room| room >= ceiling);
-    enough.then(|| share(at_least(how.source_ports), ceiling))
+    Some(share(at_least(how.source_ports), ceiling)).filter(|used| enough || *used >= SWEEP)
 }
 
 /// The program that opens the connections of an own address, where it is one that makes load.

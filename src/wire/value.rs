@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::time::WallTime;
 
-/// A measured number: finite, to six decimals, written as an integer where it is one.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize, JsonSchema)]
+/// A measured number: finite, to six decimals, written as an integer where it is one. One that somebody wrote with more
+/// decimals is read with six, so that what is read is what is written again.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, JsonSchema)]
 #[serde(transparent)]
 #[schemars(inline)]
 pub struct Number(f64);
@@ -20,8 +21,8 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 impl Number {
     /// None for what is no number: not known.
     pub(super) fn of(value: f64) -> Option<Self> {
-        let rounded = (value * 1e6).round() / 1e6;
-        let value = if rounded.is_finite() { rounded } else { value };
+        // What is larger has no six decimals in a double.
+        let value = if value.abs() < EXACT_MAX / 1e6 { (value * 1e6).round() / 1e6 } else { value };
         value.is_finite().then_some(Self(value))
     }
 
@@ -38,6 +39,13 @@ impl Number {
     /// Seconds, from microseconds.
     pub(super) fn seconds(us: i64) -> Self {
         Self(us as f64 / 1e6)
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = f64::deserialize(deserializer)?;
+        Ok(Self::of(value).unwrap_or(Self(value)))
     }
 }
 
@@ -107,6 +115,18 @@ mod tests {
         assert_eq!(written(0.962_301_133_5), "0.962301");
         assert_eq!(written(-0.5), "-0.5");
         assert_eq!(written(1e300), "1e+300");
+    }
+
+    #[test]
+    fn a_number_is_read_as_it_is_written_again() {
+        for text in
+            ["1.860064831", "0.1234565", "12345678901.1234567", "1e300", "-0.0000004", "9007199254740993.5"]
+        {
+            let read: Number = serde_json::from_str(text).unwrap();
+            let again: Number = serde_json::from_str(&serde_json::to_string(&read).unwrap()).unwrap();
+            assert_eq!(read, again, "{text}");
+            assert_eq!(Number::of(read.value()), Some(read), "{text}");
+        }
     }
 
     #[test]

@@ -52,19 +52,19 @@ pub(super) fn stamped(facility: Option<Facility>, text: &[u8], stamps: u8) -> Op
         }
     };
     match (first, behind()) {
-        (Line::Record(first), Some(Line::Record(second))) => Some(Line::Record(both(&first, second))),
+        (Line::Record(first), Some(Line::Record(second))) => Some(Line::Record(both(&first, &second))),
         (first, _) => Some(first),
     }
 }
 
 /// A line with two times: each says what the other does not, and of two stamps the finer one is kept.
-pub(super) fn both<'a>(first: &Header<'_>, second: Header<'a>) -> Header<'a> {
+pub(super) fn both<'a>(first: &Header<'_>, second: &Header<'a>) -> Header<'a> {
     let finer = [first.stamp, second.stamp].into_iter().flatten().min_by_key(|stamp| stamp.precision_us);
     Header {
         stamp: finer,
         since_boot_us: first.since_boot_us.or(second.since_boot_us),
         delta_us: first.delta_us.or(second.delta_us),
-        ..second
+        ..*second
     }
 }
 

@@ -40,6 +40,8 @@ impl VerboseParser {
 
     fn line(&mut self, line: &[u8], offset: u64, sink: &mut impl RecordSink) {
         if let Some(field) = line.strip_prefix(b"    ") {
+            // Of an entry whose header was cut off, or taken for damage, this is the beginning.
+            self.entry.begins_at(offset);
             return self.field(field, line.len() >= LINE_BYTES_MAX);
         }
         if line.is_empty() {

@@ -18,7 +18,7 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
         let further =
             rest.strip_prefix(b" ").and_then(|behind| dmesg::stamped(facility, behind, dmesg::STAMPS_MAX));
         return Some(Line::Record(match further {
-            Some(Line::Record(further)) => dmesg::both(&header, further),
+            Some(Line::Record(further)) => dmesg::both(&header, &further),
             _ => header,
         }));
     }

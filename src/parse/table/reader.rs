@@ -33,6 +33,10 @@ struct Broken {
 
 /// One stream, or a stretch of one.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four things that are true of a stream independently of one another"
+)]
 pub struct TableReader {
     form: Form,
     document: Option<Document>,
