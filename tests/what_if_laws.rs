@@ -619,7 +619,7 @@ fn what_leaks_grows_until_the_oldest_goes() {
             );
             match (said.full_again_seconds, full) {
                 (Some(said), Some(is)) => {
-                    assert!((said - is).abs() <= 0.25 * is + 60.0, "{change:?}: {said}, {is}")
+                    assert!((said - is).abs() <= 0.25 * is + 60.0, "{change:?}: {said}, {is}");
                 }
                 (said, is) => assert_eq!((said, is), (None, None), "{days} days, {change:?}"),
             }
@@ -647,7 +647,7 @@ fn the_story_of_web8_is_answered_freely() {
         (said["entries_freed_now"].as_u64(), said["steady_state_entries"].as_u64())
     };
     let near = |said: Option<u64>, wanted: u64| {
-        assert!(said.unwrap().abs_diff(wanted) * 100 <= wanted, "{said:?}, {wanted}")
+        assert!(said.unwrap().abs_diff(wanted) * 100 <= wanted, "{said:?}, {wanted}");
     };
     let said = asked_of_web8(&["net.netfilter.nf_conntrack_tcp_timeout_time_wait=30", "max=262144"]);
     assert_eq!(said["changes"]["net.netfilter.nf_conntrack_tcp_timeout_time_wait"], 30);

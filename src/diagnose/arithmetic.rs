@@ -35,10 +35,10 @@ fn rate(case: &Case<'_>) -> Option<Evidence> {
     let (class, coming) = ends.max_by(|a, b| a.1.entries.cmp(&b.1.entries).then(b.0.cmp(a.0)))?;
     let timeout = case.timeouts().of(class.l4, class.state, class.replied)?;
     let young = coming.entries as f64 <= super::pace::WHOLE * coming.per_second * timeout.seconds as f64;
-    let mut fact = sentence![Word::Count(coming.entries, noun::ENTRY), "of"];
-    fact = called(class, fact).with(if young { ", more of which came in less than the" } else { "over the" });
-    fact = fact.with(Word::Duration(timeout.seconds as f64)).with("that each stays");
-    fact = whence(timeout, fact).with("are new ones at").with(Word::Rate(coming.per_second));
+    let fact = called(class, sentence![Word::Count(coming.entries, noun::ENTRY), "of"]);
+    let fact = fact.with(if young { ", which came in less than" } else { ", each for" });
+    let fact = whence(timeout, fact.with(Word::Duration(timeout.seconds as f64)));
+    let fact = fact.with(": new ones at").with(Word::Rate(coming.per_second));
     Some(
         context("rate", fact)
             .value("entries", coming.entries as f64)

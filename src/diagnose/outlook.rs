@@ -157,16 +157,18 @@ pub(crate) fn outlook(case: &Case<'_>, change: &Change) -> Outlook {
             && case.usage.held() >= Some(limit)
             && freed == 0
             && offered.is_some_and(|offered| offered as f64 >= (1.0 - NEARLY) * limit as f64);
-        match course.reaches(limit as f64, held as f64, change.deleted as f64) {
+        let may = full || stays || change.limit.is_some() || freed > 0;
+        let reached = may.then(|| course.reaches(limit as f64, held as f64, change.deleted as f64));
+        match reached.flatten() {
             Some(seconds) if full || stays => out.full_again_seconds = Some(seconds),
-            Some(seconds) if change.limit.is_some() || freed > 0 => {
+            Some(seconds) => {
                 out.full_meanwhile_seconds = Some(seconds);
                 assumptions.push(sentence![
                     "until the timers that run now have ended it is full once more, after",
                     Word::Duration(seconds)
                 ]);
             }
-            Some(_) | None => {}
+            None => {}
         }
     }
     out.assumptions = assumptions;

@@ -216,17 +216,26 @@ impl Course {
         // Expired entries that are not collected yet are counted and not listed.
         let unlisted = (held - self.at(0.0, deleted)).max(0.0);
         let held_at = |seconds: f64| self.at(seconds, deleted) + unlisted;
-        let (mut before, mut seconds) = (0.0, FIRST_SECONDS);
-        while seconds <= LAST_SECONDS {
-            let (low, high) = (held_at(before), held_at(seconds));
+        let settled = self.settled_after();
+        let (mut before, mut low, mut seconds) = (0.0, held_at(0.0), FIRST_SECONDS);
+        while before < settled {
+            let high = held_at(seconds);
             if high >= limit {
                 let part = if high > low { ((limit - low) / (high - low)).clamp(0.0, 1.0) } else { 1.0 };
                 return Some(before + part * (seconds - before));
             }
-            before = seconds;
+            (before, low) = (seconds, high);
             seconds *= STEP;
         }
         None
+    }
+
+    /// Seconds after which nothing changes any more.
+    fn settled_after(&self) -> f64 {
+        let ends = |those: &[(f64, f64)]| those.iter().map(|(_, end)| *end).fold(0.0, f64::max);
+        let leaving = self.old.iter().chain(&self.silent).flat_map(|old| &old.bins);
+        let last = leaving.map(|(low, width, _)| low + width).fold(0.0, f64::max);
+        last.max(ends(&self.coming)).max(ends(&self.growing)).min(LAST_SECONDS)
     }
 }
 
