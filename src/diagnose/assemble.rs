@@ -26,6 +26,7 @@ pub(crate) struct Room<'a> {
     pub(crate) snapshots: &'a [Snapshot],
     pub(crate) fits: &'a [Vec<Fit<'a>>],
     pub(crate) forerunners: &'a [Forerunner],
+    pub(crate) other_tables: &'a [(usize, Around)],
     pub(crate) settings: &'a Settings,
 }
 
@@ -67,7 +68,7 @@ impl<'a> Room<'a> {
     /// Warnings from settings, once for each host, and lines of the expectation table.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut out = findings::of_expectations(self.hosts, self.incidents);
-        out.extend(findings::of_lines(self.hosts, self.incidents));
+        out.extend(findings::of_lines(self.hosts, self.incidents, self.other_tables));
         for snapshot in self.snapshots {
             let name = self.word_of(snapshot);
             let index = self.hosts.iter().position(|host| name == Some(&*host.name));

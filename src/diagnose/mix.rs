@@ -55,9 +55,10 @@ impl Mix<'_> {
         self.count(|c| c.l4 == L4::TCP && c.state == Some(State::Established) && c.replied == Reply::Assured)
     }
 
-    /// TCP connections that have ended, and leave by a short timer: TIME_WAIT, CLOSE, FIN_WAIT, LAST_ACK.
+    /// TCP connections that are over on both sides, and leave by a short timer: TIME_WAIT and CLOSE. Those in FIN_WAIT and
+    /// LAST_ACK still wait for the other side, which a connection that was used once does for a moment only.
     pub(crate) fn ended(self) -> u64 {
-        self.count(|c| closing(c.l4, c.state) && c.state != Some(State::CloseWait))
+        self.count(|c| c.l4 == L4::TCP && matches!(c.state, Some(State::TimeWait | State::Close)))
     }
 
     /// Handshakes that were never finished: SYN_RECV, and SYN_SENT without an answer.

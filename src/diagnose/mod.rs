@@ -94,6 +94,7 @@ pub fn diagnose(conclusion: Conclusion, snapshots: Vec<Snapshot>, settings: &Set
         snapshots: &snapshots,
         fits: &fits,
         forerunners: &conclusion.forerunners,
+        other_tables: &conclusion.other_tables,
         settings,
     };
     let mut out = Diagnosis {

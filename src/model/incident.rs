@@ -298,6 +298,9 @@ pub struct Conclusion {
     pub goes_on_from: Vec<(Box<str>, Box<str>)>,
     /// What came before incidents, the least likely by chance first.
     pub forerunners: Vec<Forerunner>,
+    /// Lines of other tables of the kernel that were full, of hosts without an incident: index of host, and all lines of
+    /// one kind.
+    pub other_tables: Vec<(usize, Around)>,
     /// Host of each stream that speaks of exactly one host: id → index of host.
     pub stream_hosts: Vec<(Box<str>, usize)>,
 }

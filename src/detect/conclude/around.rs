@@ -105,6 +105,46 @@ impl<'a> Evidence<'a> {
     }
 }
 
+/// Lines of other tables of the kernel, which are told of a host that has no incident at all.
+const OTHER_TABLES: [RelatedKind; 7] = [
+    RelatedKind::NeighbourOverflow,
+    RelatedKind::TcpMemory,
+    RelatedKind::OrphanedSockets,
+    RelatedKind::TimeWaitOverflow,
+    RelatedKind::ZoneLimit,
+    RelatedKind::HashlimitFull,
+    RelatedKind::IpvsNoDestination,
+];
+
+impl Evidence<'_> {
+    /// Lines of other tables that are full, of hosts without an incident: (host, all lines of one kind). Logs may tell the
+    /// same, so the one with most of them is believed.
+    pub(super) fn of_other_tables(&self, incidents: &[Incident], tracks: &[Track]) -> Vec<(usize, Around)> {
+        let mut lines: BTreeMap<(usize, RelatedKind), BTreeMap<usize, (u64, usize, Scale)>> = BTreeMap::new();
+        for ((host, scale), points) in &self.points {
+            if incidents.iter().any(|incident| incident.host == *host) {
+                continue;
+            }
+            // Each sum has two points, its first and its last.
+            for at in points.iter().map(|(_, at)| *at).collect::<BTreeSet<_>>() {
+                let Some(found) = self.sums.get(at).filter(|found| OTHER_TABLES.contains(&found.kind)) else {
+                    continue;
+                };
+                let of_log = lines.entry((*host, found.kind)).or_default();
+                let sum = of_log.entry(found.track).or_insert((0, at, *scale));
+                sum.0 = sum.0.saturating_add(found.mark.count);
+            }
+        }
+        let told = |((host, _), logs): ((usize, RelatedKind), BTreeMap<usize, (u64, usize, Scale)>)| {
+            let (_, (count, at, scale)) =
+                logs.into_iter().max_by_key(|(track, (count, ..))| (*count, usize::MAX - track))?;
+            let found = self.sums.get(at)?;
+            Some((host, Around { count, ..fact(found, scale, (found.first, found.first), tracks) }))
+        };
+        lines.into_iter().filter_map(told).collect()
+    }
+}
+
 impl<'a> Evidence<'a> {
     /// What was said of the limit earlier in the same boot: it holds until the next one. The last line of each kind.
     fn of_this_boot(&self, earlier: &[(i64, usize)], begin: i64) -> Vec<&Found<'a>> {

@@ -92,6 +92,7 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
     told::say(&cases, &found, &known, &mut notes);
     let found = containers::merge(found, &hosts.list, &mut notes);
     let forerunners = evidence.forerunners(&found);
+    let other_tables = evidence.of_other_tables(&found, &tracks);
     let mut incidents = chosen::by(settings, found, &hosts.list);
     incidents.sort_by_cached_key(place_in_report);
     let (assumptions, gaps) = notes.into_lists();
@@ -105,6 +106,7 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
         coverage,
         goes_on_from,
         forerunners,
+        other_tables,
         stream_hosts,
     }
 }

@@ -25,7 +25,10 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
     if case.kernel.release.is_some_and(|release| release < COLLECTOR_SINCE) {
         return None;
     }
-    let (count, listed) = (case.usage.count?, case.usage.listed?);
+    // A count taken with the settings stands before the list, which collects what it passes; one taken by itself
+    // (`conntrack -C`) may stand behind it.
+    let before = case.counters.setting("count").map(|(_, count)| count);
+    let (count, listed) = (before.max(case.usage.count)?, case.usage.listed?);
     let gap = count.checked_sub(listed)?;
     let rate = case.admitted_per_second()?;
     let at_most = rounded(rate * ROUND_SECONDS * TOLERANCE)?;

@@ -32,14 +32,16 @@ const COUNTERS: [(&str, RelatedKind); 3] = [
     ("TcpExtTCPMemoryPressures", RelatedKind::TcpMemory),
 ];
 
-/// From lines around the incidents, once for each host.
-pub(crate) fn of_lines(hosts: &[Host], incidents: &[Incident]) -> Vec<Finding> {
+/// From lines around the incidents, and from those of hosts without any; once for each host.
+pub(crate) fn of_lines(hosts: &[Host], incidents: &[Incident], apart: &[(usize, Around)]) -> Vec<Finding> {
     let mut out = Vec::new();
     for (index, host) in hosts.iter().enumerate() {
         // A line near two incidents stands in both.
         let mut told: BTreeSet<(RelatedKind, &str, i64)> = BTreeSet::new();
         let mut found: BTreeMap<RelatedKind, Vec<&Around>> = BTreeMap::new();
-        for around in incidents.iter().filter(|i| i.host == index).flat_map(|i| &i.around) {
+        let near = incidents.iter().filter(|i| i.host == index).flat_map(|i| &i.around);
+        let apart = apart.iter().filter(|(host, _)| *host == index).map(|(_, around)| around);
+        for around in near.chain(apart) {
             let at = around.at.map_or(0, |at| at.0);
             if LINES.contains(&around.kind) && told.insert((around.kind, &around.from, at)) {
                 found.entry(around.kind).or_default().push(around);
