@@ -38,7 +38,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let load = measure(case)?;
     Some(Candidate {
         summary: summary(&load),
-        loses: Some("neither its program nor its beginning tells that it is a test".into()),
+        loses: Some("nothing but its program would tell, and it is not known".into()),
         rate_per_second: load.rate,
         remedies: cures(case, &load),
         will_not_help: useless(case, &load),

@@ -154,11 +154,17 @@ fn scales(case: &Case<'_>, tenant: &Tenant<'_>) -> Scales {
     );
     behind(case, tenant, &mut scales);
     let said = |stands_out: bool| {
-        let said = sentence![
-            "the next source holds",
-            Word::Count(tenant.next, noun::ENTRY),
-            if stands_out { ": this one stands out" } else { ": it does not stand out by far" }
-        ];
+        let said = match (tenant.next, stands_out) {
+            (0, _) => "no other source holds any entry".into(),
+            (next, true) => {
+                sentence!["the next source holds", Word::Count(next, noun::ENTRY), ": this one stands out"]
+            }
+            (next, false) => sentence![
+                "the next source holds",
+                Word::Count(next, noun::ENTRY),
+                ": it does not stand out by far"
+            ],
+        };
         supports("next-source", said).value("entries", tenant.next as f64).read_in_table(case)
     };
     let stands_out = share(tenant.next, holder.entries) <= NEXT;
