@@ -2,7 +2,7 @@
 //! port (NFS, SIP, small devices) keeps its entry for ever, with the address translation that was chosen for it: towards a
 //! server that is gone. Look-alikes: a dead upstream (source ports change, timers run down), a scan (targets change).
 
-use crate::model::census::{Distinct, Leader, LeaderKey, Peer};
+use crate::model::census::{Distinct, Leader, Peer};
 use crate::model::diagnosis::Remedy;
 use crate::model::era::{Era, Release};
 use crate::model::flow::{L4, State};
@@ -13,7 +13,6 @@ use super::super::arith::share;
 use super::super::evidence::{Cited, context, supports};
 use super::super::facts::Case;
 use super::super::kernel::Kernel;
-use super::super::mix::Mix;
 use super::super::one_way;
 use super::super::scales::{Scales, Weight};
 use super::super::{no_use, remedies};
@@ -30,6 +29,8 @@ const HALF: f64 = 0.5;
 const RESERVED: u16 = 1_024;
 /// Share of them that come from reserved ports, or from a few ports.
 const FIXED: f64 = 0.8;
+/// Of the peer's entries, as many must be seen among the commonest source ports to speak for the rest.
+const SAMPLE: f64 = 0.05;
 /// Source ports for each source, up to which they are fixed.
 const PORTS_EACH: u64 = 4;
 /// The kernel that no longer renews them.
@@ -120,14 +121,15 @@ fn fixed_ports(case: &Case<'_>, how: &Leader) -> f64 {
         return 1.0;
     }
     let Some(who) = case.census.map(|census| &census.who) else { return 0.0 };
-    // The leading source ports are a sample of theirs.
-    let (mut reserved, mut others) = (0u64, 0u64);
+    // The commonest source ports are a sample of theirs, where enough of them are among those.
+    let (mut reserved, mut all) = (0u64, 0u64);
     for row in who.source_ports.rows.iter().filter(|row| row.key.l4 == L4::TCP) {
-        let Some(of) = case.how(&LeaderKey::SourcePort(row.key)) else { continue };
-        let sum = if row.key.port < RESERVED { &mut reserved } else { &mut others };
-        *sum = sum.saturating_add(Mix(&of.classes).unreplied(State::SynSent));
+        all = all.saturating_add(row.count);
+        if row.key.port < RESERVED {
+            reserved = reserved.saturating_add(row.count);
+        }
     }
-    share(reserved, reserved.saturating_add(others))
+    if share(reserved, how.entries) < SAMPLE { 0.0 } else { share(reserved, all) }
 }
 
 fn summary(immortal: &Immortal<'_>) -> Vec<Sentence> {

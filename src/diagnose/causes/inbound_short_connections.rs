@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::model::address_kind::AddressKind;
 use crate::model::census::{Distinct, Leader, LeaderKey, Pair, Peer, Row};
 use crate::model::diagnosis::{Remedy, WillNotHelp};
-use crate::model::flow::L4;
+use crate::model::flow::{L4, State};
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::model::services::is_datastore;
 use crate::sentence;
@@ -192,10 +192,36 @@ fn scales(case: &Case<'_>, visits: &Visits<'_>) -> Scales {
         .value("half_open", visits.half_open as f64)
         .read_in_table(case),
     );
+    unfinished(case, visits, &mut scales);
     place(case, visits, &mut scales);
     clients(case, visits, &mut scales);
     neighbours(case, visits, &mut scales);
     scales
+}
+
+/// Closings that hang are not connections that are over: their last packets never come.
+fn unfinished(case: &Case<'_>, visits: &Visits<'_>, scales: &mut Scales) {
+    let mix = Mix(&visits.how.classes);
+    let hung = mix.tcp(State::FinWait).saturating_add(mix.tcp(State::LastAck));
+    let finished = mix.tcp(State::TimeWait).saturating_add(mix.tcp(State::Close));
+    if hung <= finished {
+        return;
+    }
+    scales.speaks_against(
+        Weight::Deciding,
+        contradicts(
+            "closings-hang",
+            sentence![
+                Word::Count(hung, noun::CONNECTION),
+                "of them wait for the end of the other side, and only",
+                Word::Number(finished),
+                "were closed by both"
+            ],
+        )
+        .value("hung", hung as f64)
+        .value("finished", finished as f64)
+        .read_in_table(case),
+    );
 }
 
 /// Where the server is.
