@@ -111,7 +111,7 @@ fn weighed(case: &Case<'_>, limit: Limit, top_source: f64) -> Scales {
     );
     let busiest = busiest(case);
     scales.weigh(
-        Weight::Strong,
+        Weight::Deciding,
         busiest >= BUSIEST_MIN,
         || {
             supports(
