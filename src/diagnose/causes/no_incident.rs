@@ -6,6 +6,7 @@ use crate::sentence;
 use super::super::arith::share;
 use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
+use super::super::hidden::{Hidden, hidden, words};
 use super::super::scales::{Scales, Weight};
 use super::{Candidate, Tier};
 
@@ -41,6 +42,15 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         .read_in_table(case),
     );
     counters(case, &mut scales);
+    if let Some(hidden) = hidden(case).filter(Hidden::is_most) {
+        scales.speaks_against(
+            Weight::Deciding,
+            contradicts("count-above-list", words(hidden).with(": most of what is counted is nobody's"))
+                .value("count", hidden.counted as f64)
+                .value("listed", hidden.listed as f64)
+                .read_in_table(case),
+        );
+    }
     scales.add([context("no-line", "no log line about a full table was given that this table fits".into())]);
     let mut how = sentence!["no packet was refused for lack of room, as far as these inputs say"];
     if let Some(mix) = case.mix() {
