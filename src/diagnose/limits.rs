@@ -35,7 +35,8 @@ pub(crate) enum Origin {
     KernelDefault,
     /// Eight for each bucket: `hashsize=` was given when the module was loaded.
     GivenAtLoad,
-    /// Less than the kernel gives by itself, and no settings file has it.
+    /// Less than the kernel gives by itself, or than a settings file has and no default of the kernel either: a setting
+    /// that is merely lost leaves the kernel's own.
     Lowered,
     /// Somebody set it; nothing tells who.
     Unknown,
@@ -74,7 +75,7 @@ pub(crate) fn limit(case: &Case<'_>) -> Option<Limit> {
         Origin::KernelDefault
     } else if given {
         Origin::GivenAtLoad
-    } else if default.is_some_and(|default| max < default) {
+    } else if default.is_some_and(|default| max < default) || wanted::wanted(case).is_some() {
         Origin::Lowered
     } else {
         Origin::Unknown
@@ -208,23 +209,37 @@ fn factor(max: u64, buckets: u64) -> u64 {
     max.saturating_add(buckets / 2).checked_div(buckets).unwrap_or(0)
 }
 
-/// The limit is below the kernel's own default.
+/// What the limit was before something lowered it, at least: the kernel's own, else what a settings file has.
+pub(crate) fn lowered_from(case: &Case<'_>, limit: Limit) -> Option<u64> {
+    let default = limit.default.filter(|default| limit.max < *default);
+    default.or_else(|| wanted::wanted(case).map(|wanted| wanted.max))
+}
+
+/// The limit is below that.
 pub(crate) fn below_default(case: &Case<'_>, limit: Limit) -> Option<Evidence> {
-    let default = limit.default.filter(|default| limit.max < *default)?;
+    let from = lowered_from(case, limit)?;
+    let said = if limit.default.is_some_and(|default| limit.max < default) {
+        sentence![
+            "the limit of",
+            Word::Number(limit.max),
+            "is below the",
+            Word::Count(from, noun::ENTRY),
+            "that this kernel takes here by itself, and no settings file given has it: something wrote it later"
+        ]
+    } else {
+        sentence![
+            "the limit of",
+            Word::Number(limit.max),
+            "is below the",
+            Word::Count(from, noun::ENTRY),
+            "of the settings, and is no default of the kernel, which a setting that is lost would leave: something wrote it later"
+        ]
+    };
     Some(
-        supports(
-            "below-default",
-            sentence![
-                "the limit of",
-                Word::Number(limit.max),
-                "is below the",
-                Word::Count(default, noun::ENTRY),
-                "that this kernel takes here by itself, and no settings file given has it: something wrote it later"
-            ],
-        )
-        .value("max", limit.max as f64)
-        .value("default", default as f64)
-        .read_in_table(case),
+        supports("below-default", said)
+            .value("max", limit.max as f64)
+            .value("default", from as f64)
+            .read_in_table(case),
     )
 }
 

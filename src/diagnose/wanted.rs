@@ -135,10 +135,11 @@ pub(crate) fn not_in_force(case: &Case<'_>) -> Option<Evidence> {
 
 /// The same as a fact against causes that take the limit as given.
 pub(crate) fn lost_limit(case: &Case<'_>) -> Option<(Weight, Evidence)> {
-    match wanted(case) {
-        Some(wanted) => Some((Weight::Deciding, wanted_evidence(case, &wanted))),
-        None => not_in_force(case).map(|evidence| (Weight::Strong, evidence)),
-    }
+    let evidence = match wanted(case) {
+        Some(wanted) => Some(wanted_evidence(case, &wanted)),
+        None => not_in_force(case),
+    };
+    evidence.map(|evidence| (Weight::Deciding, evidence))
 }
 
 fn reload_evidence(case: &Case<'_>, mark: &Around, max: u64) -> Evidence {

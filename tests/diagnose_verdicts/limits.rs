@@ -234,6 +234,17 @@ fn the_same_table_with_buckets_for_far_more_was_given_its_limit_on_purpose() {
 }
 
 #[test]
+fn a_limit_as_small_boxes_are_shipped_with_is_told_from_one_that_somebody_chose() {
+    let table = users(32, 512);
+    let shipped = |max: u64| {
+        let mut set = sized(&table, 4_000);
+        set.sysctl.insert(KEY.into(), max.to_string().into());
+        judged(&table, set, Vec::new()).verdict.cause.0
+    };
+    assert_eq!((shipped(16_384), shipped(16_300)), ("tiny-default", "capacity"));
+}
+
+#[test]
 fn with_one_client_that_holds_most_of_it_a_tiny_limit_is_not_the_cause() {
     let mut table = users(30, 200);
     table.push(masqueraded(udp("10.8.9.9", ("198.51.100.1", 6_881), Reply::Assured, 8_000, (100, 179))));
@@ -243,19 +254,22 @@ fn with_one_client_that_holds_most_of_it_a_tiny_limit_is_not_the_cause() {
 
 #[test]
 fn noise_and_names_leave_the_limits_verdicts_as_they_are() {
-    for (number, each, buckets, cause) in [(30, 500, 3_750, "tiny-default"), (700, 46, 7_875, "capacity")] {
+    for (number, each, buckets, cause) in [(30, 500, 3_750u64, "tiny-default"), (700, 46, 7_875, "capacity")]
+    {
         let mut table = users(number, each);
         let noise = total(&table) / 20;
         for n in 0..noise {
             let from = format!("172.16.{}.{}", n / 250 % 250, n % 250 + 1);
             table.push(udp(&from, ("192.0.2.53", 53), Reply::Replied, 1, (0, 29)));
         }
-        let body = judged(&table, sized(&table, buckets), Vec::new());
-        // With the noise the limit is no multiple of the buckets: only its smallness is left to tell.
+        let buckets = (buckets + buckets / 20).next_multiple_of(2);
+        let (limit, mut set) = (buckets * 4, sized(&table, buckets));
+        set.sysctl.insert(KEY.into(), limit.to_string().into());
+        let body = judged(&table, set.clone(), Vec::new());
         assert_eq!(body.verdict.cause.0, cause, "{:?}", said(&body));
         let mut turned = table.clone();
         turned.reverse();
-        assert_eq!(judged(&turned, sized(&table, buckets), Vec::new()).verdict, body.verdict);
+        assert_eq!(judged(&turned, set, Vec::new()).verdict, body.verdict);
     }
 }
 
@@ -405,7 +419,7 @@ fn a_lost_setting_leaves_the_kernels_limit_and_a_lowered_one_is_below_it() {
     let wrote = || vec![mark(RelatedKind::LimitSet, "kube-proxy", 30_000)];
     let body = judged(&users(300, 100), configured(lowered("5.4.0"), KEY, 1_048_576), wrote());
     assert_eq!(body.verdict.cause.0, "limit-lowered-by-container", "{:?}", said(&body));
-    assert!(why_not(&body, "limit-not-in-force").contains("is below that"));
+    assert!(why_not(&body, "limit-not-in-force").contains("is not that"));
     let mut own = configured(lowered("5.4.0"), KEY, 1_048_576);
     own.sysctl.insert("net.netfilter.nf_conntrack_buckets".into(), "7500".into());
     assert_eq!(judged(&users(300, 100), own, wrote()).verdict.cause.0, "limit-not-in-force");

@@ -160,14 +160,12 @@ fn limits(case: &Case<'_>, scales: &mut Scales) {
     if let Some((weight, evidence)) = lost_limit(case) {
         scales.speaks_against(weight, evidence);
     }
-    if let Some(limit) = small_by_birth(case) {
+    // Few clients on a limit that a small machine is born with need a usual limit; a crowd needs more than any.
+    if let Some(limit) = small_by_birth(case).filter(|_| few_clients(case)) {
         let said =
             sentence!["the limit of", Word::Count(limit.max, noun::ENTRY), "is a small machine's by birth"];
-        if limit.is_tiny() {
-            scales.speaks_against(Weight::Deciding, contradicts("small-by-birth", said));
-        } else if few_clients(case) {
-            scales.speaks_against(Weight::Strong, contradicts("small-by-birth", said));
-        }
+        let weight = if limit.is_tiny() { Weight::Deciding } else { Weight::Strong };
+        scales.speaks_against(weight, contradicts("small-by-birth", said));
     }
     if let Some(rule) = node::rule(case) {
         let idle = node::idle_elsewhere(case).is_some();

@@ -12,7 +12,7 @@ use super::super::arith::share;
 use super::super::containers::lowered_by;
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
-use super::super::limits::{Origin, below_default, limit};
+use super::super::limits::{Origin, below_default, limit, lowered_from};
 use super::super::open::Open;
 use super::super::scales::{Scales, Weight};
 use super::super::wanted::{wanted, wanted_evidence, would_hold};
@@ -24,7 +24,8 @@ const UNREPLIED_MAX: f64 = 0.5;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let limit = limit(case).filter(|limit| limit.origin == Origin::Lowered)?;
-    let default = limit.default?;
+    let default = lowered_from(case, limit)?;
+    let own = limit.default == Some(default);
     let (sign, wrote) = lowered_by(case)?;
     let mix = case.mix()?;
     let full = case.usage.share().is_some_and(|usage| usage >= NEAR_FULL);
@@ -75,16 +76,16 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             || {
                 supports(
                     "default-would-hold",
-                    sentence!["the kernel's own", Word::Count(default, noun::ENTRY), "would hold what comes"],
+                    sentence!["the", Word::Count(default, noun::ENTRY), "from before would hold what comes"],
                 )
             },
             || {
                 contradicts(
                     "default-would-not-hold",
                     sentence![
-                        "what comes would fill the kernel's own",
+                        "what comes would fill the",
                         Word::Count(default, noun::ENTRY),
-                        "too"
+                        "from before too"
                     ],
                 )
             },
@@ -92,7 +93,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     }
     let tier = if wrote && holds == Some(true) { Tier::Decided } else { Tier::Demand };
     Some(Candidate {
-        summary: summary(limit.max, default, sign, &case.kernel.key("max")),
+        summary: summary(limit.max, default, own, sign, &case.kernel.key("max")),
         rate_per_second: case.admitted_per_second(),
         remedies: remedies::raise_limit(case).into_iter().collect(),
         will_not_help: no_use::for_lowered_limit(),
@@ -100,12 +101,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     })
 }
 
-fn summary(max: u64, default: u64, sign: Sentence, key: &str) -> Vec<Sentence> {
+fn summary(max: u64, default: u64, own: bool, sign: Sentence, key: &str) -> Vec<Sentence> {
     vec![
         sentence![
             "the limit of",
             Word::Count(max, noun::ENTRY),
-            "is below the kernel's own",
+            if own { "is below the kernel's own" } else { "is no default, and below the configured" },
             Word::Number(default),
             ": something lowered it"
         ],

@@ -110,7 +110,7 @@ fn weigh(
                 sentence![
                     "a setting that is lost leaves the kernel's own limit, and",
                     Word::Number(running.max),
-                    "is below that"
+                    "is not that"
                 ],
             ),
         ),

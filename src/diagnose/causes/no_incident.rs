@@ -7,7 +7,7 @@ use super::super::arith::share;
 use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
 use super::super::findings;
-use super::super::hidden::{Hidden, hidden};
+use super::super::hidden::{Hidden, hidden, words};
 use super::super::scales::{Scales, Weight};
 use super::{Candidate, Tier};
 
@@ -44,14 +44,13 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     );
     counters(case, &mut scales);
     if let Some(hidden) = hidden(case).filter(Hidden::is_most) {
-        let said = sentence![
-            "the kernel counts",
-            Word::Number(hidden.counted),
-            "entries and lists",
-            Word::Number(hidden.listed),
-            ": most of what fills it is not seen"
-        ];
-        scales.speaks_against(Weight::Deciding, contradicts("count-above-list", said).read_in_table(case));
+        scales.speaks_against(
+            Weight::Deciding,
+            contradicts("count-above-list", words(hidden).with(": most of what is counted is nobody's"))
+                .value("count", hidden.counted as f64)
+                .value("listed", hidden.listed as f64)
+                .read_in_table(case),
+        );
     }
     scales.add([context("no-line", "no log line about a full table was given that this table fits".into())]);
     let mut how = sentence!["no packet was refused for lack of room, as far as these inputs say"];

@@ -47,7 +47,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let hidden = hidden_in_slab(case);
     let not_its_own = named.is_some() && case.census.is_none() && !case.others.namespaces.is_empty();
     let named_and_low = named.is_some() && here.is_some();
-    let tracks_nothing = case.usage.held().is_some_and(|held| held <= NOTHING);
+    // A list that is empty was perhaps not read; the kernel's own count was.
+    let count = case.usage.count.filter(|_| case.entries() <= NOTHING);
+    let tracks_nothing = count.is_some_and(|count| count <= NOTHING);
     if full.is_none() && hidden.is_none() && !not_its_own && !named_and_low && !tracks_nothing {
         return None;
     }

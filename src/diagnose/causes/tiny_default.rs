@@ -3,6 +3,7 @@
 //! no source holds half of it. Neighbours: capacity (hundreds of users need more than any default), limit-not-in-force
 //! (more is configured), limit-lowered-by-container (less than the default runs).
 
+use crate::model::era::SHIPPED_LIMITS;
 use crate::model::flow::Reply;
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
@@ -33,12 +34,12 @@ const HARDLY_ANY: f64 = 0.02;
 pub(super) fn small_by_birth(case: &Case<'_>) -> Option<Limit> {
     let limit = limit(case)?;
     let sized = case.usage.buckets.is_some_and(|buckets| buckets / BUCKETS_MAX > limit.max);
+    // Somebody who chooses a limit rarely chooses just that; whoever ships a box does.
     let shipped = limit.is_tiny()
+        && limit.max.is_power_of_two()
+        && limit.max >= *SHIPPED_LIMITS.start()
         && !sized
-        && matches!(
-            limit.origin,
-            Origin::KernelDefault | Origin::Configured | Origin::GivenAtLoad | Origin::Unknown
-        );
+        && matches!(limit.origin, Origin::GivenAtLoad | Origin::Unknown);
     let born = limit.origin == Origin::KernelDefault && limit.max < SMALL;
     (shipped || born).then_some(limit)
 }
@@ -114,7 +115,7 @@ fn weighed(case: &Case<'_>, limit: Limit, top_source: f64) -> Scales {
     );
     let busiest = busiest(case);
     scales.weigh(
-        Weight::Strong,
+        Weight::Deciding,
         busiest >= BUSIEST_MIN,
         || {
             supports(
