@@ -25,6 +25,8 @@ const NOT_FULL: f64 = 0.5;
 const SLAB_TIMES: u64 = 4;
 /// And from this share of the limit on they can fill one table.
 const SLAB_OF_LIMIT: f64 = 0.5;
+/// So many seconds after the boot little is tracked anywhere.
+const BOOT_SECONDS: f64 = 60.0;
 /// A namespace that holds no more than this many entries tracks nothing.
 const NOTHING: u64 = 3;
 /// A table read later than this may have drained.
@@ -47,8 +49,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let hidden = hidden_in_slab(case);
     let not_its_own = named.is_some() && case.census.is_none() && !case.others.namespaces.is_empty();
     let named_and_low = named.is_some() && here.is_some();
-    // A list that is empty was perhaps not read; the kernel's own count was.
-    let count = case.usage.count.filter(|_| case.entries() <= NOTHING);
+    // A list that is empty was perhaps not read; the kernel's own count was. Just after the boot there is nothing yet.
+    let young = case.seconds_after_boot().is_some_and(|seconds| seconds < BOOT_SECONDS);
+    let count = case.usage.count.filter(|_| case.entries() == 0 && !young);
     let tracks_nothing = count.is_some_and(|count| count <= NOTHING);
     if full.is_none() && hidden.is_none() && !not_its_own && !named_and_low && !tracks_nothing {
         return None;
