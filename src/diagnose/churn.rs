@@ -69,6 +69,22 @@ pub(crate) fn over(how: &Leader) -> f64 {
     share(Mix(&how.classes).ended(), how.entries)
 }
 
+/// Bytes of a packet that carries nothing: headers with every option there is.
+const BARE_PACKET_BYTES: u64 = 66;
+/// Packets of one direction that open and close a connection.
+const BARE_PACKETS: u64 = 8;
+
+/// Whether a leader's connections are opened and closed and carry nothing: a check, or a test of connections. None: it
+/// is not accounted.
+pub(crate) fn carries_nothing(how: &Leader) -> Option<bool> {
+    let volumes = how.volumes.filter(|volumes| volumes.entries > 0)?;
+    let bare = |volume: crate::model::flow::Volume| {
+        volume.bytes <= volume.packets.saturating_mul(BARE_PACKET_BYTES)
+            && volume.packets <= volumes.entries.saturating_mul(BARE_PACKETS)
+    };
+    Some(bare(volumes.original) && bare(volumes.reply))
+}
+
 /// The state that most of what is over stays in, and for how many seconds.
 pub(crate) fn stays(case: &Case<'_>, how: &Leader) -> (State, u64) {
     let mix = Mix(&how.classes);

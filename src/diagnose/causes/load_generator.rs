@@ -69,7 +69,10 @@ fn measure<'a>(case: &Case<'a>) -> Option<Load<'a>> {
         share_of_table,
     };
     // One sign of a test, at least; else there is nothing to name.
-    let sign = load.tool.is_some() || load.began.is_some() || load.sweep.is_some_and(|sweep| sweep >= SWEEP);
+    let sign = load.tool.is_some()
+        || load.began.is_some()
+        || load.sweep.is_some_and(|sweep| sweep >= SWEEP)
+        || churn::carries_nothing(how) == Some(true);
     sign.then_some(load)
 }
 
@@ -114,6 +117,21 @@ fn scales(case: &Case<'_>, load: &Load<'_>) -> Scales {
     );
     beginning(case, load, &mut scales);
     ports(case, load, &mut scales);
+    if let Some(bare) = churn::carries_nothing(load.how) {
+        scales.weigh(
+            Weight::Deciding,
+            bare,
+            || {
+                let said =
+                    "its connections are opened and closed and carry nothing: only a test does that so often";
+                supports("carries-nothing", said.into()).read_in_table(case)
+            },
+            || {
+                contradicts("carries-data", "its connections carry requests and answers".into())
+                    .read_in_table(case)
+            },
+        );
+    }
     program(case, load, &mut scales);
     if load.pair.peer.port.is_some_and(|port| is_datastore(port, load.pair.peer.l4)) && load.tool.is_none() {
         let said = "it goes to a datastore: a program that keeps no connection does the same";

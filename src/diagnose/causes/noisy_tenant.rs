@@ -137,6 +137,14 @@ fn summary(case: &Case<'_>, tenant: &Tenant<'_>) -> Vec<Sentence> {
 fn scales(case: &Case<'_>, tenant: &Tenant<'_>) -> Scales {
     let holder = &tenant.holder;
     let mut scales = Scales::default();
+    if tenant.pairs.len() == 1 && churn::carries_nothing(holder.how) == Some(true) {
+        let said =
+            "its connections are opened and closed and carry nothing: a test rather than a tenant's work";
+        scales.speaks_against(
+            Weight::Deciding,
+            contradicts("carries-nothing", said.into()).read_in_table(case),
+        );
+    }
     scales.speaks_for(
         Weight::Strong,
         supports(

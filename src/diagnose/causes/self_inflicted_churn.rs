@@ -26,6 +26,9 @@ const TO_FEW: f64 = 0.8;
 /// From this share of a client's source ports on, they are the next thing to run out.
 const PORTS_NEARLY_OUT: f64 = 0.8;
 
+/// Addresses from which on nobody checks their health: a crawler or a mailer goes to them.
+const CRAWLED_MIN: u64 = 256;
+
 /// The churn of one source, measured.
 struct Churn<'a> {
     holder: Holder<'a>,
@@ -35,6 +38,8 @@ struct Churn<'a> {
     lifetime_seconds: u64,
     rate_per_second: f64,
     share_of_table: f64,
+    /// It goes to very many addresses, none of which leads: so many, and the port that most of it goes to.
+    wide: Option<(u64, Option<u16>)>,
 }
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
@@ -76,9 +81,13 @@ fn measure<'a>(case: &Case<'a>) -> Option<Churn<'a>> {
     // Many addresses are a proxy's servers where each is connected to faster than a timer would.
     let fast = churn::per_second(case, holder.how)
         .is_some_and(|rate| rate / ends.max(1) as f64 > churn::TIMER_PER_SECOND);
-    if share(ended, holder.entries) < churn::ENDED || pairs.is_empty() || !(to_few || fast) {
+    let narrow = to_few || fast;
+    // A crawler or a mailer: only where it is this host for sure, and so many ends that nobody checks them.
+    let crawls = holder.is_local == Some(true) && ends >= CRAWLED_MIN;
+    if share(ended, holder.entries) < churn::ENDED || pairs.is_empty() || !(narrow || crawls) {
         return None;
     }
+    let wide = (!narrow).then(|| (ends, holder.how.common_ports.first().map(|(port, _)| *port)));
     let lifetime_seconds = case.time_wait_seconds();
     Some(Churn {
         rate_per_second: case.churn_per_second(holder.how),
@@ -88,6 +97,7 @@ fn measure<'a>(case: &Case<'a>) -> Option<Churn<'a>> {
         ended,
         lifetime_seconds,
         share_of_table,
+        wide,
     })
 }
 
@@ -105,6 +115,13 @@ fn who(churn: &Churn<'_>) -> Sentence {
         .with(Word::Share(churn.share_of_table))
         .with("of the table:")
         .with(Word::Count(churn.holder.entries, noun::ENTRY));
+    if let Some((ends, port)) = churn.wide {
+        out = out.with(", to").with(Word::Number(ends)).with("addresses");
+        return match port {
+            Some(port) => out.with(", most on").with(Word::Port(port, L4::TCP)),
+            None => out,
+        };
+    }
     if let Some((pair, entries)) = churn.pairs.first() {
         let part: &'static str = match share(*entries, churn.holder.entries) {
             all if all >= 0.995 => ", all to",
@@ -129,6 +146,9 @@ fn how(churn: &Churn<'_>) -> Sentence {
 }
 
 fn what_to_do(case: &Case<'_>, churn: &Churn<'_>) -> Sentence {
+    if churn.wide.is_some() {
+        return "a crawler, a mailer or the like: open fewer at once, reuse those to one address; size the limit".into();
+    }
     let mut out = sentence!["reuse connections"];
     if let Some((pair, _)) = churn.pairs.first() {
         out = out.with("to").with(Word::Endpoint(pair.peer.address, pair.peer.port, pair.peer.l4));
@@ -296,6 +316,12 @@ fn port_use(case: &Case<'_>, (pair, entries): (Pair, u64)) -> Option<Evidence> {
 
 fn cures(case: &Case<'_>, churn: &Churn<'_>) -> Vec<Remedy> {
     let mut out = Vec::new();
+    if churn.wide.is_some() {
+        out.extend(remedies::raise_limit(case));
+        out.extend(remedies::shorter_time_wait(case));
+        out.extend(remedies::more_buckets(case));
+        return out;
+    }
     out.extend(remedies::reuse_connections(case, &churn.pairs));
     out.extend(remedies::delete_time_wait(case, &churn.pairs));
     out.extend(remedies::raise_limit(case));
@@ -311,7 +337,8 @@ fn useless(case: &Case<'_>, churn: &Churn<'_>) -> Vec<WillNotHelp> {
     out.extend(will_not_help::limit_alone(case));
     out.extend(will_not_help::blocking_oneself(&churn.holder));
     out.push(will_not_help::connlimit(&churn.holder));
-    out.extend(churn.pairs.first().and_then(|(pair, _)| refused(case, *pair)));
+    let one_peer = churn.pairs.first().filter(|_| churn.wide.is_none());
+    out.extend(one_peer.and_then(|(pair, _)| refused(case, *pair)));
     out
 }
 
