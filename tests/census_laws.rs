@@ -161,7 +161,7 @@ fn belongs(flow: &Flow, key: LeaderKey) -> bool {
         LeaderKey::Peer(key) => peer(flow) == key,
         LeaderKey::Pair(key) => Pair { source: flow.original.source, peer: peer(flow) } == key,
         LeaderKey::DestinationPort(key) => flow.l4 == key.l4 && port(flow) == Some(key.port),
-        LeaderKey::SourcePort(key) => flow.l4 == key.l4 && source_port(&flow) == Some(key.port),
+        LeaderKey::SourcePort(key) => flow.l4 == key.l4 && source_port(flow) == Some(key.port),
     }
 }
 
@@ -213,7 +213,7 @@ fn naive_leader(flows: &[Flow], key: LeaderKey) -> Leader {
         remaining: BTreeMap::new(),
         other_ends: distinct(flows.iter().map(other_end)),
         destination_ports: distinct(flows.iter().filter_map(|flow| port(flow))),
-        source_ports: distinct(flows.iter().filter_map(source_port)),
+        source_ports: distinct(flows.iter().filter_map(|flow| source_port(flow))),
         zones: distinct(flows.iter().map(|flow| flow.zones.original)),
         common_ports: naive_ports(&flows),
         nat: conntriage::model::census::Nat {
@@ -230,7 +230,7 @@ fn naive_leader(flows: &[Flow], key: LeaderKey) -> Leader {
     }
 }
 
-fn source_port(flow: &&Flow) -> Option<u16> {
+fn source_port(flow: &Flow) -> Option<u16> {
     match flow.original.l4 {
         L4Part::Ports { source, .. } => Some(source),
         _ => None,
@@ -353,7 +353,7 @@ proptest! {
         prop_assert_eq!(who.sources.rows.iter().map(|row| row.count).sum::<u64>(), entries);
         prop_assert_eq!(who.destinations.rows.iter().map(|row| row.count).sum::<u64>(), entries);
         prop_assert_eq!(&who.destination_ports.rows, &naive_port_rows(&flows, port));
-        prop_assert_eq!(&who.source_ports.rows, &naive_port_rows(&flows, |flow| source_port(&flow)));
+        prop_assert_eq!(&who.source_ports.rows, &naive_port_rows(&flows, source_port));
         for (class, volumes) in &who.volumes {
             let of: Vec<&Flow> = flows.iter().filter(|flow| {
                 (flow.l3, flow.l4, flow.state, flow.replied) == (class.l3, class.l4, class.state, class.replied)

@@ -109,7 +109,7 @@ impl Scales {
     /// What is not known, the heaviest first.
     pub(crate) fn gaps(&self) -> Vec<Gap> {
         let mut open: Vec<&(Weight, Open)> = self.not_known.iter().collect();
-        open.sort_by(|a, b| b.0.cmp(&a.0));
+        open.sort_by_key(|open| std::cmp::Reverse(open.0));
         open.into_iter()
             .map(|(_, open)| Gap {
                 what: open.what.into(),

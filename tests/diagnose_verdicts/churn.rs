@@ -53,6 +53,7 @@ fn remedies(body: &Body) -> Vec<&'static str> {
     body.remedies.iter().map(|remedy| remedy.id).collect()
 }
 
+#[expect(clippy::option_option, reason = "whether it is there, and then which way it points")]
 fn evidence(body: &Body, id: &str) -> Option<Option<bool>> {
     body.evidence.iter().find(|evidence| evidence.id == id).map(|evidence| evidence.speaks_for)
 }

@@ -60,6 +60,7 @@ fn has(body: &Body, id: &str) -> bool {
     body.remedies.iter().any(|remedy| remedy.id == id)
 }
 
+#[expect(clippy::option_option, reason = "whether it is there, and then which way it points")]
 fn evidence(body: &Body, id: &str) -> Option<Option<bool>> {
     body.evidence.iter().find(|evidence| evidence.id == id).map(|evidence| evidence.speaks_for)
 }
@@ -209,7 +210,7 @@ pub(crate) fn reflected(port: u16, servers: u32) -> Vec<Group> {
             let source = format!("{}.{}.{}.7", 60 + n / 20_000, n / 200 % 100, n % 200);
             (0..9_000 / servers).map(move |nth| {
                 let to = u16::try_from(1_024 + (n * 37 + nth * 1_009) % 60_000).unwrap();
-                udp(&source, (OWN, to), Reply::Unreplied, 1, (n % 30, n % 30)).from_port(port)
+                udp(&source, (OWN, to), Reply::Unreplied, 1, (n % 30, n % 30)).at_source_port(port)
             })
         })
         .collect();
@@ -318,7 +319,7 @@ pub(crate) fn crawler(source: &str, others: u32, port_of: impl Fn(u32) -> u16) -
         .map(|n| {
             let peer = format!("{}.{}.{}.{}", 30 + n % 50, n / 50 % 200, n / 10_000, n % 199 + 1);
             let (replied, left) = if n % 5 == 0 { (Reply::Assured, 100) } else { (Reply::Unreplied, n % 30) };
-            udp(source, (&peer, port_of(n)), replied, 1, (left, left)).from_port(6_881)
+            udp(source, (&peer, port_of(n)), replied, 1, (left, left)).at_source_port(6_881)
         })
         .collect();
     out.extend(ordinary());
@@ -374,7 +375,7 @@ fn thousands_at_one_and_the_same_port_are_no_peers() {
 fn a_mesh_of_tunnels_is_told_by_its_port() {
     let groups: Vec<Group> = crawler(INNER, 4_000, |_| 41_641)
         .into_iter()
-        .map(|group| if group.from_port.is_some() { group.from_port(41_641) } else { group })
+        .map(|group| if group.from_port.is_some() { group.at_source_port(41_641) } else { group })
         .collect();
     let body = verdict(&groups);
     assert_eq!(body.verdict.cause.0, "p2p-crawler");
@@ -589,8 +590,8 @@ pub(crate) fn zoned(copied: bool) -> Vec<Group> {
         for nth in 0..60u16 {
             let (port, other) = (20_000 + nth, 30_000 + nth);
             let one = tcp(&source, ("10.9.1.5", 8080), State::Established, 1, (431_900, 431_999));
-            out.push(one.from_port(port).in_zone(6));
-            out.push(one.from_port(if copied { port } else { other }).in_zone(16));
+            out.push(one.at_source_port(port).in_zone(6));
+            out.push(one.at_source_port(if copied { port } else { other }).in_zone(16));
         }
     }
     out
@@ -626,7 +627,7 @@ fn zones_only_multiply_what_one_source_does() {
                 1,
                 (u32::from(port % 120), u32::from(port % 120)),
             );
-            groups.push(one.from_port(port).in_zone(zone));
+            groups.push(one.at_source_port(port).in_zone(zone));
         }
     }
     let body = verdict(&groups);

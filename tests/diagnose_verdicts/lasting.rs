@@ -262,7 +262,7 @@ fn five_per_cent_of_anything_else_change_no_verdict() {
 fn a_client_that_never_falls_silent_holds_on_to_a_server_that_is_gone() {
     let mut groups = some_users();
     let stale = |packets| {
-        let group = udp("10.1.0.9", ("10.96.0.10", 53), Reply::Unreplied, 2, (29, 29)).from_port(41_000);
+        let group = udp("10.1.0.9", ("10.96.0.10", 53), Reply::Unreplied, 2, (29, 29)).at_source_port(41_000);
         Group { destination_nat: true, ..group }.with_volumes((packets, packets * 80), (0, 0))
     };
     groups.push(stale(400));

@@ -103,7 +103,7 @@ pub(crate) fn answers_only((low, high): (u32, u32)) -> Vec<Group> {
             let port = u16::try_from(40_000 + n % 20_000).unwrap();
             let left = low + n % (high - low + 1);
             tcp(OWN, (&client, port), State::Established, 1, (left, left))
-                .from_port(443)
+                .at_source_port(443)
                 .replied(Reply::Unreplied)
         })
         .chain(rest())
@@ -195,7 +195,7 @@ fn a_scanner_behind_this_host_is_said_to_be_behind_it() {
 fn one_source_port_and_no_waiting_socket_point_at_a_scanner() {
     let groups: Vec<Group> = scan_from(INSIDE)
         .into_iter()
-        .map(|group| if group.state == Some(State::SynSent) { group.from_port(40_001) } else { group })
+        .map(|group| if group.state == Some(State::SynSent) { group.at_source_port(40_001) } else { group })
         .collect();
     let mut table = full_of(&groups);
     table.counters.sockets = Some(sockets(&[(443, 30)]));
@@ -230,7 +230,7 @@ fn a_program_that_mixes_udp_on_many_ports_is_no_scanner() {
     groups.extend((0..3_000u32).map(|n| {
         let port = u16::try_from(1_024 + n * 17 % 60_000).unwrap();
         udp(INSIDE, (&format!("194.{}.{}.7", n / 250, n % 250), port), Reply::Unreplied, 1, (0, 29))
-            .from_port(6_881)
+            .at_source_port(6_881)
     }));
     let body = judged(full_of(&groups));
     assert_ne!(body.verdict.cause.0, "outbound-scan");
@@ -403,7 +403,7 @@ pub(crate) fn mounts(remaining: (u32, u32)) -> Vec<Group> {
         .map(|n| {
             let client = format!("10.9.{}.{}", n / 200, n % 200 + 1);
             let port = u16::try_from(700 + n % 3).unwrap();
-            tcp(&client, ("10.7.0.1", 2_049), State::SynSent, 1, remaining).from_port(port)
+            tcp(&client, ("10.7.0.1", 2_049), State::SynSent, 1, remaining).at_source_port(port)
         })
         .collect();
     out.extend((0..5u32).map(|n| {

@@ -36,7 +36,7 @@ pub(crate) struct Group {
 impl Group {
     /// All from one source port.
     #[allow(dead_code)]
-    pub(crate) fn from_port(self, port: u16) -> Self {
+    pub(crate) fn at_source_port(self, port: u16) -> Self {
         Self { from_port: Some(port), ..self }
     }
 

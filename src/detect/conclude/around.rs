@@ -120,7 +120,7 @@ impl Evidence<'_> {
     /// Lines of other tables that are full, of hosts without an incident: (host, all lines of one kind). Logs may tell the
     /// same, so the one with most of them is believed.
     pub(super) fn of_other_tables(&self, incidents: &[Incident], tracks: &[Track]) -> Vec<(usize, Around)> {
-        let mut lines: BTreeMap<(usize, RelatedKind), BTreeMap<usize, (u64, usize, Scale)>> = BTreeMap::new();
+        let mut logs: BTreeMap<(usize, RelatedKind, usize), Lines> = BTreeMap::new();
         for ((host, scale), points) in &self.points {
             if incidents.iter().any(|incident| incident.host == *host) {
                 continue;
@@ -130,19 +130,34 @@ impl Evidence<'_> {
                 let Some(found) = self.sums.get(at).filter(|found| OTHER_TABLES.contains(&found.kind)) else {
                     continue;
                 };
-                let of_log = lines.entry((*host, found.kind)).or_default();
-                let sum = of_log.entry(found.track).or_insert((0, at, *scale));
-                sum.0 = sum.0.saturating_add(found.mark.count);
+                let lines = Lines { count: 0, first: at, scale: *scale };
+                let lines = logs.entry((*host, found.kind, found.track)).or_insert(lines);
+                lines.count = lines.count.saturating_add(found.mark.count);
             }
         }
-        let told = |((host, _), logs): ((usize, RelatedKind), BTreeMap<usize, (u64, usize, Scale)>)| {
-            let (_, (count, at, scale)) =
-                logs.into_iter().max_by_key(|(track, (count, ..))| (*count, usize::MAX - track))?;
-            let found = self.sums.get(at)?;
-            Some((host, Around { count, ..fact(found, scale, (found.first, found.first), tracks) }))
+        let mut fullest: BTreeMap<(usize, RelatedKind), Lines> = BTreeMap::new();
+        for ((host, kind, _), lines) in logs {
+            let most = fullest.entry((host, kind)).or_insert(lines);
+            if lines.count > most.count {
+                *most = lines;
+            }
+        }
+        let told = |((host, _), lines): ((usize, RelatedKind), Lines)| {
+            let found = self.sums.get(lines.first)?;
+            let around = fact(found, lines.scale, (found.first, found.first), tracks);
+            Some((host, Around { count: lines.count, ..around }))
         };
-        lines.into_iter().filter_map(told).collect()
+        fullest.into_iter().filter_map(told).collect()
     }
+}
+
+/// All lines of one kind in one log.
+#[derive(Debug, Clone, Copy)]
+struct Lines {
+    count: u64,
+    /// Place of the first sum.
+    first: usize,
+    scale: Scale,
 }
 
 impl<'a> Evidence<'a> {
