@@ -9,10 +9,7 @@ use super::super::facts::Case;
 use super::super::limits::memory_words;
 use super::super::wanted::{Lost, Wanted, unloads};
 use super::kube_proxy::kube_proxy_limit;
-use super::{IPTABLES_CONFIG, here, in_file};
-
-/// A udev rule that reads the settings again whenever the tracker is loaded.
-const UDEV: &str = "ACTION==\"add\", SUBSYSTEM==\"module\", KERNEL==\"nf_conntrack\", RUN+=\"/usr/lib/systemd/systemd-sysctl --prefix=/net/netfilter --prefix=/net/nf_conntrack_max\"";
+use super::{IPTABLES_CONFIG, here, in_file, persist};
 
 /// The configured limit, now and after the next boot, reload or restart.
 pub(crate) fn put_in_force(case: &Case<'_>, wanted: &Wanted, lost: Option<Lost<'_>>) -> Vec<Remedy> {
@@ -78,7 +75,7 @@ fn order(case: &Case<'_>, wanted: &Wanted) -> Vec<Command> {
         out.push(in_file("IPTABLES_MODULES_UNLOAD=\"no\"", IPTABLES_CONFIG));
     }
     // systemd-sysctl comes after the modules that are listed, not after those that the firewall loads by itself.
-    out.push(in_file("nf_conntrack", "/etc/modules-load.d/nf_conntrack.conf"));
-    out.push(in_file(UDEV, "/etc/udev/rules.d/60-nf-conntrack.rules"));
+    out.push(in_file("nf_conntrack", persist::MODULES_LOAD));
+    out.push(in_file(persist::UDEV_RULE, persist::UDEV_RULES));
     out
 }

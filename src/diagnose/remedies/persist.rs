@@ -13,10 +13,10 @@ use super::{HERE, IPTABLES_CONFIG, here, in_file};
 /// The most that newer versions of kube-proxy compute.
 const KUBE_PROXY_MOST: u64 = 1_048_576;
 /// Loads the tracker before the settings are read at boot.
-const MODULES_LOAD: &str = "/etc/modules-load.d/nf_conntrack.conf";
+pub(super) const MODULES_LOAD: &str = "/etc/modules-load.d/nf_conntrack.conf";
 /// Reads the settings again whenever the module is loaded (sysctl.d(5) gives the form).
-const UDEV_RULES: &str = "/etc/udev/rules.d/90-conntrack.rules";
-const UDEV_RULE: &str = "ACTION==\"add\", SUBSYSTEM==\"module\", KERNEL==\"nf_conntrack\", RUN+=\"/usr/lib/systemd/systemd-sysctl --prefix=/net/netfilter --prefix=/net/nf_conntrack_max\"";
+pub(super) const UDEV_RULES: &str = "/etc/udev/rules.d/90-conntrack.rules";
+pub(super) const UDEV_RULE: &str = "ACTION==\"add\", SUBSYSTEM==\"module\", KERNEL==\"nf_conntrack\", RUN+=\"/usr/lib/systemd/systemd-sysctl --prefix=/net/netfilter --prefix=/net/nf_conntrack_max\"";
 
 /// Sets the limit now and keeps it.
 pub(super) fn limit(case: &Case<'_>, limit: u64) -> Vec<Command> {

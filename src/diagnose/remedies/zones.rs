@@ -67,6 +67,7 @@ pub(crate) fn zone_limits(case: &Case<'_>, zones: &[(u16, u64)]) -> Option<Remed
 pub(crate) fn untrack_bridged(case: &Case<'_>, pairs: &[(IpAddr, IpAddr)], held: u64) -> Option<Remedy> {
     let jump = if case.kernel.old_notrack() { "NOTRACK" } else { "CT --notrack" };
     let mut commands: Vec<Command> = Vec::new();
+    commands.extend(too_large(pairs, "FORWARD"));
     for (one, other) in pairs.iter().take(PAIRS_MAX) {
         let (one, other) = (one.to_canonical(), other.to_canonical());
         let tool = if one.is_ipv4() { "iptables" } else { "ip6tables" };
@@ -102,6 +103,21 @@ pub(crate) fn untrack_bridged(case: &Case<'_>, pairs: &[(IpAddr, IpAddr)], held:
         ],
         persists: false,
     })
+}
+
+/// Errors about packets that are too large pass first: to a rule that drops what fits no connection, an error about an
+/// untracked one is such.
+fn too_large(pairs: &[(IpAddr, IpAddr)], chain: &str) -> Vec<Command> {
+    let has = |v4: bool| pairs.iter().any(|(one, _)| one.to_canonical().is_ipv4() == v4);
+    let families = [
+        (true, "iptables", "-p icmp --icmp-type fragmentation-needed"),
+        (false, "ip6tables", "-p icmpv6 --icmpv6-type packet-too-big"),
+    ];
+    let of = |(_, tool, which): (bool, &str, &str)| {
+        let undo = format!("{tool} -D {chain} {which} -j ACCEPT");
+        here(format!("{tool} -I {chain} 1 {which} -j ACCEPT"), Some(undo))
+    };
+    families.into_iter().filter(|(v4, ..)| has(*v4)).map(of).collect()
 }
 
 /// Whether bridged frames need the packet filter at all.
@@ -140,6 +156,9 @@ pub(crate) fn untrack_protocol(
         let (one, other) = (one.to_canonical(), other.to_canonical());
         let tool = if one.is_ipv4() { "iptables" } else { "ip6tables" };
         let (own_one, own_other) = (case.locals.is_local(one)?, case.locals.is_local(other)?);
+        if commands.is_empty() {
+            commands.extend(too_large(pairs, if own_one || own_other { "INPUT" } else { "FORWARD" }));
+        }
         for (from, to, own, arrives) in [(one, other, own_one, own_other), (other, one, own_other, own_one)] {
             let filter = match (own, arrives) {
                 (true, _) => "OUTPUT",
