@@ -43,15 +43,6 @@ pub(crate) fn limit(case: &Case<'_>) -> Open {
     }
 }
 
-/// How much memory the machine has.
-pub(crate) fn memory(_: &Case<'_>) -> Open {
-    Open {
-        what: "memory",
-        why: "how much memory this machine has is not known: whether its limit is the kernel's own choice cannot be told".into(),
-        command: Some("cat /proc/meminfo".to_owned()),
-    }
-}
-
 /// The program behind connections of this host.
 pub(crate) fn program(case: &Case<'_>, address: IpAddr) -> Open {
     Open {

@@ -328,7 +328,7 @@ fn a_sudden_sweep_of_all_ports_is_a_test_and_a_steady_stream_is_not() {
     let sudden = judged(table(&burst("10.0.5.1", 28_100, 28)));
     assert_eq!(sudden.verdict.cause.0, "load-generator");
     let three = said(&sudden);
-    assert!(three[0].starts_with("10.0.5.1 tests 203.0.113.10:80 and holds"), "{three:?}");
+    assert!(three[0].starts_with("10.0.5.1 tests 203.0.113.10:80 (this host) and holds"), "{three:?}");
     assert!(three[1].contains("it began 28 s before the table was read, at 100"), "{three:?}");
     assert_eq!(sudden.remedies[0].id, "stop-the-test");
     assert!(sudden.will_not_help.iter().any(|useless| useless.id == "raise-limit"));

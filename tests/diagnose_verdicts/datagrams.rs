@@ -572,7 +572,7 @@ fn echoes_are_told_by_who_sends_and_who_receives_them() {
     let flood = verdict(&echoes(false));
     assert_eq!((flood.verdict.cause.0, flood.verdict.confidence), ("icmp-flood", Confidence::High));
     assert!(
-        summary(&flood)[0].starts_with("echo requests (ping) to 203.0.113.10 hold"),
+        summary(&flood)[0].starts_with("echo requests (ping) to 203.0.113.10 (this host) hold"),
         "{:?}",
         summary(&flood)
     );

@@ -162,7 +162,10 @@ fn closings(finished: u64) -> Vec<Group> {
 fn closings_whose_end_never_comes_hang() {
     let body = judged(full_of(&closings(5)));
     assert_eq!(verdict(&body), ("hung-closing", Confidence::High));
-    assert_eq!(summary(&body)[0], "12,000 connections (87 %) hang while closing, most to 203.0.113.10:30303");
+    assert_eq!(
+        summary(&body)[0],
+        "12,000 connections (87 %) hang while closing, most to 203.0.113.10:30303 (this host)"
+    );
     assert!(body.will_not_help.iter().any(|useless| useless.id == "tcp_fin_timeout"));
     // Beside twice as many that ended well they are connections on their way out.
     let body = judged(full_of(&closings(130)));

@@ -555,7 +555,11 @@ fn a_full_table_of_another_namespace_is_named_with_its_leader_whichever_was_read
         (own.id, pod.id) = (first.into(), second.into());
         let body = of_incident(drops(Vec::new()), vec![own.clone(), pod.clone()]);
         assert_eq!(body.verdict.cause.0, "other-namespace", "{:?}", said(&body));
-        assert!(said(&body)[1].contains("203.0.113.10 leads it with 98.3 %"), "{:?}", said(&body));
+        assert!(
+            said(&body)[1].contains("203.0.113.10 (this host) leads it with 98.3 %"),
+            "{:?}",
+            said(&body)
+        );
     }
 }
 

@@ -14,7 +14,7 @@ use super::super::facts::{Case, NEAR_FULL};
 use super::super::limits::{Limit, Origin, default_evidence, limit};
 use super::super::scales::{Scales, Weight};
 use super::super::wanted::lost_limit;
-use super::super::{open, remedies, will_not_help};
+use super::super::{remedies, will_not_help};
 use super::{Candidate, Tier};
 
 /// A default below this is that of a machine with little memory.
@@ -93,9 +93,6 @@ fn weighed(case: &Case<'_>, limit: Limit, top_source: f64) -> Scales {
     );
     if let Some(evidence) = default_evidence(case, limit).filter(|_| limit.origin == Origin::KernelDefault) {
         scales.speaks_for(Weight::Strong, evidence);
-    }
-    if case.counters.memory_bytes.is_none() {
-        scales.not_known(Weight::Deciding, open::memory(case));
     }
     scales.weigh(
         if limit.is_tiny() { Weight::Deciding } else { Weight::Slight },
