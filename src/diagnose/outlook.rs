@@ -228,7 +228,8 @@ impl Rate {
         }
         let evictable = mix.map_or(0, |mix| mix.effective().evictable);
         let may_evict = case.usage.share().is_some_and(|usage| usage >= FULL);
-        if may_evict && share(evictable, case.entries()) >= WORTH_SAYING {
+        let none_was = case.counters.stat.and_then(|stat| stat.early_drop) == Some(0);
+        if may_evict && evictable > 0 && !none_was {
             out.push(
                 "what the kernel evicted to make room is not in the table: more may come than it tells"
                     .into(),

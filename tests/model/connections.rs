@@ -113,6 +113,8 @@ struct Connection {
     until: Option<f64>,
     /// In use up to here; for ever: it is kept open.
     used_until: f64,
+    /// It lost a packet.
+    refused: bool,
     /// Its place in the table: one bucket for each direction.
     buckets: [usize; 2],
 }
@@ -153,7 +155,7 @@ pub(crate) struct Table {
     connections: Vec<Connection>,
     buckets: Vec<Vec<usize>>,
     held: u64,
-    /// Packets lost for want of an entry.
+    /// Connections that lost a packet for want of an entry, each once: nobody tries again here.
     pub(crate) lost: u64,
     /// Entries evicted to make room.
     pub(crate) evicted: u64,
@@ -404,6 +406,7 @@ impl Table {
             replied,
             until: None,
             used_until: self.now,
+            refused: false,
             buckets: [bucket(&mut self.chance, buckets), bucket(&mut self.chance, buckets)],
         };
         self.connections.push(connection);
@@ -415,7 +418,8 @@ impl Table {
         if self.held >= self.max {
             self.full_at = self.now;
             if !self.evict_for(which) {
-                self.lost += 1;
+                let again = std::mem::replace(&mut self.connections[which].refused, true);
+                self.lost += u64::from(!again);
                 return false;
             }
         }
