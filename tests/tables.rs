@@ -115,6 +115,7 @@ fn counted(bytes: &[u8]) -> Census {
 /// Without what only some forms tell: volumes, and how many the tool said there are.
 fn comparable(mut census: Census) -> Census {
     census.who.shown = None;
+    census.who.volumes.clear();
     for leader in census.how.values_mut() {
         leader.volumes = None;
     }

@@ -189,7 +189,7 @@ fn data(case: &Case<'_>, path: &Path, scales: &mut Scales) {
     if each >= DATA {
         scales.speaks_for(Weight::Deciding, said("data flows, and is answered elsewhere"));
     } else {
-        scales.add([said("few")]);
+        scales.speaks_against(Weight::Strong, said("met once, as after a lost entry"));
     }
 }
 

@@ -33,7 +33,7 @@ fn remedy(
         effect: Effect {
             entries_freed_now: Some(0),
             steady_state_entries: left.filter(|left| *left > 0),
-            note: note.into(),
+            note: sentence![note, "; assumed: all else stays as it is"],
         },
         side_effects: Vec::new(),
         persists: true,
@@ -335,7 +335,7 @@ pub(crate) fn limit_one_client(
             entries_freed_now: Some(0),
             steady_state_entries: (over >= 0.5).then(|| rest.saturating_add(settled)),
             note: sentence![
-                "keeps about a tenth of the table for it, so that the others find room; it frees nothing that is there"
+                "keeps about a tenth of the table for it, so that the others find room; it frees nothing that is there; assumed: the others stay as they are"
             ],
         },
         side_effects: vec![
@@ -366,7 +366,7 @@ pub(crate) fn untracked_ipvs(case: &Case<'_>, entries: u64) -> Option<Remedy> {
         effect: Effect {
             entries_freed_now: Some(0),
             steady_state_entries: Some(case.entries().saturating_sub(entries)).filter(|left| *left > 0),
-            note: "for connections from now on; those that are tracked run out by themselves".into(),
+            note: "for connections from now on; those that are tracked run out by themselves; assumed: all else stays as it is".into(),
         },
         side_effects: vec![
             "rules that ask for a connection's state or translate its source no longer see what goes through IPVS: not under kube-proxy, which needs both".into(),
