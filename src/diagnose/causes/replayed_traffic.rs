@@ -2,6 +2,8 @@
 //! one network, since the replayer must get their answers back. Look-alikes: a crowd of visitors (many networks), a load
 //! generator (one source), a flood (nothing assured).
 
+use std::net::IpAddr;
+
 use crate::model::census::{Distinct, Leader, LeaderKey, Peer};
 use crate::model::diagnosis::{Effect, Remedy};
 use crate::model::flow::{L4, Reply};
@@ -20,6 +22,10 @@ use super::Candidate;
 const WORTH_NAMING: f64 = 0.2;
 /// Fewer addresses are a few clients.
 const ADDRESSES_MIN: u64 = 50;
+/// Sources that lead, all of which must be of one network.
+const LEADING: usize = 48;
+/// So many times more than the last of them the first may have: an office's machines are not alike.
+const ALIKE: u64 = 3;
 /// Entries of it that are assured, at least: a flood has none.
 const ASSURED: f64 = 0.5;
 /// Programs that play traffic, or catch its answers (`intercept` is tcpcopy's).
@@ -61,7 +67,7 @@ fn measure<'a>(case: &'a Case<'_>) -> Option<Replay<'a>> {
     if peer.l4 != L4::TCP
         || share_of_table < WORTH_NAMING
         || addresses < ADDRESSES_MIN
-        || how.source_networks != Distinct::Exactly(1)
+        || !one_network(case)
         || share(assured, entries) < ASSURED
     {
         return None;
@@ -77,6 +83,24 @@ fn measure<'a>(case: &'a Case<'_>) -> Option<Replay<'a>> {
     };
     // The clients of one office are of one network as well: a sign of a replay beside it, at least.
     (replay.program.is_some() || replay.began.is_some()).then_some(replay)
+}
+
+/// The leading sources are all of one network, and have about as much each. Others may be among the rest.
+fn one_network(case: &Case<'_>) -> bool {
+    let Some(who) = case.census.map(|census| &census.who) else { return false };
+    let rows = who.sources.leading(who.entries);
+    let (Some(first), Some(last)) = (rows.first(), rows.get(LEADING - 1)) else { return false };
+    let home = network(first.key);
+    first.count <= last.count.saturating_mul(ALIKE)
+        && rows.iter().take(LEADING).all(|row| network(row.key) == home)
+}
+
+/// The /24 of an address, or its /64.
+fn network(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => u128::from(v4.to_bits() >> 8),
+        IpAddr::V6(v6) => v6.to_bits() >> 64,
+    }
 }
 
 /// A program of this host that plays traffic or catches its answers.
@@ -97,7 +121,7 @@ fn summary(case: &Case<'_>, replay: &Replay<'_>) -> Vec<Sentence> {
         .with(Word::Share(replay.share_of_table))
         .with("of the table:")
         .with(Word::Count(replay.how.entries, noun::ENTRY));
-    let mut how = sentence!["it comes from", Word::Number(replay.addresses), "addresses of one network"];
+    let mut how = sentence!["it comes from addresses of one network"];
     if let Some(seconds) = replay.began {
         how = how.with("and began").with(Word::Duration(seconds as f64)).with("before the table was read");
     }
@@ -115,9 +139,9 @@ fn scales(case: &Case<'_>, replay: &Replay<'_>) -> Scales {
         supports(
             "one-network",
             sentence![
-                "all of its",
+                "the leading ones of its",
                 Word::Count(replay.addresses, noun::SOURCE),
-                "are of one network (a /24, or a /64 of IPv6): visitors come from many"
+                "are all of one network (a /24, or a /64 of IPv6) and hold about as much each: visitors come from many"
             ],
         )
         .value("sources", replay.addresses as f64)
