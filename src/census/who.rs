@@ -41,7 +41,7 @@ pub struct WhoSink {
     lists: u64,
 }
 
-/// First look, a part of a table. Holds four tallies of at most 2 × [`TALLY_KEYS`](crate::model::census::TALLY_KEYS)
+/// First look, a part of a table. Holds counts of ports (1 MiB for each protocol that has any) and four tallies of at most 2 × [`TALLY_KEYS`](crate::model::census::TALLY_KEYS)
 /// keys, 11 MiB when full, or one of them and the notes of a million entries, 20 MiB: a worker folds all it reads into
 /// one sink, and few parts are joined, not one per block.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 //! log's, [`facts`] makes the case that the rules of [`causes`] read, [`scales`] hold what speaks for and against each,
 //! [`rank`] decides between them, lets [`doubts`] lower how sure it is and [`limits`] add what contributes ([`wanted`],
 //! [`node`] and [`containers`] tell whose limit it is, [`hidden`] what is counted and not listed). [`remedies`],
-//! [`will_not_help`], [`no_use`] and [`folklore`] are what is advised then and what not; [`beside`] adds what other inputs
+//! [`will_not_help`] and [`folklore`] are what is advised then and what not; [`beside`] adds what other inputs
 //! say of the table, [`hints`] what the log alone says, [`arithmetic`] the numbers; what is said of a change comes from
 //! [`mod@outlook`]. [`view`], [`what_if`], [`findings`] and [`gaps`] complete the report. A further cause is one file in
 //! `causes` and one row of its family.
@@ -37,7 +37,6 @@ mod kernel;
 mod limits;
 mod locals;
 mod mix;
-mod no_use;
 mod node;
 mod one_way;
 mod open;

@@ -9,11 +9,15 @@ use super::facts::{Case, Holder};
 use super::headroom::{Growth, headroom};
 
 mod churn;
+mod limits;
+mod one_way;
 
 pub(crate) use churn::{
     blocking_checkers, connlimit, cookies_for_finished, for_ipvs, limit_for_a_test,
     more_connections_of_the_datastore, rate_limiting_visitors,
 };
+pub(crate) use limits::*;
+pub(crate) use one_way::*;
 
 /// A TIME_WAIT socket lasts this long on Linux (`TCP_TIMEWAIT_LEN`).
 const SOCKET_TIME_WAIT_SECONDS: f64 = 60.0;

@@ -116,7 +116,7 @@ fn lookups_of_pods_through_a_service_are_a_dns_storm() {
         summary(&body),
         [
             "DNS lookups of 310 sources hold 92.1 % of the table (9300 entries), most to 10.96.0.10:53",
-            "a lookup leaves an entry for 30 s once it is answered: about 310/s come in",
+            "a lookup leaves an entry for 30 s once it is answered: 310/s come in",
             "answer them on the node (NodeLocal DNSCache) and ask for full names (ndots 1)",
         ]
     );

@@ -15,7 +15,7 @@ use super::super::facts::Case;
 use super::super::mix::Mix;
 use super::super::one_way::{self, OneWay, pickup};
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::Candidate;
 
 /// Below this share of the table the cause is not worth naming.
@@ -299,5 +299,10 @@ fn cures(case: &Case<'_>) -> Vec<Remedy> {
 }
 
 fn useless() -> Vec<WillNotHelp> {
-    vec![no_use::limit_for_halves(), no_use::liberal(), no_use::loose(), no_use::longer_timeouts()]
+    vec![
+        will_not_help::limit_for_halves(),
+        will_not_help::liberal(),
+        will_not_help::loose(),
+        will_not_help::longer_timeouts(),
+    ]
 }

@@ -16,7 +16,7 @@ use super::super::mix::Mix;
 use super::super::one_way;
 use super::super::scales::{Scales, Weight};
 use super::super::timeouts::longest;
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::Candidate;
 
 /// Below this share of the table the cause is not worth naming.
@@ -246,8 +246,8 @@ fn cures(case: &Case<'_>, pileup: &Pileup<'_>) -> Vec<Remedy> {
 
 fn useless(case: &Case<'_>, pileup: &Pileup<'_>) -> Vec<WillNotHelp> {
     vec![
-        no_use::limit_for_pileup(pileup.rate_per_second, pileup.lifetime_seconds),
-        no_use::fin_timeout(),
-        no_use::established_for_closing(case),
+        will_not_help::limit_for_pileup(pileup.rate_per_second, pileup.lifetime_seconds),
+        will_not_help::fin_timeout(),
+        will_not_help::established_for_closing(case),
     ]
 }

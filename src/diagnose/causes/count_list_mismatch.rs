@@ -14,7 +14,7 @@ use super::super::facts::Case;
 use super::super::hidden::{Hidden, grows, hidden, impossible, words};
 use super::super::open::Open;
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::{Candidate, Tier};
 
 /// Modules known to take entries of their own, and to have leaked them.
@@ -56,7 +56,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     Some(Candidate {
         summary: summary(hidden, module.as_deref()),
         remedies: vec![remedies::find_module(case), remedies::reboot_later()],
-        will_not_help: no_use::for_hidden(),
+        will_not_help: will_not_help::for_hidden(),
         settles_doubts: true,
         ..Candidate::new(Tier::Decided, explains, scales)
     })

@@ -12,7 +12,7 @@ use super::super::facts::Case;
 use super::super::hidden::{impossible, impossible_words};
 use super::super::open::Open;
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::{Candidate, Tier};
 
 /// Nothing fills a table of common size within so many seconds of the boot.
@@ -89,7 +89,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     Some(Candidate {
         summary: summary(absurd, young, case.usage.max, listed),
         remedies: vec![remedies::upgrade_kernel()],
-        will_not_help: no_use::for_hidden(),
+        will_not_help: will_not_help::for_hidden(),
         settles_doubts: true,
         ..Candidate::new(Tier::Decided, 1.0, scales)
     })

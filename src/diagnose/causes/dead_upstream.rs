@@ -20,7 +20,7 @@ use super::super::mix::Mix;
 use super::super::one_way::{self, lone_syn};
 use super::super::pace::Pace;
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::{Candidate, immortal_syn_sent};
 
 /// Below this share of the table the cause is not worth naming.
@@ -363,8 +363,8 @@ fn cures(case: &Case<'_>, dead: &Dead<'_>) -> Vec<Remedy> {
 
 fn useless(case: &Case<'_>, dead: &Dead<'_>) -> Vec<WillNotHelp> {
     vec![
-        no_use::limit_against_silence(dead.rate_per_second),
-        no_use::blocking_clients(),
-        no_use::established_for_half_open(case),
+        will_not_help::limit_against_silence(dead.rate_per_second),
+        will_not_help::blocking_clients(),
+        will_not_help::established_for_half_open(case),
     ]
 }

@@ -103,7 +103,7 @@ fn summary(case: &Case<'_>, storm: &Storm<'_>) -> Vec<Sentence> {
         ];
     }
     if let Some(rate) = storm.rate {
-        how = how.with(": about").with(Word::Rate(rate)).with("come in");
+        how = how.with(":").with(Word::Rate(rate)).with("come in");
     }
     let what = if is_service(storm) {
         sentence!["answer them on the node (NodeLocal DNSCache) and ask for full names (ndots 1)"]

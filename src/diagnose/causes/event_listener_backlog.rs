@@ -13,7 +13,7 @@ use super::super::facts::Case;
 use super::super::hidden::{Hidden, hidden, impossible, words};
 use super::super::open::{Open, inside};
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::{Candidate, Tier};
 
 /// Programs that listen for connection events.
@@ -104,7 +104,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     Some(Candidate {
         summary: summary(hidden, dying, listener.as_deref()),
         remedies: vec![remedies::wake_listener(case, listener.as_deref())],
-        will_not_help: no_use::for_hidden(),
+        will_not_help: will_not_help::for_hidden(),
         settles_doubts: true,
         ..Candidate::new(Tier::Decided, explains, scales)
     })

@@ -14,7 +14,7 @@ use super::super::facts::Case;
 use super::super::one_way;
 use super::super::open;
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::Candidate;
 
 /// Below this share of the table the cause is not worth naming.
@@ -41,7 +41,11 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             "of the table"
         ]),
         remedies: cures(case),
-        will_not_help: vec![no_use::timeouts_for_injected(), no_use::loose(), no_use::flush_of_pair()],
+        will_not_help: vec![
+            will_not_help::timeouts_for_injected(),
+            will_not_help::loose(),
+            will_not_help::flush_of_pair(),
+        ],
         limit_contributes: true,
         ..Candidate::new(
             Candidate::tier_of(injected.share_of_table),

@@ -17,7 +17,7 @@ use super::super::facts::Case;
 use super::super::mix::Mix;
 use super::super::one_way::{self, OneWay};
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, open, remedies};
+use super::super::{open, remedies, will_not_help};
 use super::Candidate;
 
 /// Below this share of the table the cause is not worth naming.
@@ -367,9 +367,9 @@ fn cures(case: &Case<'_>, halves: &Halves<'_>) -> Vec<Remedy> {
 
 fn useless(case: &Case<'_>) -> Vec<WillNotHelp> {
     vec![
-        no_use::no_attack(),
-        no_use::limit_for_halves(),
-        no_use::established_for_half_open(case),
-        no_use::loose(),
+        will_not_help::no_attack(),
+        will_not_help::limit_for_halves(),
+        will_not_help::established_for_half_open(case),
+        will_not_help::loose(),
     ]
 }

@@ -13,7 +13,7 @@ use super::super::node::{fullest_elsewhere, idle_elsewhere, rule, rule_evidence,
 use super::super::open::Open;
 use super::super::scales::{Scales, Weight};
 use super::super::wanted::{wanted, wanted_evidence};
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::{Candidate, Tier};
 
 /// The leading source has less than this: what leads is a service, not a client. Where the other nodes are known to be
@@ -120,7 +120,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             .chain([remedies::spread(case)])
             .chain(remedies::raise_limit(case))
             .collect(),
-        will_not_help: no_use::for_node(),
+        will_not_help: will_not_help::for_node(),
         limit_contributes: true,
         ..Candidate::new(tier, 1.0, scales)
     })

@@ -15,7 +15,7 @@ use super::super::facts::Case;
 use super::super::mix::Mix;
 use super::super::one_way;
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::Candidate;
 
 /// Below this share of the table the cause is not worth naming.
@@ -58,7 +58,11 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         ]),
         rate_per_second: Some(hung.rate_per_second),
         remedies: cures(case, &hung),
-        will_not_help: vec![no_use::fin_timeout(), no_use::established_for_closing(case), no_use::tw_reuse()],
+        will_not_help: vec![
+            will_not_help::fin_timeout(),
+            will_not_help::established_for_closing(case),
+            will_not_help::tw_reuse(),
+        ],
         limit_contributes: true,
         ..Candidate::new(Candidate::tier_of(hung.share_of_table), hung.share_of_table, scales(case, &hung))
     })

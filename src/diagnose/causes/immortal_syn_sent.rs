@@ -15,7 +15,7 @@ use super::super::facts::Case;
 use super::super::kernel::Kernel;
 use super::super::one_way;
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::Candidate;
 
 /// Below this share of the table the cause is not worth naming.
@@ -57,9 +57,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         ]),
         remedies: cures(case, &immortal),
         will_not_help: vec![
-            no_use::waiting(),
-            no_use::limit_for_halves(),
-            no_use::established_for_half_open(case),
+            will_not_help::waiting(),
+            will_not_help::limit_for_halves(),
+            will_not_help::established_for_half_open(case),
         ],
         ..Candidate::new(
             Candidate::tier_of(immortal.share_of_table),

@@ -16,7 +16,7 @@ use super::super::limits::{Origin, below_default, limit, lowered_from};
 use super::super::open::Open;
 use super::super::scales::{Scales, Weight};
 use super::super::wanted::{wanted, wanted_evidence, would_hold};
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::{Candidate, Tier};
 
 /// Entries that were never answered are fewer than this.
@@ -96,7 +96,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         summary: summary(limit.max, default, own, sign, &case.kernel.key("max")),
         rate_per_second: case.admitted_per_second(),
         remedies: remedies::raise_limit(case).into_iter().collect(),
-        will_not_help: no_use::for_lowered_limit(),
+        will_not_help: will_not_help::for_lowered_limit(),
         ..Candidate::new(tier, 1.0, scales)
     })
 }

@@ -18,7 +18,7 @@ use super::super::scales::{Scales, Weight};
 use super::super::wanted::{
     Lost, Wanted, lost, lost_words, not_in_force, wanted, wanted_evidence, would_hold,
 };
-use super::super::{no_use, open, remedies};
+use super::super::{open, remedies, will_not_help};
 use super::{Candidate, Tier};
 
 /// From this share of half-open entries on it is a flood, which fills any size.
@@ -51,7 +51,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             Some(wanted) => remedies::put_in_force(case, wanted, lost),
             None => remedies::raise_limit(case).into_iter().collect(),
         },
-        will_not_help: wanted.as_ref().map(no_use::for_lost_limit).unwrap_or_default(),
+        will_not_help: wanted.as_ref().map(will_not_help::for_lost_limit).unwrap_or_default(),
         limit_contributes: true,
         ..Candidate::new(tier, 1.0, scales)
     })

@@ -16,7 +16,7 @@ use super::super::facts::Case;
 use super::super::idle::spike;
 use super::super::one_way::{self, OneWay, UNACKNOWLEDGED_SECONDS, pickup};
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, open, remedies};
+use super::super::{open, remedies, will_not_help};
 use super::Candidate;
 
 /// Below this share of the table the cause is not worth naming.
@@ -336,11 +336,11 @@ fn cures(case: &Case<'_>, pickups: &Pickups) -> Vec<Remedy> {
 }
 
 fn useless(pickups: &Pickups) -> Vec<WillNotHelp> {
-    let mut out = vec![no_use::no_attack(), no_use::loose()];
+    let mut out = vec![will_not_help::no_attack(), will_not_help::loose()];
     if pickups.short {
-        out.push(no_use::established_for_pickups());
+        out.push(will_not_help::established_for_pickups());
     } else {
-        out.push(no_use::limit_for_halves());
+        out.push(will_not_help::limit_for_halves());
     }
     out
 }

@@ -48,7 +48,6 @@ mod other_namespace;
 mod outbound_scan;
 mod p2p_crawler;
 mod reflection_attack;
-mod replayed_traffic;
 mod self_inflicted_churn;
 mod syn_flood;
 mod tiny_default;
@@ -186,7 +185,6 @@ const CHURN: &[Rule] = &[
     Rule { cause: Cause("datastore-churn"), judge: datastore_churn::judge },
     Rule { cause: Cause("self-inflicted-churn"), judge: self_inflicted_churn::judge },
     Rule { cause: Cause("load-generator"), judge: load_generator::judge },
-    Rule { cause: Cause("load-generator"), judge: replayed_traffic::judge },
     Rule { cause: Cause("inbound-short-connections"), judge: inbound_short_connections::judge },
     Rule { cause: Cause("noisy-tenant"), judge: noisy_tenant::judge },
 ];

@@ -13,7 +13,7 @@ use super::super::evidence::{Cited, context, supports};
 use super::super::facts::Case;
 use super::super::one_way;
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, remedies};
+use super::super::{remedies, will_not_help};
 use super::Candidate;
 
 /// Below this share of the table the cause is not worth naming.
@@ -135,5 +135,5 @@ fn cures(case: &Case<'_>, udp: u64, pinned: u64) -> Vec<Remedy> {
 }
 
 fn useless() -> Vec<WillNotHelp> {
-    vec![no_use::timeouts_for_offloaded(), no_use::more_offload()]
+    vec![will_not_help::timeouts_for_offloaded(), will_not_help::more_offload()]
 }

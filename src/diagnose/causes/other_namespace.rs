@@ -16,7 +16,7 @@ use super::super::correlate::before_namespaces;
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, FULL, NEAR_FULL, usage};
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, open, remedies};
+use super::super::{open, remedies, will_not_help};
 use super::{Candidate, Tier};
 
 /// The table that was read is below this share of its limit.
@@ -127,7 +127,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     Some(Candidate {
         summary: summary(case, named, full),
         remedies: vec![remedies::find_namespace(case)],
-        will_not_help: no_use::for_other_namespace(),
+        will_not_help: will_not_help::for_other_namespace(),
         settles_doubts: true,
         ..Candidate::new(Tier::Decided, 1.0, scales)
     })

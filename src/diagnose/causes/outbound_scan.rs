@@ -19,7 +19,7 @@ use super::super::mix::Mix;
 use super::super::one_way::{self, lone_syn};
 use super::super::pace::Pace;
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, open, remedies, will_not_help};
+use super::super::{open, remedies, will_not_help};
 use super::Candidate;
 
 /// Below this share of the table the cause is not worth naming.
@@ -362,11 +362,11 @@ fn on<'s>(scan: &'s Scan<'_>) -> &'s [u16] {
 }
 
 fn useless(case: &Case<'_>, scan: &Scan<'_>) -> Vec<WillNotHelp> {
-    let mut out = vec![no_use::limit_against_scan(scan.rate_per_second)];
+    let mut out = vec![will_not_help::limit_against_scan(scan.rate_per_second)];
     if scan.holder.is_local == Some(true) {
         out.extend(will_not_help::blocking_oneself(&scan.holder));
     }
-    out.push(no_use::blocking_targets());
-    out.push(no_use::established_for_half_open(case));
+    out.push(will_not_help::blocking_targets());
+    out.push(will_not_help::established_for_half_open(case));
     out
 }

@@ -10,7 +10,7 @@ use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, FULL};
 use super::super::limits::{chain_drops, chains};
 use super::super::scales::{Scales, Weight};
-use super::super::{no_use, open, remedies};
+use super::super::{open, remedies, will_not_help};
 use super::{Candidate, Tier};
 
 const INSERT: Noun = Noun("insert", "inserts");
@@ -112,7 +112,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         summary: summary(held, buckets, usage, dropped),
         rate_per_second: case.admitted_per_second(),
         remedies: remedies::enough_buckets(case).into_iter().collect(),
-        will_not_help: no_use::for_chains(),
+        will_not_help: will_not_help::for_chains(),
         settles_doubts: true,
         ..Candidate::new(tier, 1.0, scales)
     })

@@ -40,7 +40,7 @@ fn kube_proxy(limit: u64) -> [Command; 2] {
         undo: None,
     };
     [
-        in_file(&format!("min: {limit}"), "KubeProxyConfiguration (configmap kube-proxy), under conntrack:"),
+        in_file(&format!("min: {limit}"), "KubeProxyConfiguration (configmap kube-proxy), under conntrack"),
         restart,
     ]
 }
