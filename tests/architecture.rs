@@ -31,6 +31,11 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("indicatif", &["edge"]),
     ("rustix", &["edge"]),
     ("flate2", &["edge"]),
+    ("notify", &["edge"]),
+    ("rusqlite", &["edge"]),
+    ("signal_hook", &["edge"]),
+    ("sd_notify", &["edge"]),
+    ("toml_edit", &["cli"]),
     ("clap", &["cli", "app"]),
     ("anyhow", &["app"]),
 ];
