@@ -4,7 +4,8 @@
 //! Reading order: how a log line is understood ([`time`], [`signal`], [`record`]), what is summed up
 //! of a log ([`run`], [`piece`]), what a set of logs amounts to ([`incident`]); how a table entry is
 //! understood ([`flow`]), what is summed up of a table ([`census`]); what else was found beside them
-//! ([`counters`] with [`sockets`], [`rules`], [`machine`]; [`input`]); what is said about it all ([`sentence`], [`diagnosis`], [`report`]).
+//! ([`counters`] with [`sockets`], [`rules`], [`machine`]; [`input`]); what is said about it all ([`sentence`], [`diagnosis`], [`report`]);
+//! what a watcher of a running machine sees and remembers ([`live`]).
 
 pub mod time;
 
@@ -45,6 +46,8 @@ pub mod scenario;
 pub mod diagnosis;
 
 pub mod report;
+
+pub mod live;
 
 pub mod fold;
 

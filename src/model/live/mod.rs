@@ -1,0 +1,5 @@
+//! What a watcher of a running machine sees, remembers and decides: values that pass between the threads of `edge`, the
+//! policy in `steer` and the wiring in `app`.
+
+pub mod clock;
+pub mod sample;
