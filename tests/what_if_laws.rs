@@ -220,6 +220,7 @@ fn incident(lost: u64) -> Incident {
             streams: Vec::new(),
             host_total: None,
         },
+        sampled: None,
         timeline: Timeline::default(),
         around: Vec::new(),
         lines: Vec::new(),

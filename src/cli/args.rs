@@ -107,7 +107,7 @@ pub struct Scan {
 #[derive(Debug, Args)]
 pub struct Schema {
     /// Which format
-    #[arg(value_name = "NAME", value_parser = ["report", "incidents", "bundle", "signals"])]
+    #[arg(value_name = "NAME", value_parser = ["report", "incidents", "bundle", "signals", "samples"])]
     pub name: String,
 }
 

@@ -100,8 +100,11 @@ impl<'a> Room<'a> {
         let mut incident = of.clone();
         let sides = drops::both_sides(fits);
         let mut confirmed_by = Vec::new();
-        if let Some((id, sides)) = sides {
-            match drops::count(&mut incident, sides, self.fitting(id)) {
+        // What was sampled once a second is nearer to the incident than any two saved listings.
+        let sampled = of.sampled.as_ref().map(|sampled| (1, sampled));
+        let sides = sampled.or_else(|| sides.map(|(id, sides)| (self.fitting(id), sides)));
+        if let Some((fitting, sides)) = sides {
+            match drops::count(&mut incident, sides, fitting) {
                 Ok(()) => confirmed_by.push("counters"),
                 Err(unused) => out.miss(vec![unused_gap(unused)]),
             }

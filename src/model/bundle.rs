@@ -9,6 +9,8 @@ use super::time::{BootId, WallTime};
 pub struct Bundle {
     /// The directory or archive, as in [`Hints::bundle`](super::input::Hints::bundle).
     pub root: Box<str>,
+    /// The incident that it was kept for.
+    pub incident: Option<Box<str>>,
     /// Names of its machine, the shown one first.
     pub host_names: Vec<Box<str>>,
     /// One moment on the printk clock and on the wall.

@@ -89,6 +89,7 @@ pub(crate) fn incident(wording: Wording, low: u64) -> Incident {
             streams: Vec::new(),
             host_total: None,
         },
+        sampled: None,
         timeline: Timeline::default(),
         around: Vec::new(),
         lines: Vec::new(),

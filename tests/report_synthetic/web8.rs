@@ -152,6 +152,7 @@ fn incident() -> Incident {
             streams: vec![StreamDrops { input: LOG.into(), visible: 2, suppressed: 13, leads: true }],
             host_total: None,
         },
+        sampled: None,
         timeline: Timeline { step_seconds: 16, points: vec![point(0, 1, 9), point(1_440, 1, 4)] },
         around: vec![],
         lines: vec![

@@ -28,14 +28,18 @@ pub fn settle<P>(look: &mut FirstLook<P>, manifests: Vec<Found>) {
     }
     let hints = (look.logs.iter_mut().map(|log| &mut log.hints))
         .chain(look.tables.iter_mut().map(|table| &mut table.hints))
-        .chain(look.counters.iter_mut().map(|stream| &mut stream.hints));
+        .chain(look.counters.iter_mut().map(|stream| &mut stream.hints))
+        .chain(look.samples.iter_mut().map(|stream| &mut stream.hints));
     for hints in hints {
-        hints.bundle = root_of(&hints.path, &bundles).map(Into::into);
+        let stands = hints.bundle.take().unwrap_or_else(|| hints.path.clone());
+        hints.bundle = root_of(&stands, &bundles).map(Into::into);
     }
     name_hosts(look, &mut bundles);
-    for log in &mut look.logs {
-        if let Some(bundle) = log.hints.bundle.as_ref().and_then(|root| bundles.get(root)) {
-            surround(&mut log.hints, bundle);
+    let hints = (look.logs.iter_mut().map(|log| &mut log.hints))
+        .chain(look.samples.iter_mut().map(|stream| &mut stream.hints));
+    for hints in hints {
+        if let Some(bundle) = hints.bundle.as_ref().and_then(|root| bundles.get(root)) {
+            surround(hints, bundle);
         }
     }
     look.bundles = bundles.into_values().collect();
@@ -84,6 +88,7 @@ fn bundle(root: Box<str>, manifest: Manifest) -> Bundle {
     };
     let captures = manifest.captures.into_iter().map(capture).collect();
     Bundle {
+        incident: manifest.incident.map(Into::into),
         host_names: manifest.host_names.into_iter().map(Into::into).collect(),
         tie,
         zone: manifest.clock.and_then(|clock| clock.zone).map(Into::into),
