@@ -2,4 +2,7 @@
 //! policy in `steer` and the wiring in `app`.
 
 pub mod clock;
+pub mod gap;
+pub mod position;
 pub mod sample;
+pub mod source;
