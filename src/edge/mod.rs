@@ -4,4 +4,5 @@ pub mod follow;
 pub mod output;
 pub mod progress;
 pub mod read;
+pub mod store;
 pub mod zone;

@@ -7,9 +7,11 @@
 //! | `conntriage.bundle/1` | [`bundle`]: the manifest of an evidence bundle |
 //! | `conntriage.signals/1` | [`signals`]: what `scan` prints and `analyze` reads |
 //! | `conntriage.samples/1` | [`samples`]: counters once a second, in a bundle |
+//! | `conntriage.state/1` | [`state`]: what `watch` remembers; nobody else reads it |
 //!
 //! Additive change keeps the number.
 
+mod mirror;
 mod value;
 
 pub mod bundle;
@@ -17,6 +19,7 @@ pub mod incidents;
 pub mod report;
 pub mod samples;
 pub mod signals;
+pub mod state;
 
 /// Formats with a JSON Schema, by the names `conntriage schema NAME` takes.
 pub const SCHEMAS: [&str; 5] = ["report", "incidents", "bundle", "signals", "samples"];

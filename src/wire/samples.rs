@@ -32,6 +32,9 @@ struct Line {
     netns: u64,
     /// It is the one that the machine booted with.
     initial: bool,
+    /// Not there before this moment, in microseconds since boot.
+    #[serde(default)]
+    born_us: Option<i64>,
     /// Entries.
     #[serde(default)]
     count: Option<u64>,
@@ -63,6 +66,7 @@ pub fn write(sample: &Sample) -> Option<String> {
         uptime_us: sample.at.uptime_us,
         netns: sample.netns.inode,
         initial: sample.netns.initial,
+        born_us: sample.netns.born_us,
         count: sample.count,
         max: sample.max,
         drop: sample.drop,
@@ -87,7 +91,7 @@ pub fn read(line: &[u8]) -> Result<Sample, String> {
         .map_err(|_| format!("at {:?} is no time of RFC 3339", line.at))?;
     Ok(Sample {
         at: Now { uptime_us: line.uptime_us, wall: WallTime(wall.timestamp_micros()) },
-        netns: Netns { inode: line.netns, initial: line.initial },
+        netns: Netns { inode: line.netns, initial: line.initial, born_us: line.born_us },
         count: line.count,
         max: line.max,
         drop: line.drop,
@@ -116,7 +120,7 @@ mod tests {
     fn what_is_read_is_what_was_written_and_what_is_not_known_stays_so() {
         let sample = Sample {
             at: Now { uptime_us: 12_345_678, wall: WallTime(1_795_388_400_123_456) },
-            netns: Netns { inode: 4_026_531_840, initial: true },
+            netns: Netns { inode: 4_026_531_840, initial: true, born_us: None },
             count: Some(262_144),
             max: Some(262_144),
             drop: Some(0),

@@ -337,7 +337,7 @@ mod tests {
     fn look(second: i64, count: u64, drop: u64) -> Sample {
         Sample {
             at: Now { uptime_us: second * SECOND_US, wall: WallTime(T0 + second * SECOND_US) },
-            netns: Netns { inode: 4_026_531_840, initial: true },
+            netns: Netns { inode: 4_026_531_840, initial: true, born_us: None },
             count: Some(count),
             max: Some(1_000),
             drop: Some(drop),

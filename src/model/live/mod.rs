@@ -6,6 +6,7 @@
 //! ([`policy`]).
 
 pub mod clock;
+pub mod config;
 pub mod event;
 pub mod intent;
 pub mod life;

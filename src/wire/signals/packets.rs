@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::mirror::Mirror;
+use crate::wire::mirror::Mirror;
 use crate::model::flow::L4;
 use crate::model::packets::{ClockId, Fate, Packet, PacketClock, PacketRow, Packets};
 use crate::model::run::RunKey;
