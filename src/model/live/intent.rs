@@ -295,7 +295,7 @@ pub enum Doubt {
 pub struct Backlog {
     /// The first of the stretches that stand further apart than the quiet time, in the order they came in.
     pub stretches: Vec<Stretch>,
-    /// How many more.
+    /// How many more runs of lines, each source's counted for itself.
     pub more: u64,
 }
 

@@ -8,6 +8,7 @@ use super::clock::Now;
 use super::intent::{
     Backlog, CaptureNo, CheckNo, ConfirmedBy, Depth, IncidentNo, SuppressedList, Trigger, Whom,
 };
+use super::policy::FOLLOW_UPS_MAX;
 use super::sample::{Netns, Sample};
 use crate::model::incident::Namespace;
 use crate::model::record::Trust;
@@ -17,8 +18,9 @@ use crate::model::time::BootId;
 
 /// Incidents remembered, those closed within the hour among them.
 pub const LIVES_MAX: usize = 128;
-/// Captures that are due or running, of all incidents.
-pub const CAPTURES_MAX: usize = 512;
+/// Captures that are due or running: each incident's first look with a light one in its place, its follow-ups and the
+/// last look, and the early looks.
+pub const CAPTURES_MAX: usize = LIVES_MAX * (FOLLOW_UPS_MAX + 4) + TABLES_MAX;
 /// Unverified lines that wait for an answer, by the namespace they name.
 pub const SUSPICIONS_MAX: usize = 64;
 /// Tables remembered as near full, or as dumped within the cooldown.
@@ -144,8 +146,9 @@ pub struct Life {
     pub drops: Option<Drops>,
     /// The last sample that went into the drops.
     pub last_sample: Option<Sample>,
-    /// The namespace to look into, where one is known that fits.
-    pub netns: Option<Netns>,
+    /// Where to look. The same place as in the key, save that the key of an incident whose line named no namespace stays
+    /// as it is when a count points at one later.
+    pub look: Place,
     /// The early look that belongs to it.
     pub before: Option<CaptureNo>,
     /// Its messages.
@@ -199,9 +202,11 @@ pub struct Running {
     pub since_us: i64,
 }
 
-/// Unverified lines that wait for an answer.
+/// Lines that wait for the counters: whether to be believed, or, with the kernel's own, where the table is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspicion {
+    /// In which boot they came in.
+    pub boot: BootId,
     /// The namespace they name.
     pub namespace: NamespaceWord,
     /// The namespaces they may mean.
@@ -210,8 +215,8 @@ pub struct Suspicion {
     pub trust: Trust,
     /// How many lines.
     pub lines: u64,
-    /// When the first was printed, uptime.
-    pub printed_us: i64,
+    /// When the first and the last were printed, uptime.
+    pub printed_us: (i64, i64),
     /// When the first came in.
     pub first: Now,
     /// When the last came in.
@@ -242,8 +247,12 @@ pub struct TableState {
     pub near_since_us: Option<i64>,
     /// That look.
     pub before: Option<CaptureNo>,
-    /// When it was last dumped as it filled up or was full, uptime.
-    pub dumped_us: Option<i64>,
+    /// When it was last dumped as it filled up, uptime.
+    pub before_us: Option<i64>,
+    /// When it was last dumped as it was full, uptime; follow-ups do not count.
+    pub at_us: Option<i64>,
+    /// When an incident of it was counted as not opened, uptime.
+    pub unopened_us: Option<i64>,
 }
 
 /// What came in of former times and was not told yet.
@@ -251,6 +260,10 @@ pub struct TableState {
 pub struct Late {
     /// So far.
     pub backlog: Backlog,
+    /// Some of it is the kernel's own.
+    pub believed: bool,
+    /// When the first of it came in, uptime.
+    pub since_us: i64,
     /// When the last of it came in, uptime.
     pub last_us: i64,
 }
@@ -299,6 +312,10 @@ pub struct Memory {
     pub suppressed: SuppressedList,
     /// Since when the oldest of them waits that only the limit of all held back, uptime.
     pub suppressed_since_us: Option<i64>,
+    /// Not before this is a check asked for on behalf of unverified lines, uptime.
+    pub next_ask_us: i64,
+    /// When messages that waited were last sent on their way because the table had room again, uptime.
+    pub retried_us: Option<i64>,
 }
 
 impl Memory {
@@ -321,7 +338,17 @@ impl Memory {
             spent: Spent { full_us: now.uptime_us, sent_us: Vec::new() },
             suppressed: SuppressedList::default(),
             suppressed_since_us: None,
+            next_ask_us: now.uptime_us,
+            retried_us: None,
         }
+    }
+
+    /// Something other than the clock differs from what was committed. Where it differs without an intent (the last sign
+    /// of an open incident, the last sample), ten seconds later is soon enough to commit it.
+    pub fn differs(&self, committed: &Self) -> bool {
+        let mut committed = committed.clone();
+        committed.last = self.last;
+        *self != committed
     }
 
     /// An incident by its number.
