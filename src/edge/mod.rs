@@ -1,5 +1,6 @@
 //! The only room that touches the world, and it owns every thread.
 
+pub mod capture;
 pub mod output;
 pub mod progress;
 pub mod read;
