@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use super::programs;
+use super::programs::{self, NotRun};
 use super::reading;
 use crate::model::era::Release;
 
@@ -206,13 +206,13 @@ fn programs_output(deadline: Instant, facts: &mut Facts) {
     let mut run = |name: &str, program: &str, arguments: &[&str]| {
         let patience = PATIENCE.min(deadline.saturating_duration_since(Instant::now()));
         if patience.is_zero() {
-            return Err("no time was left for it".to_owned());
+            return Err(NotRun::Failed("no time was left for it".to_owned()));
         }
         let printed = programs::output(program, arguments, patience, PRINTED_BYTES_MAX)?;
         facts.add(name, Ok(printed));
         Ok(())
     };
-    let mut whys = Vec::new();
+    let mut whys: Vec<(&str, NotRun)> = Vec::new();
     for (name, program, arguments) in [
         ("ip-addr", "ip", &["-o", "addr"][..]),
         ("ss", "ss", &["-tanp"]),
@@ -228,7 +228,14 @@ fn programs_output(deadline: Instant, facts: &mut Facts) {
     {
         whys.retain(|(name, _)| *name != "nft-ruleset");
     }
-    facts.not_read.extend(whys.into_iter().map(|(name, why)| (name.to_owned(), why)));
+    for (name, why) in whys {
+        match why {
+            NotRun::NotInstalled(program) => {
+                facts.absent.push((name.to_owned(), format!("{program} is not installed")));
+            }
+            NotRun::Failed(why) => facts.not_read.push((name.to_owned(), why)),
+        }
+    }
 }
 
 /// Files of settings: what is meant to run. Nothing else of `/etc` is looked at.

@@ -127,6 +127,12 @@ pub fn own() -> io::Result<Netns> {
     Ok(Netns { inode, initial: is_initial(inode) })
 }
 
+/// The namespace that this thread is in, which may be another.
+pub fn here() -> io::Result<Netns> {
+    let inode = std::fs::metadata("/proc/thread-self/ns/net")?.ino();
+    Ok(Netns { inode, initial: is_initial(inode) })
+}
+
 /// It is the one that the machine booted with.
 fn is_initial(inode: u64) -> bool {
     match std::fs::metadata("/proc/1/ns/net") {
@@ -168,6 +174,24 @@ pub fn find(inode: u64) -> Result<Place, String> {
             );
         }
         why
+    })
+}
+
+/// The one with this inode or name, or why there is none.
+pub fn named(word: &str) -> Result<Place, String> {
+    if let Ok(inode) = word.parse() {
+        return find(inode);
+    }
+    let is_called = |place: &Place| {
+        place.named.as_ref().and_then(|path| path.file_name()).is_some_and(|name| name == word)
+    };
+    let known = known();
+    let names =
+        || known.places.iter().filter_map(|place| Some(place.named.as_ref()?.file_name()?.to_string_lossy()));
+    known.places.iter().find(|place| is_called(place)).cloned().ok_or_else(|| {
+        let names: Vec<_> = names().collect();
+        let there = if names.is_empty() { "none has a name".to_owned() } else { names.join(", ") };
+        format!("no network namespace is called {word:?} (there are: {there}); give a name of `ip netns`, or an inode")
     })
 }
 

@@ -45,6 +45,8 @@ const BUFFERS: usize = 64;
 pub const REMEMBERED: usize = 8_192;
 /// How often the kernel may be out of memory for a message before the dump is given up.
 const RETRIES_MAX: u32 = 3;
+/// How long the kernel may take to answer the smallest question.
+const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of text that are gathered before they are compressed.
 const TEXT_BYTES: usize = 64 * 1024;
 /// zstd's fastest ordinary level: three times as fast as the kernel gives entries.
@@ -280,12 +282,38 @@ fn resized<P, W>(dumped: &Dumped<P, W>) -> bool {
 }
 
 /// One number of the namespace of this thread. (`/proc/sys/net` follows the thread, `/proc/net` its process.)
-pub(super) fn number(name: &str) -> Option<u64> {
+pub fn number(name: &str) -> Option<u64> {
     let read = |front: &str| {
         let bytes = reading::read(&format!("/proc/sys/{front}_conntrack_{name}"), 64).ok()?;
         std::str::from_utf8(&bytes).ok()?.trim().parse().ok()
     };
     read("net/netfilter/nf").or_else(|| read("net/ipv4/netfilter/ip"))
+}
+
+/// Whether the kernel would list its table to this process: asked by a question that costs it nothing.
+pub(super) fn probe() -> Result<(), String> {
+    let now = clock::now();
+    let said = |error: DumpError| error.to_string();
+    let socket = DumpSocket::send(now, ctnetlink::statistics_request).map_err(said)?;
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let deadline = Instant::now() + PROBE_PATIENCE;
+    match socket.wait(deadline) {
+        Ok(true) => {}
+        Ok(false) => return Err("the kernel does not answer".to_owned()),
+        Err(error) => return Err(reading::errno(error.raw_os_error())),
+    }
+    let length = match socket.receive_one(&mut buffer) {
+        Ok(Received::Whole(length)) => length,
+        Ok(Received::Cut | Received::Foreign) => {
+            return Err("the kernel gave no answer of its own".to_owned());
+        }
+        Err(error) => return Err(reading::errno(error.raw_os_error())),
+    };
+    let refused =
+        ctnetlink::messages(buffer.get(..length).unwrap_or_default(), socket.asked).find_map(|message| {
+            if let Message::Refused(error) = message { Some(reading::refusal(error)) } else { None }
+        });
+    refused.map_or(Ok(()), Err)
 }
 
 /// The dump, once.
@@ -346,7 +374,12 @@ struct DumpSocket {
 }
 
 impl DumpSocket {
+    /// Asks for the whole table.
     fn ask(now: Now) -> Result<Self, DumpError> {
+        Self::send(now, ctnetlink::request)
+    }
+
+    fn send(now: Now, question: fn(u32) -> ctnetlink::Question) -> Result<Self, DumpError> {
         let failed = |error: Errno| DumpError::Socket(reading::no_netlink(error));
         let socket = rustix::net::socket_with(
             AddressFamily::NETLINK,
@@ -361,7 +394,7 @@ impl DumpSocket {
         // Any number does: the socket is new, and asks once.
         let sequence = u32::try_from(now.wall.0 & 0x7fff_ffff).unwrap_or(1) | 1;
         let asked = Asked { sequence, port, now: now.wall };
-        let request = ctnetlink::request(sequence);
+        let request = question(sequence);
         rustix::net::sendto(&socket, &request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))
             .map_err(|error| DumpError::Refused(reading::refusal(error.raw_os_error())))?;
         Ok(Self { socket, asked })

@@ -17,19 +17,37 @@ const COMPLAINT_BYTES: usize = 200;
 /// How often a program that gave its output is asked whether it has ended.
 const REAP_EVERY: Duration = Duration::from_millis(5);
 
-/// What a program printed on its standard output. It runs in the namespace of the calling thread. An error is a
-/// sentence that says what to do.
+/// Why there is nothing that a program printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NotRun {
+    /// It is not there: its name.
+    NotInstalled(String),
+    /// In words.
+    Failed(String),
+}
+
+/// What a program printed on its standard output. It runs in the namespace of the calling thread.
 pub(super) fn output(
     name: &str,
     arguments: &[&str],
     patience: Duration,
     bytes_max: usize,
-) -> Result<Vec<u8>, String> {
+) -> Result<Vec<u8>, NotRun> {
     let path = DIRECTORIES.iter().map(|directory| format!("{directory}/{name}"));
     let Some(path) = path.into_iter().find(|path| Path::new(path).exists()) else {
-        return Err(format!("{name} is not installed"));
+        return Err(NotRun::NotInstalled(name.to_owned()));
     };
-    let mut child = Command::new(&path)
+    run(&path, name, arguments, patience, bytes_max).map_err(NotRun::Failed)
+}
+
+fn run(
+    path: &str,
+    name: &str,
+    arguments: &[&str],
+    patience: Duration,
+    bytes_max: usize,
+) -> Result<Vec<u8>, String> {
+    let mut child = Command::new(path)
         .args(arguments)
         .env_clear()
         .env("LC_ALL", "C")

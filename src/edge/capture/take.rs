@@ -9,17 +9,22 @@ use super::clock;
 use super::facts::{self, Facts};
 use super::namespaces::{self, Place};
 use super::netlink::{self, DumpError, Dumped};
-use super::{procfs, reading};
+use super::{owners, procfs, reading};
+use crate::model::census::Pair;
 use crate::model::fold::FlowSink;
 use crate::model::incident::Namespace;
 use crate::model::live::clock::Now;
 use crate::model::report::Role;
 use crate::wire::bundle;
+use crate::wire::owners::Owners;
 
 /// The table as netlink gives it: the text of `conntrack -L -o extended,id`.
 pub const TABLE: &str = "conntrack-L-extended-id.zst";
 /// The table as `/proc` gives it.
 pub const TABLE_OF_PROC: &str = "nf_conntrack.zst";
+
+/// How long the search for owners may take.
+const OWNERS_BUDGET: Duration = Duration::from_secs(5);
 
 /// What is to be captured.
 #[derive(Debug, Clone)]
@@ -217,4 +222,21 @@ fn after_text<P, W>(dump: &Dumped<P, W>) -> String {
         value.map(|value| format!("net.netfilter.nf_conntrack_{name} = {value}\n")).unwrap_or_default()
     };
     line("count", dump.count.after) + &line("buckets", dump.buckets.after)
+}
+
+/// Who has the sockets of the busiest pairs, in the namespace of a capture. Bounded in time on its own: it is asked when
+/// the table has been dumped.
+pub fn busiest_owners(order: &Order, pairs: &[Pair]) -> Owners {
+    let deadline = Instant::now() + OWNERS_BUDGET.min(order.budget);
+    let known = namespaces::known();
+    let now = clock::now();
+    let find = || owners::owners(pairs, &known, now, deadline);
+    match &order.enter {
+        None => find(),
+        Some(place) => namespaces::inside(place, find).unwrap_or_else(|why| Owners {
+            taken_at: Some(now.wall),
+            not_known: vec![("sockets".to_owned(), why)],
+            ..Owners::default()
+        }),
+    }
 }

@@ -22,8 +22,12 @@ const NLMSG_OVERRUN: u16 = 4;
 const ENTRY: u16 = 1 << 8;
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET`.
 const GET: u16 = 1 << 8 | 1;
+/// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS`.
+const GET_STATISTICS: u16 = 1 << 8 | 5;
+/// `NLM_F_REQUEST`.
+const REQUEST: u16 = 0x1;
 /// `NLM_F_REQUEST | NLM_F_DUMP`.
-const REQUEST_DUMP: u16 = 0x1 | 0x300;
+const REQUEST_DUMP: u16 = REQUEST | 0x300;
 /// `NLM_F_DUMP_INTR`. No kernel read (3.10 to 6.18) sets it in this dump; heeded all the same.
 const DUMP_INTERRUPTED: u16 = 0x10;
 
@@ -57,13 +61,25 @@ pub enum Message<'a> {
     Foreign,
 }
 
+/// The bytes of a question.
+pub type Question = [u8; HEADER_BYTES + GENERIC_BYTES];
+
 /// The question for the whole table of the namespace that the socket belongs to. No family and no filter: entries that
 /// a filter skips are skipped with one processor's interrupts held off, for as long as a second where millions are
 /// skipped.
-pub fn request(sequence: u32) -> [u8; HEADER_BYTES + GENERIC_BYTES] {
+pub fn request(sequence: u32) -> Question {
+    question(GET, REQUEST_DUMP, sequence)
+}
+
+/// The question for the number of entries: what may not ask it may not list the table either.
+pub fn statistics_request(sequence: u32) -> Question {
+    question(GET_STATISTICS, REQUEST, sequence)
+}
+
+fn question(kind: u16, flags: u16, sequence: u32) -> Question {
     let mut bytes = [0; HEADER_BYTES + GENERIC_BYTES];
     let length = u32::try_from(HEADER_BYTES + GENERIC_BYTES).unwrap_or_default().to_ne_bytes();
-    let fields = length.into_iter().chain(GET.to_ne_bytes()).chain(REQUEST_DUMP.to_ne_bytes());
+    let fields = length.into_iter().chain(kind.to_ne_bytes()).chain(flags.to_ne_bytes());
     // The port stays 0: the kernel fills in whose socket it is.
     for (to, from) in bytes.iter_mut().zip(fields.chain(sequence.to_ne_bytes())) {
         *to = from;
