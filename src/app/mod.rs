@@ -1,6 +1,9 @@
 //! Wiring only: an `if` about the domain is in the wrong room.
 
 pub mod analyze;
+pub mod capture;
+pub mod check;
+pub mod doctor;
 pub mod scan;
 
 use clap::Parser;
@@ -30,6 +33,9 @@ fn carry_out(command: Command) -> anyhow::Result<Exit> {
             analyze::run(&plan, local_zone)
         }
         Command::Scan(typed) => scan::run(typed, zone::local_zone_name()),
+        Command::Capture(typed) => capture::run(&typed),
+        Command::Doctor => doctor::run(),
+        Command::Check(typed) => check::run(&typed),
         Command::Schema(typed) => {
             let schema = crate::wire::schema(&typed.name);
             print(&schema.ok_or_else(|| anyhow::anyhow!("no schema is called {}", typed.name))?)

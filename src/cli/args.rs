@@ -28,6 +28,24 @@ pub enum Command {
     Analyze(Analyze),
     /// Sum logs up as JSON lines, for `analyze` to join: many machines can scan, one concludes
     Scan(Scan),
+    /// Take an evidence bundle of this machine, now
+    ///
+    /// The connection-tracking table as the kernel lists it, and beside it its settings and counters, memory, sockets with
+    /// their programs, addresses and packet filter: what `analyze` reads, in one archive or directory. The table is
+    /// streamed, never held in memory; what could not be read is said on standard error, with the reason. Needs
+    /// CAP_NET_ADMIN for the table; run as root to see all.
+    Capture(Capture),
+    /// Say what the program can and cannot see and do here, and why
+    ///
+    /// Each source of lines, each file, each capability: whether it is there, and if not, what to change. The table's
+    /// headroom of today. Answers 0 where nothing is amiss, 1 where something would fail, 3 where something could not be
+    /// examined.
+    Doctor,
+    /// One line and a code for Nagios or node-problem-detector
+    ///
+    /// How full the fullest table of this machine is. Codes of Nagios: 0 fine, 1 filling (90 % of the limit), 2 full (98 %,
+    /// or packets refused while it was watched), 3 not known.
+    Check(Check),
     /// Print the JSON Schema of one of the program's own formats
     Schema(Schema),
     /// Print completions for a shell
@@ -101,6 +119,29 @@ pub struct Scan {
     /// No progress on a terminal
     #[arg(long)]
     pub no_progress: bool,
+}
+
+/// `capture`
+#[derive(Debug, Args)]
+pub struct Capture {
+    /// Where to: PATH ending with .tar.zst or - for standard output is one archive, any other a directory [default:
+    /// conntriage-HOST-TIME.tar.zst here]
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+    /// Another network namespace, by its name or inode (needs CAP_SYS_ADMIN) [default: the one this runs in]
+    #[arg(long, value_name = "NAME|INODE")]
+    pub netns: Option<String>,
+    /// Longest time that all of it may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub time_budget: u16,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Answer as a plugin of node-problem-detector does: 0 fine, 1 a problem, 2 not known
+    #[arg(long)]
+    pub npd: bool,
 }
 
 /// `schema`

@@ -5,6 +5,7 @@
 //! | `conntriage.report/1` | [`report`]: what `analyze` and `incidents show` print |
 //! | `conntriage.incidents/1` | [`incidents`]: what `incidents list` prints |
 //! | `conntriage.bundle/1` | [`bundle`]: the manifest of an evidence bundle |
+//! | `conntriage.owners/1` | [`owners`]: whose the busiest addresses and sockets were |
 //! | `conntriage.signals/1` | [`signals`]: what `scan` prints and `analyze` reads |
 //! | `conntriage.samples/1` | [`samples`]: counters once a second, in a bundle |
 //! | `conntriage.state/1` | [`state`]: what `watch` remembers; nobody else reads it |
@@ -16,6 +17,7 @@ mod value;
 
 pub mod bundle;
 pub mod incidents;
+pub mod owners;
 pub mod report;
 pub mod samples;
 pub mod signals;

@@ -1,0 +1,284 @@
+//! What stands beside the table: first what changes at once and costs nothing, later what takes longer.
+//!
+//! Whatever is of a network namespace is read through `/proc/thread-self/net` and `/proc/sys/net`, which follow the
+//! thread; `/proc/net` would show the namespace of the process's first thread whatever this one has entered.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use super::programs::{self, NotRun};
+use super::reading;
+use crate::model::era::Release;
+
+/// Bytes of a file of `/proc` that are kept. The list of routes of a router with a full table is a hundred times longer
+/// and tells no more of its own addresses.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of one setting.
+const SETTING_BYTES_MAX: usize = 4096;
+/// Settings that are read of one directory.
+const SETTINGS_MAX: usize = 2048;
+/// Bytes of what a program prints (more are not read by the reader of a bundle either).
+const PRINTED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Files of settings that are kept, and bytes of one.
+const CONFIGURED_MAX: usize = 256;
+const CONFIGURED_BYTES_MAX: usize = 64 * 1024;
+/// How long one program may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One thing read: the name it has in a capture's directory, and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// Path in the directory.
+    pub name: String,
+    /// As read.
+    pub bytes: Vec<u8>,
+}
+
+/// What was read, and what was wanted and was not, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// Read.
+    pub read: Vec<Fact>,
+    /// Name and why.
+    pub not_read: Vec<(String, String)>,
+    /// What this kind of machine does not have, with the reason: worth a word, and no gap.
+    pub absent: Vec<(String, String)>,
+}
+
+impl Facts {
+    fn add(&mut self, name: &str, read: Result<Vec<u8>, String>) {
+        match read {
+            // An empty file of /proc says nothing (a protocol without sockets, a kernel without modules).
+            Ok(bytes) if bytes.is_empty() => {
+                self.absent.push((name.to_owned(), "is empty".to_owned()));
+            }
+            Ok(bytes) => self.read.push(Fact { name: name.to_owned(), bytes }),
+            Err(why) => self.not_read.push((name.to_owned(), why)),
+        }
+    }
+
+    /// What need not be there.
+    fn add_if_there(&mut self, name: &str, read: Result<Vec<u8>, String>) {
+        match read {
+            Err(why) => self.absent.push((name.to_owned(), why)),
+            read => self.add(name, read),
+        }
+    }
+}
+
+/// Name in the capture, path, and whether it is always there.
+type File = (&'static str, &'static str, bool);
+
+/// Statistics, memory, sockets, addresses, in the order in which they go stale.
+const CHEAP: [File; 9] = [
+    ("stat_nf_conntrack", "/proc/thread-self/net/stat/nf_conntrack", true),
+    ("sockstat", "/proc/thread-self/net/sockstat", true),
+    ("sockstat6", "/proc/thread-self/net/sockstat6", false),
+    ("slabinfo", "/proc/slabinfo", true),
+    ("meminfo", "/proc/meminfo", true),
+    ("uptime", "/proc/uptime", true),
+    ("cmdline", "/proc/cmdline", false),
+    ("fib_trie", "/proc/thread-self/net/fib_trie", true),
+    ("if_inet6", "/proc/thread-self/net/if_inet6", false),
+];
+
+const SLOWER: [File; 6] = [
+    ("netstat", "/proc/thread-self/net/netstat", true),
+    ("snmp", "/proc/thread-self/net/snmp", true),
+    ("snmp6", "/proc/thread-self/net/snmp6", false),
+    ("lsmod", "/proc/modules", false),
+    ("cpuinfo", "/proc/cpuinfo", true),
+    ("os-release", "/etc/os-release", false),
+];
+
+/// Settings outside the tracker's own directory that its account depends on.
+const BESIDE: [&str; 10] = [
+    "kernel/hostname",
+    "kernel/osrelease",
+    "kernel/random/boot_id",
+    "net/core/message_burst",
+    "net/core/message_cost",
+    "net/nf_conntrack_max",
+    "net/ipv4/ip_local_port_range",
+    "net/ipv4/tcp_fin_timeout",
+    "net/ipv4/ip_forward",
+    "net/ipv4/tcp_max_tw_buckets",
+];
+
+/// What is read before the table: some 70 small files, a few milliseconds.
+pub fn cheap() -> Facts {
+    let mut facts = Facts::default();
+    let (settings, why) = tracker_settings();
+    match why {
+        Some(why) => facts.not_read.push(("sysctl".to_owned(), why)),
+        None => facts.add("sysctl", Ok(settings.into_bytes())),
+    }
+    files(&CHEAP, &mut facts);
+    facts.add("uname", Ok(uname().into_bytes()));
+    facts
+}
+
+/// What is read after it. Programs may take until the deadline, each a few seconds at most.
+pub fn slower(deadline: Instant) -> Facts {
+    let mut facts = Facts::default();
+    files(&SLOWER, &mut facts);
+    let mut settings = String::new();
+    for directory in ["net/core", "net/ipv4", "net/ipv6", "net/bridge", "net/unix"] {
+        directory_of_settings(directory, &mut settings);
+    }
+    facts.add("sysctl-net", Ok(settings.into_bytes()));
+    programs_output(deadline, &mut facts);
+    configured(&mut facts);
+    facts
+}
+
+fn files(files: &[File], facts: &mut Facts) {
+    for (name, path, always) in files {
+        let read = reading::read(path, BYTES_MAX);
+        if *always { facts.add(name, read) } else { facts.add_if_there(name, read) }
+    }
+}
+
+/// The tracker's settings as `key = value`; and why there are none, if so.
+fn tracker_settings() -> (String, Option<String>) {
+    let mut text = String::new();
+    for key in BESIDE {
+        setting(key, &mut text);
+    }
+    directory_of_settings("net/netfilter", &mut text);
+    directory_of_settings("net/ipv4/netfilter", &mut text);
+    let tracked = text.contains("_conntrack_count = ");
+    let why = (!tracked).then(|| match reading::read("/proc/sys/net/netfilter/nf_conntrack_count", 64) {
+        Err(why) => why,
+        Ok(_) => "/proc/sys/net/netfilter cannot be listed".to_owned(),
+    });
+    (text, why)
+}
+
+fn directory_of_settings(directory: &str, text: &mut String) {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/sys/{directory}")) else { return };
+    let names: BTreeSet<String> = entries
+        .flatten()
+        .take(SETTINGS_MAX)
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    for name in names {
+        setting(&format!("{directory}/{name}"), text);
+    }
+}
+
+/// `net.core.somaxconn = 4096`. What cannot be read (some may only be written) is left out: no line is no value.
+fn setting(path: &str, text: &mut String) {
+    let Ok(bytes) = reading::read(&format!("/proc/sys/{path}"), SETTING_BYTES_MAX) else { return };
+    let value = String::from_utf8_lossy(&bytes);
+    let Some(value) = value.lines().next().map(str::trim) else { return };
+    let _ = writeln!(text, "{} = {value}", path.replace('/', "."));
+}
+
+/// As `uname -a`.
+fn uname() -> String {
+    let uname = rustix::system::uname();
+    let words = [uname.sysname(), uname.nodename(), uname.release(), uname.version(), uname.machine()];
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    format!("{} GNU/Linux\n", words.join(" "))
+}
+
+/// The name of this machine.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The kernel's release as it names itself.
+pub fn kernel() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}
+
+/// The kernel's release as far as behaviour depends on it.
+pub fn release() -> Option<Release> {
+    let name = kernel();
+    let mut numbers = name.split(|c: char| !c.is_ascii_digit()).map(|word| word.parse().ok());
+    Some(Release(numbers.next()??, numbers.next()??, numbers.next().flatten().unwrap_or(0)))
+}
+
+/// What only programs know: addresses with their interfaces, sockets with their owners, the packet filter.
+fn programs_output(deadline: Instant, facts: &mut Facts) {
+    let mut run = |name: &str, program: &str, arguments: &[&str]| {
+        let patience = PATIENCE.min(deadline.saturating_duration_since(Instant::now()));
+        if patience.is_zero() {
+            return Err(NotRun::Failed("no time was left for it".to_owned()));
+        }
+        let printed = programs::output(program, arguments, patience, PRINTED_BYTES_MAX)?;
+        facts.add(name, Ok(printed));
+        Ok(())
+    };
+    let mut whys: Vec<(&str, NotRun)> = Vec::new();
+    for (name, program, arguments) in [
+        ("ip-addr", "ip", &["-o", "addr"][..]),
+        ("ss", "ss", &["-tanp"]),
+        ("nft-ruleset", "nft", &["list", "ruleset"]),
+    ] {
+        if let Err(why) = run(name, program, arguments) {
+            whys.push((name, why));
+        }
+    }
+    // Where rules are kept by the older program, nft prints them all the same if it is there.
+    if whys.iter().any(|(name, _)| *name == "nft-ruleset")
+        && run("iptables-save", "iptables-save", &["-c"]).is_ok()
+    {
+        whys.retain(|(name, _)| *name != "nft-ruleset");
+    }
+    for (name, why) in whys {
+        match why {
+            NotRun::NotInstalled(program) => {
+                facts.absent.push((name.to_owned(), format!("{program} is not installed")));
+            }
+            NotRun::Failed(why) => facts.not_read.push((name.to_owned(), why)),
+        }
+    }
+}
+
+/// Files of settings: what is meant to run. Nothing else of `/etc` is looked at.
+fn configured(facts: &mut Facts) {
+    let mut kept = 0;
+    let mut keep = |name: String, path: &str, wanted: fn(&[u8]) -> bool| {
+        let Ok(bytes) = reading::read(path, CONFIGURED_BYTES_MAX) else { return };
+        if kept < CONFIGURED_MAX && !bytes.is_empty() && wanted(&bytes) {
+            kept += 1;
+            facts.add(&name, Ok(bytes));
+        }
+    };
+    let any = |_: &[u8]| true;
+    keep("sysctl.d/sysctl.conf".to_owned(), "/etc/sysctl.conf", any);
+    // Of two files with one name the first directory's holds (sysctl.d(5)).
+    let mut met = BTreeSet::from(["sysctl.conf".to_owned()]);
+    for directory in ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"] {
+        for name in names(directory).into_iter().filter(|name| name.ends_with(".conf")) {
+            if met.insert(name.clone()) {
+                keep(format!("sysctl.d/{name}"), &format!("{directory}/{name}"), any);
+            }
+        }
+    }
+    let of_the_tracker = |bytes: &[u8]| memchr::memmem::find(bytes, b"conntrack").is_some();
+    for directory in ["/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d"] {
+        for name in names(directory) {
+            keep(format!("modprobe.d/{name}"), &format!("{directory}/{name}"), of_the_tracker);
+        }
+    }
+    for name in ["iptables-config", "ip6tables-config", "nf_conntrack"] {
+        keep(format!("sysconfig/{name}"), &format!("/etc/sysconfig/{name}"), any);
+    }
+    keep("sysconfig/ufw".to_owned(), "/etc/default/ufw", any);
+}
+
+/// Names of a directory's files, in order, as far as they are harmless as names of ours.
+fn names(directory: &str) -> BTreeSet<String> {
+    let harmless = |name: &String| {
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@+".contains(&byte))
+            && !name.starts_with('.')
+    };
+    let Ok(entries) = std::fs::read_dir(directory) else { return BTreeSet::new() };
+    let names =
+        entries.flatten().take(CONFIGURED_MAX).filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(harmless).collect()
+}
