@@ -1,7 +1,7 @@
 //! The only room that touches the world, and it owns every thread.
 
-pub mod follow;
 pub mod capture;
+pub mod follow;
 pub mod output;
 pub mod progress;
 pub mod read;

@@ -197,9 +197,7 @@ pub(super) const KEYS: &[Key] = &[
         about: "Without it: 587 for tls = \"required\", 465 for \"wrapper\", 25 for \"none\".",
         default: "",
         example: "587",
-        take: |config, item| {
-            number(item, 1, 65_535).map(|port| config.mail.port = u16::try_from(port).ok())
-        },
+        take: |config, item| number(item, 1, 65_535).map(|port| config.mail.port = u16::try_from(port).ok()),
         show: |config| config.mail.port.map(|port| port.to_string()),
     },
     Key {
@@ -352,7 +350,11 @@ fn address(word: &str) -> Result<String, String> {
     let parts = word.rsplit_once('@');
     let plain = |c: char| c.is_ascii_graphic() && !"<>()[]\\,;:\"".contains(c);
     let fits = parts.is_some_and(|(local, domain)| {
-        !local.is_empty() && !domain.is_empty() && word.chars().all(plain) && word.len() <= 254 && !local.contains('@')
+        !local.is_empty()
+            && !domain.is_empty()
+            && word.chars().all(plain)
+            && word.len() <= 254
+            && !local.contains('@')
     });
     if fits { Ok(word.to_owned()) } else { Err(format!("{word:?} is no address such as ops@example.org")) }
 }

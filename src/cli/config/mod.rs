@@ -67,7 +67,10 @@ fn take(table: &dyn TableLike, under: &str, lines: Lines<'_>, config: &mut Confi
             if let Err(what) = (known.take)(config, item) {
                 wrong.push(Wrong { line, key, what });
             }
-        } else if KEYS.iter().any(|known| known.name.strip_prefix(&*key).is_some_and(|rest| rest.starts_with('.'))) {
+        } else if KEYS
+            .iter()
+            .any(|known| known.name.strip_prefix(&*key).is_some_and(|rest| rest.starts_with('.')))
+        {
             match item.as_table_like() {
                 Some(inner) => take(inner, &key, lines, config, wrong),
                 None => refuse(format!("is a section: write [{key}] and its keys below it")),

@@ -41,9 +41,9 @@ pub(super) fn size_words(bytes: u64) -> String {
 /// `90%` → 90, within a range.
 pub(super) fn percent(text: &str, range: std::ops::RangeInclusive<u8>) -> Result<u8, String> {
     let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<u8>().ok());
-    number.filter(|number| range.contains(number)).ok_or_else(|| {
-        format!("`{text}` is not from {}% to {}%", range.start(), range.end())
-    })
+    number
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| format!("`{text}` is not from {}% to {}%", range.start(), range.end()))
 }
 
 fn split(text: &str) -> (&str, &str) {

@@ -19,7 +19,7 @@
 mod around;
 mod boots;
 mod chosen;
-mod civil;
+pub(super) mod civil;
 mod containers;
 mod copies;
 mod cost;

@@ -10,7 +10,7 @@ use super::incidents::incident_id;
 use super::notes::Notes;
 use crate::model::counters::{Counters, StatCounters};
 use crate::model::incident::{
-    Drops, Host, HighIs, Incident, Method, Namespace, TimeBasis, Timeline, TimelinePoint, Times,
+    Drops, HighIs, Host, Incident, Method, Namespace, TimeBasis, Timeline, TimelinePoint, Times,
 };
 use crate::model::input::SampleStream;
 use crate::model::live::sample::{Netns, Sample};
@@ -96,7 +96,8 @@ pub(super) fn add(
     }
     for watch in &watches {
         for (begin, end) in full_spans(watch, quiet_us) {
-            let seen = incidents.iter().any(|incident| covers(incident, watch, hosts, (begin, end), quiet_us));
+            let seen =
+                incidents.iter().any(|incident| covers(incident, watch, hosts, (begin, end), quiet_us));
             if !seen {
                 incidents.extend(unseen(watch, (begin, end), hosts));
             }
@@ -271,7 +272,8 @@ fn covers(
 
 /// An incident whose lines were all rate-limited away, or are not among the logs.
 fn unseen(watch: &Watch<'_>, (begin, end): (usize, usize), hosts: &mut Vec<Host>) -> Option<Incident> {
-    let (before, rose, last) = (watch.samples.get(begin)?, watch.samples.get(begin + 1)?, watch.samples.get(end)?);
+    let (before, rose, last) =
+        (watch.samples.get(begin)?, watch.samples.get(begin + 1)?, watch.samples.get(end)?);
     let (low, high) = dropped(before, last)?;
     let word = watch.stream.hints.host.clone().unwrap_or_else(|| "this host".into());
     let host = match hosts.iter().position(|host| is_called(host, &word)) {
@@ -363,7 +365,13 @@ mod tests {
 
     #[test]
     fn an_incident_without_any_line_is_seen_by_its_counters() {
-        let samples = vec![look(0, 500, 3), look(1, 1_000, 3), look(2, 1_000, 40), look(3, 1_000, 90), look(4, 800, 90)];
+        let samples = vec![
+            look(0, 500, 3),
+            look(1, 1_000, 3),
+            look(2, 1_000, 40),
+            look(3, 1_000, 90),
+            look(4, 800, 90),
+        ];
         let (hosts, incidents) = all(samples);
         assert_eq!(hosts.len(), 1);
         assert_eq!(incidents.len(), 1);

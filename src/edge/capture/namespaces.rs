@@ -124,13 +124,13 @@ impl Place {
 /// The namespace of this process.
 pub fn own() -> io::Result<Netns> {
     let inode = std::fs::metadata("/proc/self/ns/net")?.ino();
-    Ok(Netns { inode, initial: is_initial(inode) })
+    Ok(Netns { inode, initial: is_initial(inode), born_us: None })
 }
 
 /// The namespace that this thread is in, which may be another.
 pub fn here() -> io::Result<Netns> {
     let inode = std::fs::metadata("/proc/thread-self/ns/net")?.ino();
-    Ok(Netns { inode, initial: is_initial(inode) })
+    Ok(Netns { inode, initial: is_initial(inode), born_us: None })
 }
 
 /// It is the one that the machine booted with.
@@ -214,7 +214,7 @@ impl Finding {
             return None;
         }
         let new = || Place {
-            netns: Netns { inode, initial: is_initial(inode) },
+            netns: Netns { inode, initial: is_initial(inode), born_us: None },
             named: None,
             process: None,
             since_us: None,

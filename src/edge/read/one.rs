@@ -15,14 +15,14 @@ use super::open::words;
 use crate::edge::progress::Progress;
 use crate::model::counters::Counters;
 use crate::model::fold::{FlowSink, Part, RecordSink, TableItem};
+use crate::model::input::{LogStream, SAMPLES_MAX};
+use crate::model::live::sample::Sample;
 use crate::model::piece::Piece;
 use crate::model::time::WallTime;
 use crate::parse::counters::{self, CounterDialect};
 use crate::parse::sniff::{Dialect, sniff};
 use crate::parse::table::{TableDialect, TableReader};
 use crate::wire::bundle::{self, Manifest};
-use crate::model::input::{LogStream, SAMPLES_MAX};
-use crate::model::live::sample::Sample;
 use crate::wire::{samples, signals};
 
 /// Bytes of one line of our own signals format; a longer one is not ours.

@@ -96,11 +96,13 @@ impl Evidence {
     pub fn add_samples(&mut self, all: &[Sample]) -> io::Result<()> {
         let room = (SAMPLES_MAX as u64).saturating_sub(self.samples);
         let lines: Vec<String> = all.iter().filter_map(samples::write).collect();
-        let lines = lines.get(..usize::try_from(room).unwrap_or(usize::MAX).min(lines.len())).unwrap_or_default();
+        let lines =
+            lines.get(..usize::try_from(room).unwrap_or(usize::MAX).min(lines.len())).unwrap_or_default();
         if lines.is_empty() {
             return Ok(());
         }
-        let mut file = private(OpenOptions::new().append(true).create(true)).open(self.root.join("samples.jsonl"))?;
+        let mut file =
+            private(OpenOptions::new().append(true).create(true)).open(self.root.join("samples.jsonl"))?;
         let mut text = lines.join("\n");
         text.push('\n');
         file.write_all(text.as_bytes())?;
@@ -110,7 +112,8 @@ impl Evidence {
 
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.root.join(format!("{name}{TEMPORARY}"));
-        let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&temporary)?;
+        let mut file =
+            private(OpenOptions::new().write(true).create(true).truncate(true)).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_data()?;
         std::fs::rename(&temporary, self.root.join(name))?;
@@ -175,9 +178,8 @@ pub type Kept = (String, Option<i64>);
 /// Removes evidence until it fits, the incident that closed first before the others; an open one is never touched. Tells
 /// which are gone.
 pub fn make_room(directory: &Path, all: &[Kept], keep: &Keep, now_us: i64) -> Vec<String> {
-    let mut closed: Vec<(&String, i64, u64)> = (all.iter())
-        .filter_map(|(id, closed)| Some((id, (*closed)?, bytes(&directory.join(id)))))
-        .collect();
+    let mut closed: Vec<(&String, i64, u64)> =
+        (all.iter()).filter_map(|(id, closed)| Some((id, (*closed)?, bytes(&directory.join(id))))).collect();
     closed.sort_by_key(|(_, at, _)| *at);
     let open = all.iter().filter(|(_, closed)| closed.is_none());
     let mut total: u64 = open.map(|(id, _)| bytes(&directory.join(id))).sum::<u64>()
@@ -208,7 +210,9 @@ pub fn has_room(directory: &Path, percent: u8) -> bool {
 pub fn directory_of(state: &Path, id: &str) -> Result<PathBuf, String> {
     let digits = id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !digits {
-        return Err(format!("{id:?} is no id of an incident: twelve hex digits, as `incidents list` shows them"));
+        return Err(format!(
+            "{id:?} is no id of an incident: twelve hex digits, as `incidents list` shows them"
+        ));
     }
     let root = state.join("evidence").join(id);
     match std::fs::symlink_metadata(&root) {

@@ -25,7 +25,10 @@ pub(super) fn take(directory: &Path) -> io::Result<Lock> {
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         let mut holder = String::new();
         let _ = Read::by_ref(&mut file).take(32).read_to_string(&mut holder);
-        let who = holder.trim().parse::<u32>().map_or_else(|_| "another process".to_owned(), |pid| format!("process {pid}"));
+        let who = holder
+            .trim()
+            .parse::<u32>()
+            .map_or_else(|_| "another process".to_owned(), |pid| format!("process {pid}"));
         return Err(io::Error::new(io::ErrorKind::WouldBlock, format!("is in use by {who}")));
     }
     file.rewind()?;

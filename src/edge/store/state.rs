@@ -181,7 +181,8 @@ pub fn list(directory: &Path) -> Result<Vec<KeptIncident>, StateError> {
 }
 
 fn incidents(db: &Connection) -> rusqlite::Result<Vec<KeptIncident>> {
-    let mut all = db.prepare("SELECT number, id, opened_us, closed_us, row FROM incident ORDER BY opened_us, id")?;
+    let mut all =
+        db.prepare("SELECT number, id, opened_us, closed_us, row FROM incident ORDER BY opened_us, id")?;
     let rows = all.query_map([], |row| {
         Ok(KeptIncident {
             number: row.get::<_, i64>(0)?.unsigned_abs(),
@@ -223,37 +224,34 @@ fn connect(path: &Path) -> Result<Connection, StateError> {
 
 fn write(db: &rusqlite::Transaction<'_>, change: &Change<'_>) -> rusqlite::Result<()> {
     for (name, position, stream) in &change.sources {
-        db.prepare_cached(
+        db.execute(
             "INSERT INTO source VALUES (?1, ?2, ?3)
              ON CONFLICT (name) DO UPDATE SET position = excluded.position, piece = excluded.piece",
-        )?
-        .execute(params![name, state::write_position(position), stream.map(signals::write)])?;
+            params![name, state::write_position(position), stream.map(signals::write)],
+        )?;
     }
     if let Some(memory) = change.memory {
-        db.prepare_cached(
+        db.execute(
             "INSERT INTO memory VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET value = excluded.value",
-        )?
-        .execute([state::write_memory(memory)])?;
+            [state::write_memory(memory)],
+        )?;
     }
     for incident in &change.incidents {
-        db.prepare_cached(
+        db.execute(
             "INSERT INTO incident VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (number) DO UPDATE SET closed_us = excluded.closed_us, row = excluded.row",
-        )?
-        .execute(params![
-            i64::try_from(incident.number).unwrap_or(i64::MAX),
-            incident.id,
-            incident.opened_us,
-            incident.closed_us,
-            incident.row
-        ])?;
+            params![
+                i64::try_from(incident.number).unwrap_or(i64::MAX),
+                incident.id,
+                incident.opened_us,
+                incident.closed_us,
+                incident.row
+            ],
+        )?;
     }
     for message in &change.messages {
-        db.prepare_cached(
-            "INSERT INTO message (number, id, incident, kind, envelope, bytes, created_us, next_attempt_us, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'waiting') ON CONFLICT (number) DO NOTHING",
-        )?
-        .execute(params![
+        db.execute("INSERT INTO message (number, id, incident, kind, envelope, bytes, created_us, next_attempt_us, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'waiting') ON CONFLICT (number) DO NOTHING", params![
             i64::try_from(message.number).unwrap_or(i64::MAX),
             message.id,
             message.incident,
@@ -283,7 +281,8 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
         number => path.with_extension(format!("db.damaged.{number}")),
     };
     let free = (1..1_000).map(named).find(|name| std::fs::symlink_metadata(name).is_err());
-    let aside = free.ok_or_else(|| io::Error::other("a thousand damaged files stand beside it: remove them"))?;
+    let aside =
+        free.ok_or_else(|| io::Error::other("a thousand damaged files stand beside it: remove them"))?;
     std::fs::rename(path, &aside)?;
     // Without its file the journal would be played back into the new one.
     match std::fs::remove_file(path.with_extension("db-journal")) {

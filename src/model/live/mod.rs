@@ -8,10 +8,10 @@
 pub mod clock;
 pub mod config;
 pub mod event;
+pub mod gap;
 pub mod intent;
 pub mod life;
 pub mod policy;
-pub mod gap;
 pub mod position;
 pub mod sample;
 pub mod source;

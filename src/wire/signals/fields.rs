@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::mirror::{Mirror, arrays, names, objects, wrapped};
 use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::bundle::BootTie;
 use crate::model::flow::L4;
@@ -23,6 +22,7 @@ use crate::model::signal::{
     About, Capacity, Limiter, NamespaceWord, RelatedKind, Signal, Subject, Table, Wording,
 };
 use crate::model::time::{BootId, Moment, Stamp, StampKind, WallTime};
+use crate::wire::mirror::{Mirror, arrays, names, objects, wrapped};
 
 names! {
     BlemishKindWire for BlemishKind {
