@@ -28,10 +28,7 @@ use crate::wire;
 pub fn run(plan: &AnalyzePlan, local_zone: Option<String>) -> anyhow::Result<Exit> {
     let report = report(plan, local_zone);
     let exit = complaints(&report.inputs);
-    let written = match plan.format {
-        Format::Json => wire::report::to_json(&report, &spell::plain),
-        Format::Text => text::render(&report, look(plan)),
-    };
+    let written = written(&report, plan);
     match &plan.output {
         Some(path) => output::to_file(path, &written)
             .map_err(|error| anyhow::anyhow!("{}: cannot be written: {error}", path.display()))?,
@@ -39,6 +36,14 @@ pub fn run(plan: &AnalyzePlan, local_zone: Option<String>) -> anyhow::Result<Exi
     }
     let found = plan.fail_on_incident && !report.incidents.is_empty();
     Ok(if found { Exit::Incident } else { exit })
+}
+
+/// The report in the form that was asked for.
+pub fn written(report: &Report, plan: &AnalyzePlan) -> String {
+    match plan.format {
+        Format::Json => wire::report::to_json(report, &spell::plain),
+        Format::Text => text::render(report, look(plan)),
+    }
 }
 
 /// Inputs → report view.

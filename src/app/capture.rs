@@ -38,6 +38,7 @@ pub fn run(typed: &Typed) -> anyhow::Result<Exit> {
         namespace: named(enter.as_ref()),
         enter,
         budget,
+        table: true,
     };
     let mut captured = take(&order, WhoSink::default).map_err(cannot)?;
     let pairs = captured.part.take().map(busiest).unwrap_or_default();

@@ -4,11 +4,14 @@ pub mod analyze;
 pub mod capture;
 pub mod check;
 pub mod doctor;
+pub mod incidents;
 pub mod scan;
+pub mod watch;
 
 use clap::Parser;
 
-use crate::cli::args::{self, Command, Typed};
+use crate::cli::args::{self, Command, ConfigCommand, Typed};
+use crate::cli::config;
 use crate::cli::exit::Exit;
 use crate::cli::plan;
 use crate::edge::{output, zone};
@@ -33,6 +36,9 @@ fn carry_out(command: Command) -> anyhow::Result<Exit> {
             analyze::run(&plan, local_zone)
         }
         Command::Scan(typed) => scan::run(typed, zone::local_zone_name()),
+        Command::Watch(typed) => watch::run(&typed),
+        Command::Incidents { command } => incidents::run(&command),
+        Command::Config { command } => configuration(&command),
         Command::Capture(typed) => capture::run(&typed),
         Command::Doctor => doctor::run(),
         Command::Check(typed) => check::run(&typed),
@@ -42,6 +48,14 @@ fn carry_out(command: Command) -> anyhow::Result<Exit> {
         }
         Command::Completions(typed) => print(&args::completions(typed.shell)),
         Command::Man => print(&args::manual()),
+    }
+}
+
+fn configuration(command: &ConfigCommand) -> anyhow::Result<Exit> {
+    match command {
+        ConfigCommand::Show(flags) => print(&config::show(&watch::of_flags(flags)?)),
+        ConfigCommand::Check(flags) => watch::of_flags(flags).map(|_| Exit::Done),
+        ConfigCommand::Template => print(&config::template()),
     }
 }
 

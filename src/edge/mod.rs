@@ -1,7 +1,9 @@
 //! The only room that touches the world, and it owns every thread.
 
 pub mod capture;
+pub mod configured;
 pub mod follow;
+pub mod live;
 pub mod output;
 pub mod progress;
 pub mod read;

@@ -229,6 +229,9 @@ impl Finding {
             let named = place.since_us;
             place.since_us = Some(named.map_or(started_us, |named| named.min(started_us)));
         }
+        for place in self.places.values_mut() {
+            place.netns.born_us = place.since_us.filter(|_| !place.netns.initial);
+        }
         let places = self.places.into_values().collect();
         Known { places, left_out: self.left_out.len(), hidden: self.hidden }
     }

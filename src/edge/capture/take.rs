@@ -43,6 +43,8 @@ pub struct Order {
     pub enter: Option<Place>,
     /// How long all of it may take.
     pub budget: Duration,
+    /// The table too, and what is slow to read; else only what is cheap.
+    pub table: bool,
 }
 
 /// What was captured.
@@ -91,6 +93,10 @@ where
     keep(&mut directory, &mut record, &mut absent, facts::cheap());
     let cheap_after = started.elapsed();
 
+    if !order.table {
+        record.took_seconds = Some(seconds(started.elapsed()));
+        return settled(order, directory, record, absent, cheap_after);
+    }
     let (part, dump) = match table(&mut directory, order.budget, &mut new_sink) {
         Ok(dumped) => {
             record.taken_at = Some(dumped.began.wall);
@@ -113,13 +119,24 @@ where
     }
     keep(&mut directory, &mut record, &mut absent, facts::slower(deadline));
 
-    record.complete = record.not_read.is_empty();
     record.took_seconds = Some(seconds(started.elapsed()));
+    Ok(Captured { part, dump, ..settled(order, directory, record, absent, cheap_after)? })
+}
+
+/// Gives what was kept its name.
+fn settled<P>(
+    order: &Order,
+    directory: Directory,
+    mut record: bundle::Capture,
+    absent: Vec<(String, String)>,
+    cheap_after: Duration,
+) -> io::Result<Captured<P>> {
+    record.complete = record.not_read.is_empty();
     let mut files = directory.settle()?;
     for file in &mut files {
         file.path = format!("{}/{}", order.directory, file.path);
     }
-    Ok(Captured { part, dump, record, files, absent, cheap_after })
+    Ok(Captured { part: None, dump: None, record, files, absent, cheap_after })
 }
 
 /// To the millisecond: more would be noise.

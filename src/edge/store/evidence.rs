@@ -16,7 +16,6 @@ use crate::edge::capture::bundle::{TEMPORARY, keep_manifest, sweep, sync_directo
 use crate::model::input::{LogStream, SAMPLES_MAX};
 use crate::model::live::config::Keep;
 use crate::model::live::sample::Sample;
-use crate::model::report::Role;
 use crate::wire::bundle::{self, Manifest};
 use crate::wire::{owners, samples, signals};
 
@@ -32,46 +31,67 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Begins the evidence of an incident, or goes on with it: what an earlier run left half written is removed, what it
-    /// left whole stays. `manifest` names the machine; of one that is there only the captures are kept.
-    pub fn open(directory: &Path, id: &str, manifest: Manifest) -> io::Result<Self> {
+    /// Begins the evidence of an incident; `machine` names the machine. A capture may already be writing beside it.
+    pub fn begin(directory: &Path, id: &str, machine: Manifest) -> io::Result<Self> {
         private_directory(directory)?;
         let root = directory.join(id);
         private_directory(&root)?;
-        sweep(&root);
-        let mut manifest = Manifest { incident: Some(id.to_owned()), id: Some(id.to_owned()), ..manifest };
-        if let Some(before) = manifest_of(&root) {
-            // The tie between the clocks is that of the boot in which it was opened.
-            manifest = Manifest { incident: Some(id.to_owned()), id: Some(id.to_owned()), ..before };
-        }
-        let samples = cut_to_lines(&root.join("samples.jsonl"))?;
-        let evidence = Self { root, manifest, samples };
+        let manifest = Manifest { incident: Some(id.to_owned()), id: Some(id.to_owned()), ..machine };
+        let evidence = Self { root, manifest, samples: 0 };
         keep_manifest(&evidence.root, &evidence.manifest)?;
         sync_directory(directory)?;
         Ok(evidence)
     }
 
+    /// Goes on with what an earlier run kept: what it left half written is removed, what it left whole stays. The tie
+    /// between the clocks stays that of the boot in which the incident was opened; `machine` is for a bundle that lost
+    /// its manifest.
+    pub fn resume(directory: &Path, id: &str, machine: Manifest) -> io::Result<Self> {
+        let root = directory.join(id);
+        private_directory(directory)?;
+        private_directory(&root)?;
+        sweep(&root);
+        let samples = cut_to_lines(&root.join("samples.jsonl"))?;
+        match manifest_of(&root) {
+            Some(manifest) => Ok(Self { root, manifest, samples }),
+            None => Ok(Self { samples, ..Self::begin(directory, id, machine)? }),
+        }
+    }
+
+    /// Keeps an early look, which belongs to no incident yet: a bundle of its own.
+    pub fn early(
+        root: &Path,
+        machine: Manifest,
+        record: bundle::Capture,
+        files: Vec<bundle::File>,
+    ) -> io::Result<()> {
+        keep_manifest(root, &Manifest { captures: vec![record], files, ..machine })
+    }
+
+    /// Takes an early look over, with its directory.
+    pub fn adopt(&mut self, early: &Path) -> io::Result<()> {
+        let Some(manifest) = manifest_of(early) else { return Ok(()) };
+        for capture in manifest.captures {
+            let (from, to) = (early.join(&capture.dir), self.root.join(&capture.dir));
+            if let Some(above) = to.parent() {
+                private_directory(above)?;
+            }
+            std::fs::rename(from, to)?;
+            let files: Vec<_> =
+                manifest.files.iter().filter(|file| file.path.starts_with(&capture.dir)).cloned().collect();
+            self.add_capture(capture, files)?;
+        }
+        std::fs::remove_dir_all(early)
+    }
+
+    /// Captures kept.
+    pub fn captures(&self) -> usize {
+        self.manifest.captures.len()
+    }
+
     /// Where it is.
     pub fn root(&self) -> &Path {
         &self.root
-    }
-
-    /// The directory for a further capture, within the bundle: `capture/2-follow-up`.
-    pub fn next_capture(&self, role: Role) -> String {
-        let role = match role {
-            Role::Before => "before",
-            Role::At => "at",
-            Role::FollowUp => "follow-up",
-            Role::After => "after",
-        };
-        let mut number = self.manifest.captures.len() + 1;
-        loop {
-            let name = format!("capture/{number}-{role}");
-            if std::fs::symlink_metadata(self.root.join(&name)).is_err() {
-                return name;
-            }
-            number += 1;
-        }
     }
 
     /// Takes up a capture whose directory is whole.
