@@ -52,6 +52,33 @@ impl<S: RecordSink> RecordSink for Noticing<S> {
     }
 }
 
+/// Where a source puts what it reads.
+#[derive(Debug)]
+pub struct Out<'a, S> {
+    /// Records.
+    pub sink: &'a mut S,
+    /// Gaps between them.
+    pub gaps: &'a mut Vec<Gap>,
+    /// When they are read.
+    pub now: Now,
+}
+
+impl<S: RecordSink> Out<'_, S> {
+    /// Records were lost here; `stream` is the offset of the next one.
+    pub fn gap(&mut self, kind: GapKind, lost: Option<u64>, words: String, stream: u64) {
+        let moment = Moment { offset: stream, stamp: None, precision_us: 0, since_boot_us: None, seq: None };
+        let content = Content::Signal(Signal::Lost { count: lost });
+        let raw = words.as_bytes();
+        self.sink.take(&Record { moment, host: None, boot: None, trust: Trust::Unverified, content, raw });
+        self.gap_that_numbers_tell(kind, lost, words);
+    }
+
+    /// Records were lost here, and the numbers of those around tell the fold so.
+    pub fn gap_that_numbers_tell(&mut self, kind: GapKind, lost: Option<u64>, words: String) {
+        push_gap(self.gaps, Gap { kind, noticed: self.now, lost, words });
+    }
+}
+
 /// One source's hand.
 pub(super) struct Hand<S: RecordSink> {
     source: SourceId,
@@ -92,28 +119,14 @@ where
         }
     }
 
-    /// Where records go.
-    pub(super) fn sink(&mut self) -> &mut Noticing<S> {
-        &mut self.sink
-    }
-
     /// The source is to end: it was told to, or nobody listens any more.
     pub(super) fn is_done(&self) -> bool {
         self.nobody_listens || self.bell.is_stopped()
     }
 
-    /// Records were lost here; `stream` is the offset of the next one. Where numbers tell the fold of the loss by
-    /// themselves, `in_part` is false.
-    pub(super) fn gap(&mut self, gap: Gap, stream: u64, in_part: bool) {
-        if in_part {
-            let moment =
-                Moment { offset: stream, stamp: None, precision_us: 0, since_boot_us: None, seq: None };
-            let content = Content::Signal(Signal::Lost { count: gap.lost });
-            let raw = gap.words.as_bytes();
-            let trust = Trust::Unverified;
-            self.sink.take(&Record { moment, host: None, boot: None, trust, content, raw });
-        }
-        push_gap(&mut self.gaps, gap);
+    /// Where records and gaps go.
+    pub(super) fn out(&mut self, now: Now) -> Out<'_, Noticing<S>> {
+        Out { sink: &mut self.sink, gaps: &mut self.gaps, now }
     }
 
     /// Nothing, or not as it should be, is heard. Told once for as long as the words are the same.
@@ -179,15 +192,16 @@ where
     }
 
     /// Hands over what is due. `position` is that behind the last record taken.
-    pub(super) fn hand_over_if_due(&mut self, now: Now, position: impl FnOnce() -> Position) {
+    pub(super) fn hand_over_if_due(&mut self, now: Now, position: impl FnOnce() -> Option<Position>) {
         if self.due_in(now) == Some(Duration::ZERO) {
             self.hand_over(now, position());
         }
     }
 
-    /// Hands over what there is, due or not.
-    pub(super) fn hand_over(&mut self, now: Now, position: Position) {
+    /// Hands over what there is, due or not. With no position, what was not begun yet goes on with nothing.
+    pub(super) fn hand_over(&mut self, now: Now, position: Option<Position>) {
         self.tried_us = now.uptime_us;
+        let Some(position) = position else { return self.send_notices() };
         let sink = std::mem::take(&mut self.sink);
         let part = HeardPart {
             source: self.source,
@@ -233,7 +247,7 @@ where
 
     /// The last hand-over. What a full channel does not take within `patience` stays unread as far as anybody
     /// remembers: its position is not moved.
-    pub(super) fn end(mut self, position: Position, why: Option<String>, patience: Duration) {
+    pub(super) fn end(mut self, position: Option<Position>, why: Option<String>, patience: Duration) {
         let begun = super::clocks::now().uptime_us;
         self.hand_over(super::clocks::now(), position.clone());
         self.notice(Heard::Ended { source: self.source, why });

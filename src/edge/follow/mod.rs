@@ -1,7 +1,7 @@
 //! Following: sources that go on while they are read, one thread each.
 //!
 //! A source folds its records into a sink of its own and hands the part over with the position behind it, through one
-//! bounded channel ([`hand`]). It never waits for the loop. Gaps go with the part they lie in, since whoever keeps the
+//! bounded channel (`hand`). It never waits for the loop. Gaps go with the part they lie in, since whoever keeps the
 //! position has to keep them in the same commit; that a source hears nothing, and that it hears again, are messages of
 //! their own. When it last looked can be asked at any time ([`Following::looked`]): a source that hangs says nothing.
 //!
@@ -10,8 +10,9 @@
 
 mod bell;
 pub mod clocks;
+mod cut;
 pub mod file;
-pub mod hand;
+mod hand;
 mod journal;
 mod kmsg;
 mod stream;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use bell::Bell;
 use hand::Hand;
+pub use hand::Out;
 
 use crate::model::fold::{Part, RecordSink};
 use crate::model::live::clock::Now;
