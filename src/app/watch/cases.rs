@@ -18,6 +18,8 @@ use crate::wire::owners::Owners;
 pub(super) struct Case {
     /// What the state knows of it.
     pub(super) kept: KeptIncident,
+    /// Where its evidence is, or will be.
+    pub(super) root: PathBuf,
     /// Its evidence; none where it cannot be kept.
     pub(super) evidence: Option<Evidence>,
     /// Samples that wait to be kept.
@@ -49,14 +51,16 @@ impl Cases {
     pub(super) fn resume(&mut self, kept: KeptIncident, machine: Manifest) -> io::Result<()> {
         let evidence = Evidence::resume(&self.directory, &kept.id, machine)?;
         let captures = evidence.captures();
-        let case = Case { kept, evidence: Some(evidence), samples: Vec::new(), stale: false, early: None, waiting: Vec::new(), captures };
+        let root = evidence.root().to_owned();
+        let case = Case { kept, root, evidence: Some(evidence), samples: Vec::new(), stale: false, early: None, waiting: Vec::new(), captures };
         self.open.insert(case.kept.number, case);
         Ok(())
     }
 
     /// Begins one. Its directory is made later: a capture does not wait for it.
     pub(super) fn open(&mut self, kept: KeptIncident) {
-        let case = Case { kept, evidence: None, samples: Vec::new(), stale: true, early: None, waiting: Vec::new(), captures: 0 };
+        let root = self.directory.join(&kept.id);
+        let case = Case { kept, root, evidence: None, samples: Vec::new(), stale: true, early: None, waiting: Vec::new(), captures: 0 };
         self.open.insert(case.kept.number, case);
     }
 
@@ -79,11 +83,6 @@ impl Cases {
 }
 
 impl Case {
-    /// Where its evidence is, or will be.
-    pub(super) fn root(&self, directory: &Path) -> PathBuf {
-        directory.join(&self.kept.id)
-    }
-
     /// The directory of its next capture, within the bundle: `capture/2-follow-up`.
     pub(super) fn next_capture(&mut self, role: Role) -> String {
         self.captures += 1;

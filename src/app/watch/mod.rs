@@ -23,10 +23,10 @@ use crate::edge::output;
 use crate::edge::store::evidence::{self, Evidence};
 use crate::edge::store::state::{Change, KeptIncident, State};
 use crate::model::live::clock::Now;
-use crate::model::live::event::{Captured, Checked, Event, Lines};
+use crate::model::live::event::{Captured, Checked, Ending, Event, Lines};
 use crate::model::live::gap::Severity;
-use crate::model::live::intent::{CaptureOrder, Closing, Intent, Opening, Whom};
-use crate::model::live::life::Memory;
+use crate::model::live::intent::{CaptureOrder, CheckNo, Closing, IncidentNo, Intent, Opening, Whom};
+use crate::model::live::life::{Memory, Phase};
 use crate::model::piece::Piece;
 use crate::model::time::{BootId, SECOND_US};
 use crate::report::escape;
@@ -269,8 +269,8 @@ impl Watch {
 
     /// The row of an incident, made on a thread of its own.
     fn describe(&mut self, number: u64) {
-        let Some(case) = self.cases.get(crate::model::live::intent::IncidentNo(number)) else { return };
-        let root = case.root(&self.cases.directory);
+        let Some(case) = self.cases.get(IncidentNo(number)) else { return };
+        let root = case.root.clone();
         let zone = self.zone.clone();
         let work = move || {
             let report = analyze::report(&plan::of_bundle(&root, zone.as_deref()), zone);
@@ -287,18 +287,18 @@ impl Watch {
         let (root, directory) = match order.incident.and_then(|incident| self.cases.get(incident)) {
             Some(case) => {
                 let directory = case.next_capture(order.role);
-                (case.root(&self.cases.directory), directory)
+                (case.root.clone(), directory)
             }
             None => {
                 let root = self.cases.directory.join(format!("early-{}", order.capture.0));
-                (root, format!("capture/0-{}", "before"))
+                (root, "capture/0-before".to_owned())
             }
         };
         let (budget, capture) = (self.plan.config.policy.time_budget_us, order.capture);
         let work = move || Done::Looked(Box::new(look::at(order, root, directory, budget)));
         if let Err(error) = self.jobs.begin("capture", work) {
             self.complain(format!("no thread could be made for a capture: {error}"));
-            let ending = crate::model::live::event::Ending::Failed;
+            let ending = Ending::Failed;
             self.step(Event::Captured(Captured { capture, ending }));
         }
     }
@@ -339,7 +339,7 @@ impl Watch {
         let samples = samples.into_iter().filter(|s| s.count.is_some() || s.drop.is_some()).collect();
         let known = self.sampler.known();
         let all_found = known.left_out == 0 && known.hidden == 0;
-        Checked { check: crate::model::live::intent::CheckNo(0), samples, unreadable, all_found }
+        Checked { check: CheckNo(0), samples, unreadable, all_found }
     }
 
     fn second(&mut self, following: &Following, signals: &Signals) {
@@ -360,7 +360,7 @@ impl Watch {
         if signals.reload() {
             self.reload();
         }
-        let idle = self.steer.memory().lives.iter().all(|life| life.phase == crate::model::live::life::Phase::Closed);
+        let idle = self.steer.memory().lives.iter().all(|life| life.phase == Phase::Closed);
         if idle {
             let quiet_us = self.plan.config.policy.quiet_us;
             self.sources.iter_mut().for_each(|kept| kept.forget(now, quiet_us));
@@ -383,7 +383,7 @@ impl Watch {
         match done {
             Done::Looked(looked) => self.looked(*looked),
             Done::Described(number, Ok(row)) => {
-                if let Some(case) = self.cases.get(crate::model::live::intent::IncidentNo(number)) {
+                if let Some(case) = self.cases.get(IncidentNo(number)) {
                     case.kept.row = Some(row);
                     self.changed.push(number);
                     self.urgent = true;
@@ -431,7 +431,7 @@ impl Watch {
         let memory = self.steer.memory();
         let incidents = numbers
             .iter()
-            .filter_map(|number| Some(self.cases.get(crate::model::live::intent::IncidentNo(*number))?.kept.clone()))
+            .filter_map(|number| Some(self.cases.get(IncidentNo(*number))?.kept.clone()))
             .collect();
         let sources = self.sources.iter().filter(|kept| kept.moved);
         let sources = sources
@@ -474,9 +474,9 @@ impl Watch {
         let directory = self.cases.directory.clone();
         let machine = self.machine.clone();
         let streams = self.sources.iter().map(|kept| &kept.stream);
-        let Some(case) = self.cases.get(crate::model::live::intent::IncidentNo(number)) else { return };
+        let Some(case) = self.cases.get(IncidentNo(number)) else { return };
         if let Err(error) = case.keep(&directory, machine, streams) {
-            let path = case.root(&directory);
+            let path = case.root.clone();
             self.complain(format!("{}: {error}", path.display()));
         }
     }
@@ -490,15 +490,15 @@ impl Watch {
     }
 
     fn status(&self) -> String {
-        let open = self.steer.memory().lives.iter().filter(|life| life.phase != crate::model::live::life::Phase::Closed).count();
+        let open = self.steer.memory().lives.iter().filter(|life| life.phase != Phase::Closed).count();
         format!("following {} sources; {open} incidents open", self.sources.len())
     }
 
     /// Finishes what is durable.
     fn finish(&mut self) -> Exit {
-        let patience = std::time::Instant::now() + LAST_PATIENCE;
+        let patience = live::instant() + LAST_PATIENCE;
         while self.jobs.running() > 0 {
-            let left = patience.saturating_duration_since(clock::instant());
+            let left = patience.saturating_duration_since(live::instant());
             match self.jobs.wait(left) {
                 Some(done) => self.done(done),
                 None => break,

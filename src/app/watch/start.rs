@@ -141,12 +141,12 @@ impl Watch {
     fn resume(&mut self) -> anyhow::Result<()> {
         sweep(&self.cases.directory);
         let known = self.state.incidents()?;
-        let lives = &self.steer.memory().lives;
-        let open = |number: u64| lives.iter().any(|life| life.incident.0 == number && life.phase != Phase::Closed);
+        let lives = self.steer.memory().lives.iter().filter(|life| life.phase != Phase::Closed);
+        let open: Vec<u64> = lives.map(|life| life.incident.0).collect();
         let mut over = Vec::new();
         for mut kept in known {
             // The policy forgot it: it is over.
-            if kept.closed_us.is_none() && !open(kept.number) {
+            if kept.closed_us.is_none() && !open.contains(&kept.number) {
                 kept.closed_us = Some(self.now().wall.0);
                 over.push(kept.number);
             }
