@@ -515,11 +515,63 @@ fn s10_the_one_question_for_the_table_has_no_family_and_no_filter() {
     let calls = std::fs::read_to_string(directory.path().join("calls")).unwrap();
     let asked: Vec<&str> =
         calls.lines().filter(|line| line.contains("NLM_F_DUMP") && line.contains("send")).collect();
-    let own: Vec<&&str> = asked.iter().filter(|line| line.contains("NFNL_SUBSYS_CTNETLINK")).collect();
+    let own: Vec<&&str> = asked.iter().filter(|line| line.contains("IPCTNL_MSG_CT_GET,")).collect();
     assert_eq!(own.len(), 1, "{calls}");
     // Header and family alone: 20 bytes, AF_UNSPEC.
     assert!(own[0].contains("nlmsg_len=20") && own[0].contains("AF_UNSPEC"), "{own:?}");
     assert!(calls.lines().any(|line| line.contains("recvmsg") && line.contains("32768")), "{calls}");
+}
+
+/// S03: the hash table is made anew under the dump. A setting of the whole machine, so only where that is asked for.
+#[test]
+fn s03_a_dump_under_which_the_hash_table_was_resized_is_made_again_and_says_so() {
+    const NAME: &str = "s03_a_dump_under_which_the_hash_table_was_resized_is_made_again_and_says_so";
+    const BUCKETS: &str = "/proc/sys/net/netfilter/nf_conntrack_buckets";
+    if let Some(why) = missing() {
+        return skip(NAME, &why);
+    }
+    if std::env::var_os("CONNTRIAGE_SLOW").is_none() {
+        let why = "resizes the hash table of the whole machine: set CONNTRIAGE_SLOW=1\n";
+        let _ = write!(std::io::stderr(), "SKIPPED {NAME}: {why}");
+        return;
+    }
+    struct Buckets(String);
+    impl Drop for Buckets {
+        fn drop(&mut self) {
+            let _ = std::fs::write(BUCKETS, &self.0);
+        }
+    }
+    let _limit = limit_is_ours();
+    let before = Buckets(std::fs::read_to_string(BUCKETS).unwrap());
+    let first: u64 = before.0.trim().parse().unwrap();
+    let netns = Netns::new("s03");
+    netns.fill(&["fill", "150000"]);
+    let directory = tempfile::tempdir().unwrap();
+    // Once, while it runs.
+    let redone = (0..8u64).any(|run| {
+        let name = format!("once{run}");
+        let child = netns.conntriage(directory.path()).args(["capture", "-o", &name]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(60 + 40 * run));
+        std::fs::write(BUCKETS, (first + 8_192 * (run + 1)).to_string()).unwrap();
+        assert!(Running(child).0.wait().unwrap().success());
+        let bundle = directory.path().join(&name);
+        assert_eq!(table(&bundle).lines().count(), 150_000);
+        manifest(&bundle)["captures"][0]["note"].as_str().unwrap().contains("made a second time")
+    });
+    assert!(redone, "no dump was met by a resize");
+    // All the while.
+    let child = netns.conntriage(directory.path()).args(["capture", "-o", "always"]).spawn().unwrap();
+    let mut child = Running(child);
+    let mut size = first + 100_000;
+    while child.0.try_wait().unwrap().is_none() {
+        size += 8_192;
+        std::fs::write(BUCKETS, size.to_string()).unwrap();
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    assert_eq!(child.0.wait().unwrap().code(), Some(3));
+    let capture = &manifest(&directory.path().join("always"))["captures"][0];
+    assert_eq!(capture["complete"], false);
+    assert!(capture["note"].as_str().unwrap().contains("resized during the dump, and again"), "{capture}");
 }
 
 /// A place that cannot be written to.

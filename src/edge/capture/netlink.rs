@@ -36,6 +36,8 @@ use crate::model::fold::{FlowSink, TableItem};
 use crate::model::live::clock::Now;
 use crate::parse::table::ctnetlink::{self, Asked, Message};
 
+pub use crate::parse::table::ctnetlink::List;
+
 /// Bytes that are received at once. The kernel fills as much as the largest buffer it was ever given, up to 32 KiB; from
 /// the first message on it must be that large, or messages would be cut.
 const BUFFER_BYTES: usize = 32 * 1024;
@@ -252,9 +254,10 @@ impl<P, W> Dumped<P, W> {
     }
 }
 
-/// Dumps the table of the namespace that the calling thread is in. `open` gives a fresh sink and a fresh place for the
+/// Dumps a list of the namespace that the calling thread is in. `open` gives a fresh sink and a fresh place for the
 /// text, and is called a second time where the dump must be made again. Nothing is done for longer than `budget`.
 pub fn dump<S, W>(
+    list: List,
     budget: Duration,
     mut open: impl FnMut() -> io::Result<(S, W)>,
 ) -> Result<Dumped<S::Part, W>, DumpError>
@@ -265,10 +268,10 @@ where
 {
     let deadline = Instant::now() + budget;
     let (sink, out) = open().map_err(DumpError::Keep)?;
-    let mut dumped = once(budget, deadline, sink, out)?;
+    let mut dumped = once(list, budget, deadline, sink, out)?;
     if resized(&dumped) && Instant::now() < deadline {
         let (sink, out) = open().map_err(DumpError::Keep)?;
-        dumped = once(budget, deadline, sink, out)?;
+        dumped = once(list, budget, deadline, sink, out)?;
         dumped.redone = true;
     }
     if resized(&dumped) {
@@ -317,7 +320,13 @@ pub(super) fn probe() -> Result<(), String> {
 }
 
 /// The dump, once.
-fn once<S, W>(budget: Duration, deadline: Instant, sink: S, out: W) -> Result<Dumped<S::Part, W>, DumpError>
+fn once<S, W>(
+    list: List,
+    budget: Duration,
+    deadline: Instant,
+    sink: S,
+    out: W,
+) -> Result<Dumped<S::Part, W>, DumpError>
 where
     S: FlowSink + Send,
     S::Part: Send,
@@ -325,7 +334,7 @@ where
 {
     let (count, buckets) = (number("count"), number("buckets"));
     let (began, started) = (clock::now(), Instant::now());
-    let socket = DumpSocket::ask(began)?;
+    let socket = DumpSocket::ask(list, began)?;
     let asked = socket.asked;
     let (give, take) = sync_channel::<Filled>(BUFFERS);
     let (give_back, take_back) = sync_channel::<Vec<u8>>(BUFFERS);
@@ -374,12 +383,12 @@ struct DumpSocket {
 }
 
 impl DumpSocket {
-    /// Asks for the whole table.
-    fn ask(now: Now) -> Result<Self, DumpError> {
-        Self::send(now, ctnetlink::request)
+    /// Asks for a whole list.
+    fn ask(list: List, now: Now) -> Result<Self, DumpError> {
+        Self::send(now, |sequence| ctnetlink::request(list, sequence))
     }
 
-    fn send(now: Now, question: fn(u32) -> ctnetlink::Question) -> Result<Self, DumpError> {
+    fn send(now: Now, question: impl Fn(u32) -> ctnetlink::Question) -> Result<Self, DumpError> {
         let failed = |error: Errno| DumpError::Socket(reading::no_netlink(error));
         let socket = rustix::net::socket_with(
             AddressFamily::NETLINK,
