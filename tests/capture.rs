@@ -255,11 +255,11 @@ fn s01_every_entry_that_lives_through_the_dump_is_in_it_once() {
     let started = Instant::now();
     let listing = netns.command("conntrack").args(["-L", "-o", "extended,id"]).stdout(Stdio::null()).status();
     assert!(listing.unwrap().success());
-    let tool = started.elapsed();
+    let listed_in = started.elapsed();
     let dump_seconds = manifest(&directory.path().join("still"))["captures"][0]["note"].clone();
     let _ = writeln!(
         std::io::stderr(),
-        "MEASURED {stable} entries: capture {took:.2?} in all, greatest memory {most} KiB, conntrack -L {tool:.2?}; \
+        "MEASURED {stable} entries: capture {took:.2?} in all, greatest memory {most} KiB, conntrack -L {listed_in:.2?}; \
          {dump_seconds}"
     );
     assert!(most > 0 && most <= 64 * 1024, "{most} KiB");
@@ -522,11 +522,21 @@ fn s10_the_one_question_for_the_table_has_no_family_and_no_filter() {
     assert!(calls.lines().any(|line| line.contains("recvmsg") && line.contains("32768")), "{calls}");
 }
 
+const BUCKETS: &str = "/proc/sys/net/netfilter/nf_conntrack_buckets";
+
+/// The size of the machine's hash table, put back whatever happens.
+struct Buckets(String);
+
+impl Drop for Buckets {
+    fn drop(&mut self) {
+        let _ = std::fs::write(BUCKETS, &self.0);
+    }
+}
+
 /// S03: the hash table is made anew under the dump. A setting of the whole machine, so only where that is asked for.
 #[test]
 fn s03_a_dump_under_which_the_hash_table_was_resized_is_made_again_and_says_so() {
     const NAME: &str = "s03_a_dump_under_which_the_hash_table_was_resized_is_made_again_and_says_so";
-    const BUCKETS: &str = "/proc/sys/net/netfilter/nf_conntrack_buckets";
     if let Some(why) = missing() {
         return skip(NAME, &why);
     }
@@ -534,12 +544,6 @@ fn s03_a_dump_under_which_the_hash_table_was_resized_is_made_again_and_says_so()
         let why = "resizes the hash table of the whole machine: set CONNTRIAGE_SLOW=1\n";
         let _ = write!(std::io::stderr(), "SKIPPED {NAME}: {why}");
         return;
-    }
-    struct Buckets(String);
-    impl Drop for Buckets {
-        fn drop(&mut self) {
-            let _ = std::fs::write(BUCKETS, &self.0);
-        }
     }
     let _limit = limit_is_ours();
     let before = Buckets(std::fs::read_to_string(BUCKETS).unwrap());

@@ -368,7 +368,7 @@ proptest! {
         prop_assert_eq!(&entry, &Entry { flow: flow.clone(), also });
         let mut text = Vec::new();
         write(&entry, &mut text);
-        prop_assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 1);
+        prop_assert_eq!(memchr::memchr_iter(b'\n', &text).count(), 1);
         prop_assert_eq!(read_back(&text), [TableItem::Flow(flow)]);
     }
 
@@ -379,9 +379,11 @@ proptest! {
     ) {
         let mut datagram: Vec<u8> = flows.iter().flat_map(|flow| entry_message(flow, &Also::default())).collect();
         datagram.truncate(cut.index(datagram.len() + 1));
-        for (at, byte) in changes.iter().filter(|_| !datagram.is_empty()) {
-            let at = at.index(datagram.len());
-            datagram[at] = *byte;
+        for (at, byte) in &changes {
+            if !datagram.is_empty() {
+                let at = at.index(datagram.len());
+                datagram[at] = *byte;
+            }
         }
         // A message has 16 bytes at least, and each says one thing, or two.
         let found: Vec<_> = messages(&datagram, ASKED).collect();
@@ -391,7 +393,7 @@ proptest! {
             if let Message::Entry(entry) = message {
                 let mut text = Vec::new();
                 write(&entry, &mut text);
-                prop_assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 1);
+                prop_assert_eq!(memchr::memchr_iter(b'\n', &text).count(), 1);
             }
         }
     }
