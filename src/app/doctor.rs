@@ -8,12 +8,11 @@ use crate::report::escape;
 /// Examines, prints, answers.
 pub fn run() -> anyhow::Result<Exit> {
     let rows = health::examine();
-    let text: String = rows
-        .iter()
-        .map(|row| {
-            format!("{:<7} {:<28} {}\n", row.verdict.word(), escape::text(&row.what), escape::text(&row.said))
-        })
-        .collect();
+    let line = |row: &health::Row| {
+        let (what, said) = (escape::text(&row.what), escape::text(&row.said));
+        format!("{:<7} {what:<28} {said}\n", row.verdict.word())
+    };
+    let text = rows.iter().map(line).collect::<Vec<_>>().concat();
     output::to_stdout(&text)?;
     let any = |verdict: Verdict| rows.iter().any(|row| row.verdict == verdict);
     Ok(if any(Verdict::Fails) {

@@ -54,8 +54,8 @@ impl Directory {
         Ok(Self { path, wanted: wanted.to_path_buf(), files: Vec::new() })
     }
 
-    /// Keeps these bytes; large ones compressed, under a name that ends with `.zst`. Not synced yet: what is cheap is
-    /// written at once, and [`Self::settle`] syncs it all.
+    /// Keeps these bytes; large ones compressed, under a name that ends with `.zst`. Not synced yet: what goes stale is
+    /// read first, and [`Self::settle`] syncs it all.
     pub fn keep(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let packed = bytes.len() >= PACKED_FROM_BYTES;
         let name = if packed { format!("{name}.zst") } else { name.to_owned() };
@@ -83,7 +83,6 @@ impl Directory {
     /// Takes a written file in, under its own name.
     pub fn add(&mut self, name: &str, file: Evidence) -> io::Result<()> {
         let Evidence { file, hash, bytes, .. } = file;
-        file.sync_data()?;
         drop(file);
         fs::rename(self.temporary(name), self.path.join(name))?;
         let sha256 = hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
@@ -106,7 +105,16 @@ impl Directory {
 
     /// All is there: the directory gets its name, and its files are handed over.
     pub fn settle(self) -> io::Result<Vec<bundle::File>> {
-        sync_directory(&self.path)?;
+        let mut directories = std::collections::BTreeSet::from([self.path.clone()]);
+        for file in &self.files {
+            let path = self.path.join(&file.path);
+            // An error of the disk comes out here, once: the file is not to be believed then.
+            File::open(&path)?.sync_all()?;
+            directories.extend(path.parent().map(Path::to_path_buf));
+        }
+        for directory in &directories {
+            sync_directory(directory)?;
+        }
         fs::rename(&self.path, &self.wanted)?;
         if let Some(above) = self.wanted.parent() {
             sync_directory(above)?;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::programs::{self, NotRun};
@@ -248,12 +249,16 @@ fn configured(facts: &mut Facts) {
             facts.add(&name, Ok(bytes));
         }
     };
-    let any = |_: &[u8]| true;
+    // Many distributions ship files of remarks alone.
+    let any = |bytes: &[u8]| {
+        let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        lines.any(|line| !line.is_empty() && !line.starts_with(b"#") && !line.starts_with(b";"))
+    };
     keep("sysctl.d/sysctl.conf".to_owned(), "/etc/sysctl.conf", any);
     // Of two files with one name the first directory's holds (sysctl.d(5)).
     let mut met = BTreeSet::from(["sysctl.conf".to_owned()]);
     for directory in ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"] {
-        for name in names(directory).into_iter().filter(|name| name.ends_with(".conf")) {
+        for name in names(directory).into_iter().filter(|name| is_conf(name)) {
             if met.insert(name.clone()) {
                 keep(format!("sysctl.d/{name}"), &format!("{directory}/{name}"), any);
             }
@@ -269,6 +274,11 @@ fn configured(facts: &mut Facts) {
         keep(format!("sysconfig/{name}"), &format!("/etc/sysconfig/{name}"), any);
     }
     keep("sysconfig/ufw".to_owned(), "/etc/default/ufw", any);
+}
+
+/// As sysctl.d(5) has it: in small letters.
+fn is_conf(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending == "conf")
 }
 
 /// Names of a directory's files, in order, as far as they are harmless as names of ours.

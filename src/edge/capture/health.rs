@@ -3,6 +3,7 @@
 //! Each row is examined by doing what a watcher would do, on the smallest scale, and never by asking who this process
 //! is: a unit's setting, a security module and a missing module all say no in ways of their own.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -135,16 +136,14 @@ fn journal() -> Row {
     if !program {
         return row(Verdict::Fails, WHAT, "journalctl is not installed, which follows the journal");
     }
-    match there.iter().find_map(|directory| newest_journal(Path::new(directory))) {
-        None => row(
-            Verdict::Fails,
+    match journal_file(&there) {
+        Err(why) => row(Verdict::Fails, WHAT, why),
+        Ok(None) => row(
+            Verdict::Absent,
             WHAT,
-            format!(
-                "no journal file below {} can be seen: join the group systemd-journal (or adm)",
-                there.join(", ")
-            ),
+            format!("{} holds no journal of this machine: journald does not run here", there.join(", ")),
         ),
-        Some(path) => match open(&path) {
+        Ok(Some(path)) => match open(&path) {
             Ok(_) => row(Verdict::Fine, WHAT, format!("{path} can be read")),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => row(
                 Verdict::Fails,
@@ -156,13 +155,16 @@ fn journal() -> Row {
     }
 }
 
-/// A system journal below a directory.
-fn newest_journal(directory: &Path) -> Option<String> {
-    let machines = std::fs::read_dir(directory).ok()?.flatten();
-    machines
-        .map(|machine| machine.path().join("system.journal"))
-        .find(|path| path.exists())
-        .map(|path| path.display().to_string())
+/// The system's journal below one of these directories; none: journald keeps none there.
+fn journal_file(directories: &[&str]) -> Result<Option<String>, String> {
+    for directory in directories {
+        let machines = std::fs::read_dir(directory).map_err(|error| reading::why(directory, &error))?;
+        let files = machines.flatten().map(|machine| machine.path().join("system.journal"));
+        if let Some(path) = files.into_iter().find(|path| path.exists()) {
+            return Ok(Some(path.display().to_string()));
+        }
+    }
+    Ok(None)
 }
 
 fn messages() -> Vec<Row> {
@@ -244,26 +246,15 @@ fn own_namespace() -> Row {
     if own.initial {
         return row(Verdict::Fine, WHAT, format!("{}, the one that the machine booted with", own.inode));
     }
-    match std::fs::metadata("/proc/1/ns/net") {
-        Ok(_) => row(
-            Verdict::Fails,
-            WHAT,
-            format!(
-                "{}, which is not the machine's: only this one's table is seen. PrivateNetwork=yes of the unit does that, \
-                 and a container without the host's network",
-                own.inode
-            ),
+    row(
+        Verdict::Fails,
+        WHAT,
+        format!(
+            "{}, which is not the machine's: only this one's table is seen. PrivateNetwork=yes of the unit does that, and \
+             a container without the host's network",
+            own.inode
         ),
-        Err(error) => row(
-            Verdict::Unknown,
-            WHAT,
-            format!(
-                "{}; whether it is the machine's is not known: {}",
-                own.inode,
-                reading::why("/proc/1/ns/net", &error)
-            ),
-        ),
-    }
+    )
 }
 
 fn users() -> Row {
@@ -316,11 +307,12 @@ fn others() -> Row {
     let count = known.places.len();
     let mut said = format!("{count} network namespaces are known");
     if known.left_out > 0 {
-        said += &format!(", {} more are not watched", known.left_out);
+        let _ = write!(said, ", {} more are not watched", known.left_out);
     }
     if known.hidden > 0 {
-        said += &format!(
-            "; {} processes may not be looked at, and may be in others (needs CAP_SYS_PTRACE)",
+        let _ = write!(
+            said,
+            "; {} processes may not be looked at, and may be in others (CAP_SYS_PTRACE lets them be)",
             known.hidden
         );
         return row(Verdict::Note, WHAT, said);

@@ -9,6 +9,7 @@
 //! do other work.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -33,9 +34,10 @@ const PROCESSES_MAX: usize = 65_536;
 const NAMES_MAX: usize = 4_096;
 /// Directories that hold namespaces by name: iproute2 and the container runtimes, docker.
 const DIRECTORIES: [&str; 2] = ["/run/netns", "/run/docker/netns"];
-/// `PROC_NET_INIT_INO`: the inode of the namespace that the machine booted with, in every kernel from 3.8 on, where
-/// `/proc/1/ns/net` may not be looked at.
-const FIRST_INODES: [u64; 2] = [4_026_531_956, 4_026_531_833];
+/// The namespace that the machine booted with has one of the first inodes: `PROC_NET_INIT_INO` (4026531833) where that is
+/// fixed, else one of the 208 behind `PROC_DYNAMIC_FIRST` (4026531840), before any file of `/proc` has taken one. Heeded
+/// where `/proc/1/ns/net` may not be looked at.
+const FIRST_INODES: std::ops::RangeInclusive<u64> = 4_026_531_833..=4_026_532_047;
 /// Bytes of one `/proc/net/stat/nf_conntrack`: a row of 150 bytes for each possible processor.
 const STAT_BYTES_MAX: usize = 1 << 20;
 /// Bytes of one small file of a process.
@@ -169,7 +171,8 @@ pub fn find(inode: u64) -> Result<Place, String> {
     known.places.into_iter().find(|place| place.netns.inode == inode).ok_or_else(|| {
         let mut why = format!("no namespace has inode {inode} any more: its container has ended");
         if hidden > 0 {
-            why += &format!(
+            let _ = write!(
+                why,
                 ", or is among the {hidden} processes whose namespace may not be looked at (needs CAP_SYS_PTRACE)"
             );
         }
@@ -358,7 +361,7 @@ pub fn inside<T: Send>(place: &Place, work: impl FnOnce() -> T + Send) -> Result
     std::thread::scope(|scope| {
         let entered = std::thread::Builder::new().name("namespace".to_owned()).spawn_scoped(scope, || {
             move_into_link_name_space(held.as_fd(), Some(LinkNameSpaceType::Network))
-                .map_err(|error| cannot_enter(error))?;
+                .map_err(cannot_enter)?;
             Ok(work())
         });
         match entered {
@@ -444,5 +447,67 @@ impl Sampler {
     /// One sample of each.
     pub fn samples(&self, now: Now) -> Vec<Sample> {
         self.known.places.iter().map(|place| sample(place, now)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "3f2a9c4be1d07785aa61d9c2f0b14e5d6c7788990011223344556677889900aa";
+    const POD: &str = "8b1f6a52-93c4-4c0e-9a75-0d2c4f4f7b10";
+
+    #[test]
+    fn a_control_group_names_container_pod_or_unit_whatever_runs_it() {
+        let container =
+            |pod: Option<&str>| Belongs::Container { id: ID.to_owned(), pod: pod.map(str::to_owned) };
+        let slice = POD.replace('-', "_");
+        for (groups, wanted) in [
+            (format!("0::/system.slice/docker-{ID}.scope\n"), container(None)),
+            (format!("12:pids:/docker/{ID}\n0::/\n"), container(None)),
+            (format!("4:memory:/kubepods/burstable/pod{POD}/{ID}\n"), container(Some(POD))),
+            (
+                format!(
+                    "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{slice}.slice/cri-containerd-{ID}.scope\n"
+                ),
+                container(Some(POD)),
+            ),
+            (format!("0::/machine.slice/libpod-{ID}.scope/container\n"), container(None)),
+            (format!("0::/kubepods-pod{slice}.slice:cri-containerd:{ID}\n"), container(Some(POD)).clone()),
+            ("0::/system.slice/nginx.service\n".to_owned(), Belongs::Unit("nginx.service".to_owned())),
+            ("9:name=systemd:/\n0::/\n".to_owned(), Belongs::Nothing),
+            (String::new(), Belongs::Nothing),
+        ] {
+            let found = belongs(&groups);
+            // containerd without systemd writes slice and id into one part, where the pod is not told apart.
+            let same_container = matches!(
+                (&found, &wanted),
+                (Belongs::Container { id, .. }, Belongs::Container { id: other, .. }) if id == other
+            );
+            assert!(
+                found == wanted || groups.contains(":cri-containerd:") && same_container,
+                "{groups}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_came_after_the_line_is_told() {
+        let netns = Netns { inode: 4_026_532_281, initial: false };
+        let at = |since_us| Place { netns, named: None, process: None, since_us };
+        let said = Now { uptime_us: 100 * SECOND_US, wall: crate::model::time::WallTime(0) };
+        assert!(at(Some(102 * SECOND_US)).is_younger_than(said));
+        assert!(!at(Some(100 * SECOND_US)).is_younger_than(said));
+        assert!(!at(None).is_younger_than(said));
+    }
+
+    #[test]
+    fn this_process_is_in_a_namespace_that_is_known() {
+        let (own, known) = (own().unwrap(), known());
+        let place = known.places.iter().find(|place| place.netns.inode == own.inode).unwrap();
+        assert_eq!(place.netns, own);
+        assert!(place.since_us.is_some_and(|since| since >= 0 && since <= clock::now().uptime_us));
+        let sample = sample(place, clock::now());
+        assert_eq!(sample.netns, own);
     }
 }

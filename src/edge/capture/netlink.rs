@@ -36,6 +36,8 @@ use crate::model::fold::{FlowSink, TableItem};
 use crate::model::live::clock::Now;
 use crate::parse::table::ctnetlink::{self, Asked, Message};
 
+pub use crate::parse::table::ctnetlink::List;
+
 /// Bytes that are received at once. The kernel fills as much as the largest buffer it was ever given, up to 32 KiB; from
 /// the first message on it must be that large, or messages would be cut.
 const BUFFER_BYTES: usize = 32 * 1024;
@@ -252,9 +254,10 @@ impl<P, W> Dumped<P, W> {
     }
 }
 
-/// Dumps the table of the namespace that the calling thread is in. `open` gives a fresh sink and a fresh place for the
+/// Dumps a list of the namespace that the calling thread is in. `open` gives a fresh sink and a fresh place for the
 /// text, and is called a second time where the dump must be made again. Nothing is done for longer than `budget`.
 pub fn dump<S, W>(
+    list: List,
     budget: Duration,
     mut open: impl FnMut() -> io::Result<(S, W)>,
 ) -> Result<Dumped<S::Part, W>, DumpError>
@@ -265,10 +268,10 @@ where
 {
     let deadline = Instant::now() + budget;
     let (sink, out) = open().map_err(DumpError::Keep)?;
-    let mut dumped = once(budget, deadline, sink, out)?;
+    let mut dumped = once(list, budget, deadline, sink, out)?;
     if resized(&dumped) && Instant::now() < deadline {
         let (sink, out) = open().map_err(DumpError::Keep)?;
-        dumped = once(budget, deadline, sink, out)?;
+        dumped = once(list, budget, deadline, sink, out)?;
         dumped.redone = true;
     }
     if resized(&dumped) {
@@ -317,7 +320,13 @@ pub(super) fn probe() -> Result<(), String> {
 }
 
 /// The dump, once.
-fn once<S, W>(budget: Duration, deadline: Instant, sink: S, out: W) -> Result<Dumped<S::Part, W>, DumpError>
+fn once<S, W>(
+    list: List,
+    budget: Duration,
+    deadline: Instant,
+    sink: S,
+    out: W,
+) -> Result<Dumped<S::Part, W>, DumpError>
 where
     S: FlowSink + Send,
     S::Part: Send,
@@ -325,7 +334,7 @@ where
 {
     let (count, buckets) = (number("count"), number("buckets"));
     let (began, started) = (clock::now(), Instant::now());
-    let socket = DumpSocket::ask(began)?;
+    let socket = DumpSocket::ask(list, began)?;
     let asked = socket.asked;
     let (give, take) = sync_channel::<Filled>(BUFFERS);
     let (give_back, take_back) = sync_channel::<Vec<u8>>(BUFFERS);
@@ -374,12 +383,12 @@ struct DumpSocket {
 }
 
 impl DumpSocket {
-    /// Asks for the whole table.
-    fn ask(now: Now) -> Result<Self, DumpError> {
-        Self::send(now, ctnetlink::request)
+    /// Asks for a whole list.
+    fn ask(list: List, now: Now) -> Result<Self, DumpError> {
+        Self::send(now, |sequence| ctnetlink::request(list, sequence))
     }
 
-    fn send(now: Now, question: fn(u32) -> ctnetlink::Question) -> Result<Self, DumpError> {
+    fn send(now: Now, question: impl Fn(u32) -> ctnetlink::Question) -> Result<Self, DumpError> {
         let failed = |error: Errno| DumpError::Socket(reading::no_netlink(error));
         let socket = rustix::net::socket_with(
             AddressFamily::NETLINK,
@@ -540,15 +549,14 @@ fn decode<S: FlowSink, W: Write>(
                     damaged += 1;
                     sink.take(&damage(kind, text.bytes, raw));
                 }
-                Message::Done(0) => {}
-                Message::Done(error) => shortfalls.push(Shortfall::Ended(error)),
+                Message::Done(error) if error != 0 => shortfalls.push(Shortfall::Ended(error)),
                 Message::Refused(error) => {
                     refused = Some(error);
                     shortfalls.push(Shortfall::Refused(error));
                 }
                 Message::Overrun => note(&mut shortfalls, Shortfall::Overrun),
                 Message::Interrupted => note(&mut shortfalls, Shortfall::Interrupted),
-                Message::Foreign => {}
+                Message::Done(_) | Message::Foreign => {}
             }
         }
         // The receiver may have gone.
@@ -634,5 +642,142 @@ impl Recent {
             self.known.remove(&oldest);
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fold::Part;
+    use crate::model::time::WallTime;
+
+    const ASKED: Asked = Asked { sequence: 9, port: 40, now: WallTime(0) };
+
+    #[derive(Debug, Default)]
+    struct Count(u64);
+
+    impl Part for Count {
+        fn join(self, right: Self) -> Self {
+            Self(self.0 + right.0)
+        }
+    }
+
+    impl FlowSink for Count {
+        type Part = Self;
+
+        fn take(&mut self, item: &TableItem) {
+            self.0 += u64::from(matches!(item, TableItem::Flow(_)));
+        }
+
+        fn finish(self) -> Self {
+            self
+        }
+    }
+
+    fn message(kind: u16, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(16 + body.len()).unwrap();
+        let head = [kind.to_ne_bytes(), 2u16.to_ne_bytes()].concat();
+        let ids = [ASKED.sequence.to_ne_bytes(), ASKED.port.to_ne_bytes()].concat();
+        [&length.to_ne_bytes()[..], &head, &ids, body].concat()
+    }
+
+    /// A UDP entry from this port.
+    fn entry(port: u16) -> Vec<u8> {
+        let attribute = |kind: u16, value: &[u8]| {
+            let mut bytes =
+                [u16::try_from(value.len() + 4).unwrap().to_ne_bytes(), kind.to_ne_bytes()].concat();
+            bytes.extend(value);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+            bytes
+        };
+        let side = |kind: u16, from: u16, to: u16| {
+            let addresses = [attribute(1, &[10, 0, 0, 1]), attribute(2, &[10, 0, 0, 2])].concat();
+            let protocol =
+                [attribute(1, &[17]), attribute(2, &from.to_be_bytes()), attribute(3, &to.to_be_bytes())];
+            attribute(kind, &[attribute(1, &addresses), attribute(2, &protocol.concat())].concat())
+        };
+        let parts = [
+            vec![2, 0, 0, 0],
+            side(1, port, 53),
+            side(2, 53, port),
+            attribute(3, &8u32.to_be_bytes()),
+            attribute(7, &30u32.to_be_bytes()),
+            attribute(12, &u32::from(port).to_be_bytes()),
+        ];
+        message(1 << 8, &parts.concat())
+    }
+
+    fn decoded(datagrams: Vec<Vec<u8>>) -> Decoded<Count, Vec<u8>> {
+        let (give, take) = sync_channel(datagrams.len().max(1));
+        let (give_back, _kept) = sync_channel(datagrams.len().max(1));
+        for datagram in datagrams {
+            let length = datagram.len();
+            give.send((datagram, length)).unwrap();
+        }
+        drop(give);
+        decode(&take, &give_back, ASKED, Count::default(), Vec::new())
+    }
+
+    #[test]
+    fn an_entry_that_comes_again_when_its_bucket_is_walked_again_is_left_out() {
+        let first: Vec<u8> = (0..100).flat_map(entry).collect();
+        let again: Vec<u8> = (97..200).flat_map(entry).chain(message(3, &[0; 4])).collect();
+        let found = decoded(vec![first, again]);
+        assert_eq!((found.entries, found.duplicates, found.part.0), (200, 3, 200));
+        assert!(found.shortfalls.is_empty());
+        let text = zstd::stream::decode_all(&found.kept.unwrap()[..]).unwrap();
+        assert_eq!(memchr::memchr_iter(b'\n', &text).count(), 200);
+        assert_eq!(text.len() as u64, found.text_bytes);
+    }
+
+    #[test]
+    fn a_dump_that_the_kernel_ends_early_is_not_whole() {
+        let datagram = [entry(1), entry(2), message(3, &(-105i32).to_ne_bytes())].concat();
+        let found = decoded(vec![datagram]);
+        assert_eq!((found.entries, &found.shortfalls[..]), (2, &[Shortfall::Ended(105)][..]));
+        let refused = decoded(vec![message(2, &[&(-1i32).to_ne_bytes()[..], &[0; 16]].concat())]);
+        assert_eq!((refused.entries, refused.refused), (0, Some(1)));
+    }
+
+    #[test]
+    fn what_is_damaged_or_foreign_costs_nothing_but_itself() {
+        let mut damaged = entry(7);
+        damaged[20] = 0xff;
+        let mut foreign = entry(8);
+        foreign[8] = 1;
+        let found = decoded(vec![[damaged, foreign, entry(9), message(4, &[]), message(4, &[])].concat()]);
+        assert_eq!((found.entries, found.damaged), (1, 1));
+        assert_eq!(found.shortfalls, [Shortfall::Overrun]);
+    }
+
+    #[test]
+    fn where_the_text_cannot_be_written_the_table_is_counted_all_the_same() {
+        #[derive(Debug)]
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (give, take) = sync_channel(1);
+        let (give_back, _kept) = sync_channel(1);
+        let datagram: Vec<u8> = (0..300).flat_map(entry).collect();
+        let length = datagram.len();
+        give.send((datagram, length)).unwrap();
+        drop(give);
+        let found = decode(&take, &give_back, ASKED, Count::default(), Full);
+        assert_eq!((found.entries, found.part.0), (300, 300));
+        assert_eq!(found.kept.unwrap_err(), "no storage space");
+    }
+
+    #[test]
+    fn entries_are_remembered_far_enough_and_no_further() {
+        let datagrams = (0..=REMEMBERED).map(|n| entry(u16::try_from(n).unwrap())).collect::<Vec<_>>();
+        let found = decoded(vec![datagrams.concat(), [entry(1), entry(0)].concat()]);
+        // The first one was forgotten when the last one came, the second one is the oldest that is known.
+        assert_eq!((found.entries, found.duplicates), (REMEMBERED as u64 + 2, 1));
     }
 }

@@ -6,6 +6,7 @@
 //! its processes belong to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::time::Instant;
@@ -182,7 +183,7 @@ impl Tally {
             let mut from =
                 format!("{sockets} of the sockets between the two that were looked at are its own");
             if over > 0 {
-                from += &format!("; {over} in TIME_WAIT belong to nobody any more");
+                let _ = write!(from, "; {over} in TIME_WAIT belong to nobody any more");
                 from += if alone { ", and nobody else has sockets to this peer" } else { "" };
             }
             owner(pair.source, Some(pair.peer), process, states.clone(), from)

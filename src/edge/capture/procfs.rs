@@ -133,9 +133,19 @@ impl<S: FlowSink> FlowSink for Counting<'_, S> {
     }
 }
 
-/// No part: the sink within is finished by its owner.
-#[derive(Default)]
-struct Nothing;
+/// No part: the sink within is finished by its owner, or nothing is to be folded.
+#[derive(Debug, Default)]
+pub(super) struct Nothing;
+
+impl FlowSink for Nothing {
+    type Part = Self;
+
+    fn take(&mut self, _: &TableItem) {}
+
+    fn finish(self) -> Self {
+        self
+    }
+}
 
 impl crate::model::fold::Part for Nothing {
     fn join(self, _: Self) -> Self {

@@ -8,7 +8,7 @@ use super::bundle::{Directory, Evidence};
 use super::clock;
 use super::facts::{self, Facts};
 use super::namespaces::{self, Place};
-use super::netlink::{self, DumpError, Dumped};
+use super::netlink::{self, DumpError, Dumped, List};
 use super::{owners, procfs, reading};
 use crate::model::census::Pair;
 use crate::model::fold::FlowSink;
@@ -23,6 +23,10 @@ pub const TABLE: &str = "conntrack-L-extended-id.zst";
 /// The table as `/proc` gives it.
 pub const TABLE_OF_PROC: &str = "nf_conntrack.zst";
 
+/// Entries that are destroyed, and wait for a listener to take the event.
+const DYING: &str = "conntrack-L-dying.zst";
+/// How long they may take.
+const DYING_BUDGET: Duration = Duration::from_secs(5);
 /// How long the search for owners may take.
 const OWNERS_BUDGET: Duration = Duration::from_secs(5);
 
@@ -117,6 +121,9 @@ where
         }
         keep(&mut directory, &mut record, &mut absent, after);
     }
+    if dump.is_some() {
+        dying(&mut directory, &mut record);
+    }
     keep(&mut directory, &mut record, &mut absent, facts::slower(deadline));
 
     record.took_seconds = Some(seconds(started.elapsed()));
@@ -189,7 +196,7 @@ where
     S: FlowSink + Send,
     S::Part: Send,
 {
-    match netlink::dump(budget, || Ok((new_sink(), directory.begin(TABLE)?))) {
+    match netlink::dump(List::Table, budget, || Ok((new_sink(), directory.begin(TABLE)?))) {
         Ok(dumped) => Ok(settle(directory, TABLE, dumped)),
         Err(DumpError::Keep(error)) => Err(vec![(bare(TABLE), DumpError::Keep(error).to_string())]),
         Err(first) => {
@@ -204,6 +211,22 @@ where
                 }
             }
         }
+    }
+}
+
+/// Entries that are destroyed and still counted, kept where there are any. (Kernels before 3.8 have no such list, and
+/// nothing is missing then.)
+fn dying(directory: &mut Directory, record: &mut bundle::Capture) {
+    let open = || Ok((procfs::Nothing, directory.begin(DYING)?));
+    let kept = match netlink::dump(List::Dying, DYING_BUDGET, open) {
+        Ok(dumped) if dumped.entries > 0 => settle(directory, DYING, dumped).kept,
+        Ok(_) | Err(_) => {
+            directory.drop_begun(DYING);
+            Ok(())
+        }
+    };
+    if let Err(why) = kept {
+        record.not_read.push((bare(DYING), format!("cannot be kept: {why}")));
     }
 }
 

@@ -13,7 +13,7 @@ mod states;
 mod write;
 
 pub use attributes::{Also, Entry};
-pub use messages::{Asked, Message, Messages, Question, ends, messages, request, statistics_request};
+pub use messages::{Asked, List, Message, Messages, Question, ends, messages, request, statistics_request};
 pub use write::write;
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ const ENTRY: u16 = 1 << 8;
 const GET: u16 = 1 << 8 | 1;
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS`.
 const GET_STATISTICS: u16 = 1 << 8 | 5;
+/// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_DYING`.
+const GET_DYING: u16 = 1 << 8 | 6;
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 0x1;
 /// `NLM_F_REQUEST | NLM_F_DUMP`.
@@ -44,6 +46,7 @@ pub struct Asked {
 
 /// What one message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "all but one in a hundred are entries")]
 pub enum Message<'a> {
     /// An entry of the table.
     Entry(Entry<'a>),
@@ -64,11 +67,24 @@ pub enum Message<'a> {
 /// The bytes of a question.
 pub type Question = [u8; HEADER_BYTES + GENERIC_BYTES];
 
-/// The question for the whole table of the namespace that the socket belongs to. No family and no filter: entries that
+/// Lists that the kernel has of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// The table.
+    Table,
+    /// Entries that are destroyed and wait for a listener to take the event: counted, and not in the table.
+    Dying,
+}
+
+/// The question for a whole list of the namespace that the socket belongs to. No family and no filter: entries that
 /// a filter skips are skipped with one processor's interrupts held off, for as long as a second where millions are
 /// skipped.
-pub fn request(sequence: u32) -> Question {
-    question(GET, REQUEST_DUMP, sequence)
+pub fn request(list: List, sequence: u32) -> Question {
+    let kind = match list {
+        List::Table => GET,
+        List::Dying => GET_DYING,
+    };
+    question(kind, REQUEST_DUMP, sequence)
 }
 
 /// The question for the number of entries: what may not ask it may not list the table either.
