@@ -209,8 +209,8 @@ impl Step<'_> {
         }
         let meant: Vec<Netns> = asked.into_iter().filter(|netns| means(&suspicion, *netns)).collect();
         let unreadable = checked.unreadable.iter().any(|netns| means(&suspicion, *netns));
-        let verdicts = meant.iter().map(|netns| self.verdict(&suspicion, *netns, 0));
-        let all_disagree = verdicts.fold(true, |all, verdict| all && verdict == Verdict::Disagrees);
+        let mut verdicts = meant.iter().map(|netns| self.verdict(&suspicion, *netns, 0));
+        let all_disagree = verdicts.all(|verdict| verdict == Verdict::Disagrees);
         let everybody = suspicion.whom == Whom::Everybody;
         if !meant.is_empty() && all_disagree && !unreadable && (checked.all_found || !everybody) {
             self.drop_suspicion(at, Doubt::Disagrees);
