@@ -159,13 +159,13 @@ fn act(world: &mut World, act: &Act) {
             space.netns.born_us = Some(now_us);
         }
         Act::Lines(trust, ns, names, age) => {
-            let word = match ns {
+            let wording = match ns {
                 0 => NamespaceWord::Unnamed,
                 4 => NamespaceWord::Inode(5),
                 5 => NamespaceWord::Container("101".into()),
                 ns => NamespaceWord::Inode(world.spaces[ns % many].netns.inode),
             };
-            let mut told = lines(*trust, word);
+            let mut told = lines(*trust, wording);
             told.names_namespaces = *names;
             told.last_us = age.map(|age| world.now.uptime_us - age * S);
             world.hear(told);

@@ -183,8 +183,11 @@ fn counters_that_point_at_a_table_later_find_the_incident_of_unknown_place() {
     world.spaces[full].drop += 9;
     world.live(S);
     assert_eq!(world.opened(), 1);
-    let life = &world.memory().lives[0];
-    assert_eq!((&life.key.place, &life.look), (&Place::Unknown, &Place::of(world.spaces[full].netns)));
+    let incident = &world.memory().lives[0];
+    assert_eq!(
+        (&incident.key.place, &incident.look),
+        (&Place::Unknown, &Place::of(world.spaces[full].netns))
+    );
     assert_eq!(world.dumps().len(), 1);
 }
 
@@ -194,14 +197,14 @@ fn a_namespace_younger_than_the_line_is_not_the_one_that_was_meant() {
     let young = world.add(Some(world.now.uptime_us - 5 * S));
     world.spaces[young].count = MAX;
     world.live(3 * S);
-    let word = NamespaceWord::Inode(world.spaces[young].netns.inode);
-    let mut line = lines(Trust::Unverified, word.clone());
+    let named = NamespaceWord::Inode(world.spaces[young].netns.inode);
+    let mut line = lines(Trust::Unverified, named.clone());
     line.last_us = Some(world.now.uptime_us - 60 * S);
     world.hear(line);
     world.live(10 * S);
     assert_eq!(world.opened(), 0, "its inode is that of a namespace which is gone");
 
-    let mut line = lines(Trust::Kernel, word);
+    let mut line = lines(Trust::Kernel, named);
     line.last_us = Some(world.now.uptime_us - 60 * S);
     let said = world.now.uptime_us - 60 * S;
     world.hear(line);
@@ -218,13 +221,13 @@ fn a_namespace_younger_than_the_line_is_not_the_one_that_was_meant() {
 fn recycled_inodes_are_two_incidents() {
     let mut world = World::new();
     let at = world.add(None);
-    let word = NamespaceWord::Inode(world.spaces[at].netns.inode);
+    let named = NamespaceWord::Inode(world.spaces[at].netns.inode);
     world.live(2 * S);
-    world.hear(lines(Trust::Kernel, word.clone()));
+    world.hear(lines(Trust::Kernel, named.clone()));
     world.live(20 * S);
     world.spaces[at].netns.born_us = Some(world.now.uptime_us);
     world.live(5 * S);
-    world.hear(lines(Trust::Kernel, word));
+    world.hear(lines(Trust::Kernel, named));
     assert_eq!(world.opened(), 2);
 }
 
@@ -275,13 +278,13 @@ fn forged_lines_at_ten_thousand_a_second_make_no_dump_no_mail_and_no_memory() {
     world.live(20 * S);
     for at in 0..20_000_u64 {
         world.wait(S / 10_000);
-        let word = match at % 4 {
+        let named = match at % 4 {
             0 => NamespaceWord::Inode(at),
             1 => NamespaceWord::Container(at.to_string().into()),
             2 => NamespaceWord::Inode(world.spaces[0].netns.inode),
             _ => NamespaceWord::Unnamed,
         };
-        let mut line = lines(Trust::Unverified, word);
+        let mut line = lines(Trust::Unverified, named);
         line.names_namespaces = at % 3 != 0;
         line.last_us = (at % 5 == 0).then_some(world.now.uptime_us - i64::try_from(at).unwrap() * S);
         world.hear(line);
@@ -482,11 +485,11 @@ fn a_storm_of_incidents_is_no_storm_of_dumps() {
     }
     world.live(2 * S);
     for at in 0..100 {
-        let word = match at {
+        let named = match at {
             0 => NamespaceWord::Unnamed,
             at => NamespaceWord::Inode(world.spaces[at].netns.inode),
         };
-        world.hear(lines(Trust::Kernel, word));
+        world.hear(lines(Trust::Kernel, named));
         world.wait(S);
     }
     world.tick(58 * MIN, S);

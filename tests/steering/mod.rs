@@ -13,26 +13,26 @@ use conntriage::model::signal::{NamespaceWord, Subject, Table, Wording};
 use conntriage::model::time::{BootId, SECOND_US, WallTime};
 use conntriage::steer::Steer;
 
-pub const S: i64 = SECOND_US;
-pub const MIN: i64 = 60 * S;
-pub const H: i64 = 60 * MIN;
+pub(crate) const S: i64 = SECOND_US;
+pub(crate) const MIN: i64 = 60 * S;
+pub(crate) const H: i64 = 60 * MIN;
 /// The limit of every table.
-pub const MAX: u64 = 100_000;
+pub(crate) const MAX: u64 = 100_000;
 
 /// One namespace and its counters.
 #[derive(Debug, Clone)]
-pub struct Ns {
-    pub netns: Netns,
-    pub count: u64,
-    pub drop: u64,
-    pub clash: u64,
+pub(crate) struct Ns {
+    pub(crate) netns: Netns,
+    pub(crate) count: u64,
+    pub(crate) drop: u64,
+    pub(crate) clash: u64,
     /// What can be seen of it: neither, the count, all.
-    pub counters: Sight,
+    pub(crate) counters: Sight,
 }
 
 /// How much of the counters can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
+pub(crate) enum Sight {
     All,
     NoClashes,
     Nothing,
@@ -40,53 +40,53 @@ pub enum Sight {
 
 /// The machine and its watcher.
 #[derive(Debug, Clone)]
-pub struct World {
-    pub now: Now,
-    pub boot: BootId,
-    pub policy: Policy,
-    pub spaces: Vec<Ns>,
+pub(crate) struct World {
+    pub(crate) now: Now,
+    pub(crate) boot: BootId,
+    pub(crate) policy: Policy,
+    pub(crate) spaces: Vec<Ns>,
     /// Every namespace of the machine can be found.
-    pub all_found: bool,
-    pub steer: Steer,
+    pub(crate) all_found: bool,
+    pub(crate) steer: Steer,
     /// Checks asked for and not answered.
-    pub checks: Vec<(CheckNo, Whom)>,
+    pub(crate) checks: Vec<(CheckNo, Whom)>,
     /// Captures ordered and not ended.
-    pub orders: Vec<CaptureOrder>,
+    pub(crate) orders: Vec<CaptureOrder>,
     /// Everything decided.
-    pub log: Vec<(Now, Intent)>,
+    pub(crate) log: Vec<(Now, Intent)>,
     /// Answer checks at once.
-    pub answers: bool,
+    pub(crate) answers: bool,
     /// End captures at once.
-    pub captures: bool,
+    pub(crate) captures: bool,
 }
 
-pub fn netns(index: u64, born_us: Option<i64>) -> Netns {
+pub(crate) fn netns(index: u64, born_us: Option<i64>) -> Netns {
     Netns { inode: 4_026_531_840 + index, initial: index == 0, born_us }
 }
 
-pub fn lines(trust: Trust, word: NamespaceWord) -> Lines {
+pub(crate) fn lines(trust: Trust, word: NamespaceWord) -> Lines {
     let subject = Subject { table: Table::Conntrack, wording: Wording::NfDoubled, namespace: word };
     Lines { trust, subject, names_namespaces: true, lines: 10, first_us: None, last_us: None }
 }
 
-pub fn kernel_line() -> Lines {
+pub(crate) fn kernel_line() -> Lines {
     lines(Trust::Kernel, NamespaceWord::Unnamed)
 }
 
-pub fn forged_line() -> Lines {
+pub(crate) fn forged_line() -> Lines {
     lines(Trust::Unverified, NamespaceWord::Unnamed)
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Policy::default())
     }
 
-    pub fn with(policy: Policy) -> Self {
+    pub(crate) fn with(policy: Policy) -> Self {
         Self::at(policy, Now { uptime_us: 10 * H, wall: WallTime(1_800_000_000 * S) })
     }
 
-    pub fn at(policy: Policy, now: Now) -> Self {
+    pub(crate) fn at(policy: Policy, now: Now) -> Self {
         let boot = BootId([1; 16]);
         let steer = Steer::resume(Memory::new(boot, now), policy.clone(), boot, now);
         let initial = Ns { netns: netns(0, None), count: 1_000, drop: 0, clash: 0, counters: Sight::All };
@@ -106,14 +106,14 @@ impl World {
     }
 
     /// Another namespace; its index.
-    pub fn add(&mut self, born_us: Option<i64>) -> usize {
+    pub(crate) fn add(&mut self, born_us: Option<i64>) -> usize {
         let at = self.spaces.len();
         let netns = netns(u64::try_from(at).unwrap(), born_us);
         self.spaces.push(Ns { netns, count: 10, drop: 0, clash: 0, counters: Sight::All });
         at
     }
 
-    pub fn step(&mut self, event: Event) -> Vec<Intent> {
+    pub(crate) fn step(&mut self, event: Event) -> Vec<Intent> {
         let mut all = Vec::new();
         let mut events = vec![event];
         while let Some(event) = events.pop() {
@@ -140,7 +140,7 @@ impl World {
         all
     }
 
-    pub fn answer(&self, check: CheckNo, whom: &Whom) -> Event {
+    pub(crate) fn answer(&self, check: CheckNo, whom: &Whom) -> Event {
         let meant = |ns: &&Ns| match whom {
             Whom::Initial => ns.netns.initial,
             Whom::Inode(inode) => ns.netns.inode == *inode,
@@ -172,22 +172,22 @@ impl World {
         }
     }
 
-    pub fn poll(&mut self, at: usize) -> Vec<Intent> {
+    pub(crate) fn poll(&mut self, at: usize) -> Vec<Intent> {
         let sample = self.sample_of(&self.spaces[at]);
         self.step(Event::Sample(sample))
     }
 
-    pub fn poll_all(&mut self) -> Vec<Intent> {
+    pub(crate) fn poll_all(&mut self) -> Vec<Intent> {
         (0..self.spaces.len()).flat_map(|at| self.poll(at)).collect()
     }
 
-    pub fn wait(&mut self, us: i64) {
+    pub(crate) fn wait(&mut self, us: i64) {
         self.now.uptime_us += us;
         self.now.wall.0 += us;
     }
 
     /// Time passes with a poll of everything once a second.
-    pub fn live(&mut self, us: i64) -> Vec<Intent> {
+    pub(crate) fn live(&mut self, us: i64) -> Vec<Intent> {
         let mut all = Vec::new();
         for _ in 0..us / S {
             self.wait(S);
@@ -197,7 +197,7 @@ impl World {
     }
 
     /// Time passes with nothing but ticks.
-    pub fn tick(&mut self, us: i64, every: i64) -> Vec<Intent> {
+    pub(crate) fn tick(&mut self, us: i64, every: i64) -> Vec<Intent> {
         let mut all = Vec::new();
         for _ in 0..us / every {
             self.wait(every);
@@ -206,12 +206,12 @@ impl World {
         all
     }
 
-    pub fn hear(&mut self, lines: Lines) -> Vec<Intent> {
+    pub(crate) fn hear(&mut self, lines: Lines) -> Vec<Intent> {
         self.step(Event::Lines(lines))
     }
 
     /// The watcher starts anew, with what it remembers and nothing else.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let memory = self.steer.memory().clone();
         self.steer = Steer::resume(memory, self.policy.clone(), self.boot, self.now);
         self.checks.clear();
@@ -224,7 +224,7 @@ impl World {
     }
 
     /// The machine is booted anew, after so long by the wall clock.
-    pub fn reboot(&mut self, wall_us: i64) {
+    pub(crate) fn reboot(&mut self, wall_us: i64) {
         self.now = Now { uptime_us: 20 * S, wall: WallTime(self.now.wall.0 + wall_us) };
         self.boot = BootId([self.boot.0[0].wrapping_add(1); 16]);
         for ns in &mut self.spaces {
@@ -234,15 +234,15 @@ impl World {
         self.restart();
     }
 
-    pub fn memory(&self) -> &Memory {
+    pub(crate) fn memory(&self) -> &Memory {
         self.steer.memory()
     }
 
-    pub fn dumps(&self) -> Vec<(Now, CaptureOrder)> {
+    pub(crate) fn dumps(&self) -> Vec<(Now, CaptureOrder)> {
         captures(&self.log).into_iter().filter(|(_, order)| order.depth == Depth::Full).collect()
     }
 
-    pub fn mails(&self) -> Vec<(Now, Notice)> {
+    pub(crate) fn mails(&self) -> Vec<(Now, Notice)> {
         self.log
             .iter()
             .filter_map(|(at, intent)| match intent {
@@ -252,24 +252,24 @@ impl World {
             .collect()
     }
 
-    pub fn told(&self) -> Vec<About> {
+    pub(crate) fn told(&self) -> Vec<About> {
         self.mails().into_iter().map(|(_, notice)| notice.about).collect()
     }
 
-    pub fn count(&self, is: impl Fn(&Intent) -> bool) -> usize {
+    pub(crate) fn count(&self, is: impl Fn(&Intent) -> bool) -> usize {
         self.log.iter().filter(|(_, intent)| is(intent)).count()
     }
 
-    pub fn opened(&self) -> usize {
+    pub(crate) fn opened(&self) -> usize {
         self.count(|intent| matches!(intent, Intent::Open(_)))
     }
 
-    pub fn closed(&self) -> usize {
+    pub(crate) fn closed(&self) -> usize {
         self.count(|intent| matches!(intent, Intent::Close(_)))
     }
 }
 
-pub fn captures(log: &[(Now, Intent)]) -> Vec<(Now, CaptureOrder)> {
+pub(crate) fn captures(log: &[(Now, Intent)]) -> Vec<(Now, CaptureOrder)> {
     log.iter()
         .filter_map(|(at, intent)| match intent {
             Intent::Capture(order) => Some((*at, order.clone())),
