@@ -210,7 +210,7 @@ fn a_namespace_younger_than_the_line_is_not_the_one_that_was_meant() {
     world.hear(line);
     let order = world.dumps().pop().unwrap().1;
     assert_eq!(order.role, Role::At);
-    assert_eq!(order.key.place, Place::Netns { inode: world.spaces[young].netns.inode, born_us: None });
+    assert_eq!(order.key.place, Place::Netns { inode: world.spaces[young].netns.inode, born_us: Some(0) });
     assert_eq!(order.not_younger_than_us, said, "whoever looks must not take the younger one");
     let signs = world.memory().lives[0].last_sign;
     world.live(5 * S);
