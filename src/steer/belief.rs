@@ -88,18 +88,25 @@ impl Step<'_> {
             NamespaceWord::Unnamed => lines.names_namespaces.then_some(Place::Initial),
             NamespaceWord::Container(id) => Some(Place::Container(id.clone())),
             NamespaceWord::Inode(inode) => {
-                let known = self.ring.named(*inode, last_us);
-                Some(known.map_or(Place::Netns { inode: *inode, born_us: None }, Place::of))
+                let recycled = self.ring.known().any(|netns| netns.inode == *inode);
+                // One that is gone, and whose inode is another's now, is as old as the boot for all that is known, and
+                // not the other.
+                let gone = Place::Netns { inode: *inode, born_us: recycled.then_some(0) };
+                Some(self.ring.named(*inode, last_us).map_or(gone, Place::of))
             }
         }
     }
 
     fn more_lines(&mut self, incident: IncidentNo, lines: &Lines) {
-        if lines.trust != Trust::Kernel {
-            return;
+        if lines.trust == Trust::Kernel {
+            self.kernel_lines(incident, lines.lines);
         }
+    }
+
+    /// An incident has lines of the kernel's own.
+    fn kernel_lines(&mut self, incident: IncidentNo, lines: u64) {
         if let Some(life) = self.life_mut(incident) {
-            life.lines = life.lines.saturating_add(lines.lines);
+            life.lines = life.lines.saturating_add(lines);
             life.trust = Trust::Kernel;
             if !life.confirmed_by.contains(&ConfirmedBy::KernelLine) {
                 life.confirmed_by.push(ConfirmedBy::KernelLine);
@@ -134,7 +141,8 @@ impl Step<'_> {
                 whom: whom.clone(),
                 trust: lines.trust,
                 lines: lines.lines,
-                printed_us: (first_us, last_us),
+                // Counters of a time long before the last line say nothing of it, whatever the first one claims.
+                printed_us: (first_us.max(last_us.saturating_sub(MINUTE_US)), last_us),
                 first: now,
                 last: now,
                 asked: None,
@@ -209,8 +217,8 @@ impl Step<'_> {
         }
         let meant: Vec<Netns> = asked.into_iter().filter(|netns| means(&suspicion, *netns)).collect();
         let unreadable = checked.unreadable.iter().any(|netns| means(&suspicion, *netns));
-        let verdicts = meant.iter().map(|netns| self.verdict(&suspicion, *netns, 0));
-        let all_disagree = verdicts.fold(true, |all, verdict| all && verdict == Verdict::Disagrees);
+        let mut verdicts = meant.iter().map(|netns| self.verdict(&suspicion, *netns, 0));
+        let all_disagree = verdicts.all(|verdict| verdict == Verdict::Disagrees);
         let everybody = suspicion.whom == Whom::Everybody;
         if !meant.is_empty() && all_disagree && !unreadable && (checked.all_found || !everybody) {
             self.drop_suspicion(at, Doubt::Disagrees);
@@ -300,10 +308,7 @@ impl Step<'_> {
     /// The kernel says that a table was full, and nothing says which.
     fn begin_somewhere(&mut self, table: Table, first_us: i64, last_us: i64, lines: u64) {
         if let Some(incident) = self.open_anywhere(table) {
-            if let Some(life) = self.life_mut(incident) {
-                life.lines = life.lines.saturating_add(lines);
-                life.trust = Trust::Kernel;
-            }
+            self.kernel_lines(incident, lines);
             self.sign(incident, last_us);
             return;
         }

@@ -60,7 +60,9 @@ fn moments_of_life(life: &mut Life, moved: &impl Fn(&mut i64)) {
     let Life { start, opened_us, last_sign, since_us, told, last_sample, .. } = life;
     [&mut start.uptime_us, opened_us, &mut last_sign.uptime_us, since_us].into_iter().for_each(moved);
     told.sent_us.iter_mut().for_each(moved);
-    last_sample.iter_mut().for_each(|sample| moved(&mut sample.at.uptime_us));
+    if let Some(sample) = last_sample {
+        moved(&mut sample.at.uptime_us);
+    }
 }
 
 fn moments_of_due(due: &mut Due, moved: &impl Fn(&mut i64)) {

@@ -17,7 +17,7 @@ pub const DUMPS_AN_HOUR: usize = 6;
 pub const DUMPS_KEPT_BACK: usize = 1;
 /// A dump of which nothing was heard for its time budget and this is given up.
 const PATIENCE_US: i64 = 30 * SECOND_US;
-/// A first look that failed is tried once more, so much later.
+/// A first look that failed is tried once more, so much later, unless a follow-up is due by then.
 const AGAIN_US: i64 = 5 * SECOND_US;
 /// A first look that had to wait for longer than this is none any more: the follow-ups stand for it.
 const FIRST_LOOK_US: i64 = MINUTE_US;
@@ -212,6 +212,9 @@ impl Step<'_> {
         let open = life.phase != Phase::Closed;
         let told = life.told.evidence;
         let of_it = |other: &&Due| other.incident == Some(incident) && other.running.is_none();
+        let again_us = self.uptime().saturating_add(AGAIN_US);
+        let soon = |other: &Due| other.role == Role::FollowUp && other.due_us <= again_us;
+        let follow_up_soon = self.memory.captures.iter().filter(of_it).any(soon);
         let first_look_waits = self.memory.captures.iter().filter(of_it).any(|other| other.role == Role::At);
         match captured.ending {
             Ending::Kept if open && !told && due.role != Role::After && !first_look_waits => {
@@ -221,10 +224,9 @@ impl Step<'_> {
                 self.tell(About::Evidence(incident));
             }
             Ending::Failed | Ending::Interrupted
-                if open && due.role == Role::At && !due.again && !first_look_waits =>
+                if open && due.role == Role::At && !due.again && !first_look_waits && !follow_up_soon =>
             {
-                let due_us = self.uptime().saturating_add(AGAIN_US);
-                self.memory.captures.push(Due { due_us, again: true, running: None, ..due });
+                self.memory.captures.push(Due { due_us: again_us, again: true, running: None, ..due });
             }
             Ending::Gone => {
                 // What is gone does not come again.

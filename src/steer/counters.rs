@@ -60,8 +60,9 @@ pub(super) fn forecast<'a>(samples: impl DoubleEndedIterator<Item = &'a Sample>)
     let mut samples = samples.rev().peekable();
     let last = **samples.peek()?;
     let (count, max) = (last.count?, last.max?);
-    let (mut n, mut sum_x, mut sum_y, mut sum_xx, mut sum_xy, mut over_us) =
-        (0_i128, 0_i128, 0_i128, 0_i128, 0_i128, 0);
+    let (mut many, mut over_us) = (0_i128, 0);
+    // Sums over times and counts, over times squared, and over time times count.
+    let (mut times, mut counts, mut squares, mut products) = (0_i128, 0_i128, 0_i128, 0_i128);
     for sample in samples {
         let age_us = last.at.uptime_us.saturating_sub(sample.at.uptime_us);
         if age_us > FORECAST_OVER_US {
@@ -69,15 +70,15 @@ pub(super) fn forecast<'a>(samples: impl DoubleEndedIterator<Item = &'a Sample>)
         }
         let Some(count) = sample.count else { continue };
         // Milliseconds before the last sample: at most 60,000, so that no sum of counts of 64 bits overflows.
-        let (x, y) = (-i128::from(age_us / 1_000), i128::from(count));
-        n += 1;
-        sum_x += x;
-        sum_y += y;
-        sum_xx += x * x;
-        sum_xy += x * y;
+        let (time, count) = (-i128::from(age_us / 1_000), i128::from(count));
+        many += 1;
+        times += time;
+        counts += count;
+        squares += time * time;
+        products += time * count;
         over_us = age_us;
     }
-    let (rise, run) = (n * sum_xy - sum_x * sum_y, n * sum_xx - sum_x * sum_x);
+    let (rise, run) = (many * products - times * counts, many * squares - times * times);
     if rise <= 0 || run <= 0 {
         return None;
     }

@@ -342,27 +342,31 @@ impl Step<'_> {
 
     /// Something of an open incident was seen at a moment.
     pub(super) fn sign(&mut self, incident: IncidentNo, moment_us: i64) {
-        let (now_us, settles) = (self.uptime(), self.settles_us());
+        let (now_us, settles, quiet) = (self.uptime(), self.settles_us(), self.quiet_us());
         let at = self.at(moment_us.min(now_us));
         let Some(life) = self.life_mut(incident) else { return };
         if at.uptime_us > life.last_sign.uptime_us {
             life.last_sign = at;
         }
         let still = life.last_sign.uptime_us;
-        let grows = match life.phase {
-            Phase::Opened => still.saturating_sub(life.start.uptime_us) >= GROWS_US,
-            Phase::Quiet | Phase::Ending => now_us.saturating_sub(still) < settles,
-            Phase::Growing | Phase::Closed => false,
+        let since = now_us.saturating_sub(still);
+        let phase = match life.phase {
+            Phase::Opened if still.saturating_sub(life.start.uptime_us) >= GROWS_US => Phase::Growing,
+            Phase::Quiet | Phase::Ending if since < settles => Phase::Growing,
+            // A line that comes late: seen too long ago to grow, not long enough to end.
+            Phase::Ending if since < quiet => Phase::Quiet,
+            phase => phase,
         };
-        if grows {
-            let ended = life.phase == Phase::Ending;
-            self.turn(incident, Phase::Growing);
-            if ended {
-                let waits = |role, running: bool| role == Role::After && !running;
-                self.memory
-                    .captures
-                    .retain(|due| due.incident != Some(incident) || !waits(due.role, due.running.is_some()));
-            }
+        let was = life.phase;
+        if phase == was {
+            return;
+        }
+        self.turn(incident, phase);
+        if was == Phase::Ending {
+            let waits = |due: &Due| {
+                due.incident == Some(incident) && due.role == Role::After && due.running.is_none()
+            };
+            self.memory.captures.retain(|due| !waits(due));
         }
     }
 
