@@ -6,55 +6,24 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test that writes files")]
 
+mod common;
+#[path = "follow/mod.rs"]
+mod follow;
+
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use conntriage::edge::follow::Out;
 use conntriage::edge::follow::file::{Follower, Manner};
-use conntriage::edge::follow::{Out, clocks};
-use conntriage::model::fold::{Part, RecordSink};
 use conntriage::model::live::clock::Now;
-use conntriage::model::live::gap::{Gap, GapKind};
+use conntriage::model::live::gap::Gap;
 use conntriage::model::live::position::Position;
-use conntriage::model::record::{Content, Record};
-use conntriage::model::signal::{NamespaceWord, Signal};
 use conntriage::model::time::WallTime;
+use follow::{Seen, line};
 use proptest::prelude::*;
-
-/// Numbers of the lines, in the order in which they were read.
-#[derive(Debug, Default)]
-struct Numbers(Vec<u64>);
-
-impl Part for Numbers {
-    fn join(mut self, right: Self) -> Self {
-        self.0.extend(right.0);
-        self
-    }
-}
-
-impl RecordSink for Numbers {
-    type Part = Self;
-
-    fn take(&mut self, record: &Record<'_>) {
-        if let Content::Signal(Signal::Full(subject)) = &record.content
-            && let NamespaceWord::Inode(number) = subject.namespace
-        {
-            self.0.push(number);
-        }
-    }
-
-    fn finish(self) -> Self {
-        self
-    }
-}
-
-fn line(number: u64) -> String {
-    format!(
-        "Jul 12 03:00:00 gw1 kernel: nf_conntrack: nf_conntrack: table full in netns {number}, dropping packet\n"
-    )
-}
 
 #[derive(Debug, Clone, Copy)]
 enum Op {
@@ -321,9 +290,9 @@ impl World {
         loop {
             self.now_us += 1_000;
             let now = Now { uptime_us: self.now_us, wall: WallTime(0) };
-            let mut sink = Numbers::default();
+            let mut sink = Seen::default();
             let look = self.follower.look(now, &mut Out { sink: &mut sink, gaps: &mut self.gaps, now });
-            self.taken.extend(sink.0);
+            self.taken.extend(sink.numbers);
             if let Some(failure) = look.trouble {
                 assert!(
                     failure.words.contains("is not there") || failure.words.contains("is gone"),

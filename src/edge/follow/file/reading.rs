@@ -85,7 +85,8 @@ impl Plain {
             None if from == 0 => {}
             None => {
                 reading.move_to(from + count as u64)?;
-                reading.inside_long_line = true;
+                // A hole is no line.
+                reading.inside_long_line = tail.last() != Some(&0);
             }
         }
         Ok(reading)
