@@ -20,7 +20,7 @@ use conntriage::edge::follow::Out;
 use conntriage::edge::follow::file::{Follower, Manner};
 use conntriage::model::live::clock::Now;
 use conntriage::model::live::gap::Gap;
-use conntriage::model::live::position::Position;
+use conntriage::model::live::position::{Place, Position};
 use conntriage::model::time::WallTime;
 use follow::{Seen, line};
 use proptest::prelude::*;
@@ -99,11 +99,13 @@ struct World {
     late: BTreeSet<u64>,
     /// May be missing.
     lost: BTreeSet<u64>,
+    /// Begun from a place where there was no file: nobody can tell generations made since from older ones.
+    blind: bool,
     /// May be missing if the follower is gone before it kept them.
     lost_with_follower: BTreeSet<u64>,
 }
 
-const MANNER: Manner = Manner { from_beginning: true, linger: Duration::from_secs(60) };
+const MANNER: Manner = Manner { from_beginning: true, linger: Duration::from_mins(1) };
 
 impl World {
     fn new(base: &Path) -> Self {
@@ -125,6 +127,7 @@ impl World {
             late: BTreeSet::new(),
             lost: BTreeSet::new(),
             lost_with_follower: BTreeSet::new(),
+            blind: false,
         }
     }
 
@@ -178,8 +181,9 @@ impl World {
 
     /// `messages.1` is free.
     fn shift(&self) {
-        let last =
-            (1..).find(|n| !self.numbered(*n, false).exists() && !self.numbered(*n, true).exists()).unwrap();
+        let last = (1..1_000)
+            .find(|n| !self.numbered(*n, false).exists() && !self.numbered(*n, true).exists())
+            .unwrap();
         for n in (1..last).rev() {
             for packed in [false, true] {
                 if self.numbered(n, packed).exists() {
@@ -193,13 +197,14 @@ impl World {
         if !self.path().exists() {
             return;
         }
+        self.lose_if_blind();
         self.shift();
         let held = self.appending();
         std::fs::rename(self.path(), self.numbered(1, false)).unwrap();
         if let Some((_, number)) = &self.half {
             self.late.insert(*number);
         }
-        self.rotated = Some((held, std::mem::take(&mut self.newest)));
+        self.rotated = Some((held, std::mem::take(&mut self.newest))).filter(|_| !self.blind);
         if create {
             File::create(self.path()).unwrap();
         }
@@ -229,6 +234,7 @@ impl World {
             return;
         }
         self.spoil_half();
+        self.lose_if_blind();
         self.rotated = None;
         self.shift();
         std::fs::copy(self.path(), self.numbered(1, false)).unwrap();
@@ -249,6 +255,12 @@ impl World {
     fn unkept(&self) -> impl Iterator<Item = u64> + use<> {
         let kept: BTreeSet<u64> = self.kept.iter().copied().collect();
         self.newest.iter().copied().filter(|n| !kept.contains(n)).collect::<Vec<_>>().into_iter()
+    }
+
+    fn lose_if_blind(&mut self) {
+        if self.blind {
+            self.lost.extend(self.unkept());
+        }
     }
 
     fn truncate(&mut self) {
@@ -272,6 +284,8 @@ impl World {
         self.lost_with_follower.extend(self.unkept());
         std::fs::remove_file(self.path()).unwrap();
         self.newest.clear();
+        // Times of files tell which is newer only from one tick of the clock to the next.
+        std::thread::sleep(Duration::from_millis(5));
     }
 
     fn late(&mut self) {
@@ -287,6 +301,7 @@ impl World {
     }
 
     fn look(&mut self) {
+        self.blind &= !self.path().exists();
         loop {
             self.now_us += 1_000;
             let now = Now { uptime_us: self.now_us, wall: WallTime(0) };
@@ -317,6 +332,8 @@ impl World {
         let kept: BTreeSet<u64> = self.kept.iter().copied().collect();
         let lost = std::mem::take(&mut self.lost_with_follower);
         self.lost.extend(lost.into_iter().filter(|number| !kept.contains(number)));
+        let places = self.position.as_ref().map(|position| &position.place);
+        self.blind = matches!(places, Some(Place::File(places)) if places.is_empty());
         self.follower = Follower::new(&self.path(), self.position.clone(), MANNER);
     }
 

@@ -38,8 +38,8 @@ fn of_kernel(number: u64) -> String {
     entry(number, "_TRANSPORT=kernel\nSYSLOG_FACILITY=0\nSYSLOG_IDENTIFIER=kernel\n")
 }
 
-fn place(number: u64) -> Option<Position> {
-    Some(Position { stream: 77, place: Place::Journal { cursor: cursor(number).into() } })
+fn place(number: u64) -> Position {
+    Position { stream: 77, place: Place::Journal { cursor: cursor(number).into() } }
 }
 
 /// A `journalctl` for tests: a script, beside files that it may print.
@@ -77,13 +77,13 @@ impl Fake {
 fn the_saved_entry_comes_first_and_is_not_read_again() {
     let text: String = (5..9).map(of_kernel).collect();
     let fake = Fake::new("echo \"$@\" > asked; cat entries; exec sleep 1000", &[("entries", text)]);
-    let mut run = Run::of(Source::Journal(None), place(5), &fake.options());
+    let mut run = Run::of(Source::Journal(None), Some(place(5)), &fake.options());
     run.until_number(8);
     assert!(run.stop() < Duration::from_secs(1));
     assert_eq!(run.seen.numbers, [6, 7, 8]);
     assert!(run.seen.trusts.iter().all(|trust| *trust == Trust::Kernel));
     assert!(run.gaps.is_empty());
-    assert_eq!(run.position.as_ref().map(|position| &position.place), place(8).as_ref().map(|p| &p.place));
+    assert_eq!(run.position.as_ref().unwrap().place, place(8).place);
     let asked = std::fs::read_to_string(fake.path("asked")).unwrap();
     for word in ["--follow", "--output=export", "_TRANSPORT=kernel", &format!("--cursor={}", cursor(5))] {
         assert!(asked.contains(word), "{word}: {asked}");
@@ -94,7 +94,7 @@ fn the_saved_entry_comes_first_and_is_not_read_again() {
 fn j03_a_saved_place_that_was_vacuumed_away_is_a_gap_and_reading_goes_on() {
     let text: String = (20..22).map(of_kernel).collect();
     let fake = Fake::new("cat entries; exec sleep 1000", &[("entries", text)]);
-    let mut run = Run::of(Source::Journal(None), place(5), &fake.options());
+    let mut run = Run::of(Source::Journal(None), Some(place(5)), &fake.options());
     run.until_number(21);
     run.stop();
     assert_eq!((run.seen.numbers.clone(), run.gap_kinds()), (vec![20, 21], vec![GapKind::CursorGone]));
@@ -106,7 +106,7 @@ fn j04_entries_in_front_of_the_saved_place_are_not_read_again() {
     let text: String = (3..9).map(of_kernel).collect();
     let fake =
         Fake::new("cat entries; exec sleep 1000", &[("entries", text.replace(&cursor(6), &cursor(66)))]);
-    let mut run = Run::of(Source::Journal(None), place(6), &fake.options());
+    let mut run = Run::of(Source::Journal(None), Some(place(6)), &fake.options());
     run.until_number(8);
     run.stop();
     assert_eq!(run.seen.numbers, [6, 7, 8], "the one with another number is another one");
@@ -118,7 +118,7 @@ fn j05_an_entry_that_moved_to_another_file_is_still_the_saved_one() {
     let text: String = (5..8).map(of_kernel).collect();
     let text = text.replace("s=aa;i=5;", "s=bb;i=99;");
     let fake = Fake::new("cat entries; exec sleep 1000", &[("entries", text)]);
-    let mut run = Run::of(Source::Journal(None), place(5), &fake.options());
+    let mut run = Run::of(Source::Journal(None), Some(place(5)), &fake.options());
     run.until_number(7);
     run.stop();
     assert_eq!((run.seen.numbers.clone(), run.gap_kinds()), (vec![6, 7], vec![]));
@@ -150,9 +150,9 @@ fn j06_a_child_that_dies_is_started_again_behind_what_it_gave() {
 
 #[test]
 fn j06_a_child_that_is_stopped_or_prints_garbage_is_replaced() {
-    let script = r#"if mkdir first 2>/dev/null; then cat 1; kill -STOP $$; fi
+    let script = r"if mkdir first 2>/dev/null; then cat 1; kill -STOP $$; fi
         if mkdir second 2>/dev/null; then cat 2; printf 'no export at all\n\n\0\0\0'; exec sleep 1000; fi
-        cat 3; exec sleep 1000"#;
+        cat 3; exec sleep 1000";
     let files =
         [("1", of_kernel(1)), ("2", of_kernel(1) + &of_kernel(2)), ("3", of_kernel(2) + &of_kernel(3))];
     let fake = Fake::new(script, &files);
@@ -187,7 +187,7 @@ fn j08_j09_lengths_that_lie_and_entries_that_are_cut_do_no_harm() {
         std::fs::write(&path, &bytes[..cut]).unwrap();
         let options = Options { once: true, ..Options::default() };
         let mut run = Run::of(Source::JournalExport(path), None, &options);
-        run.until("its end", |run| run.ended == Some(None));
+        run.until("its end", Run::ended_well);
         assert_eq!(
             run.seen.numbers.iter().filter(|n| **n == 1).count(),
             usize::from(cut >= of_kernel(1).len() - 1),
@@ -237,7 +237,7 @@ fn begun_without_a_place_the_last_entry_is_the_place_and_is_not_read() {
     let options = Options { from_beginning: false, ..fake.options() };
     let mut run = Run::of(Source::Journal(None), None, &options);
     run.until("a place", |run| run.position.is_some());
-    assert_eq!(run.position.as_ref().unwrap().place, place(1).unwrap().place);
+    assert_eq!(run.position.as_ref().unwrap().place, place(1).place);
     run.until_number(2);
     run.stop();
     assert_eq!(run.seen.numbers, [2]);

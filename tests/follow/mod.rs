@@ -96,7 +96,9 @@ pub(crate) struct Run {
     pub(crate) troubles: Vec<Trouble>,
     pub(crate) recovered: usize,
     pub(crate) parts: usize,
-    pub(crate) ended: Option<Option<String>>,
+    pub(crate) ended: bool,
+    /// Why it could not go on.
+    pub(crate) why: Option<String>,
     pub(crate) position: Option<Position>,
 }
 
@@ -122,7 +124,8 @@ impl Run {
             troubles: Vec::new(),
             recovered: 0,
             parts: 0,
-            ended: None,
+            ended: false,
+            why: None,
             position,
         }
     }
@@ -159,7 +162,7 @@ impl Run {
         match self.heard.recv_timeout(patience) {
             Ok(heard) => self.absorb(heard),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => assert!(self.ended.is_some(), "ended without a word"),
+            Err(RecvTimeoutError::Disconnected) => assert!(self.ended, "ended without a word"),
         }
     }
 
@@ -173,7 +176,7 @@ impl Run {
             }
             Heard::Trouble { trouble, .. } => self.troubles.push(trouble),
             Heard::Recovered { .. } => self.recovered += 1,
-            Heard::Ended { why, .. } => self.ended = Some(why),
+            Heard::Ended { why, .. } => (self.ended, self.why) = (true, why),
         }
     }
 
@@ -200,6 +203,10 @@ impl Run {
             self.absorb(heard);
         }
         took
+    }
+
+    pub(crate) fn ended_well(&self) -> bool {
+        self.ended && self.why.is_none()
     }
 
     pub(crate) fn looked(&self) -> Option<i64> {

@@ -389,8 +389,8 @@ mod tests {
         }
     }
 
-    fn behind(boot: BootId, seq: u64) -> Option<Position> {
-        Some(Position { stream: 5, place: Place::Kmsg { boot, seq } })
+    fn behind(boot: BootId, seq: u64) -> Position {
+        Position { stream: 5, place: Place::Kmsg { boot, seq } }
     }
 
     #[test]
@@ -406,10 +406,10 @@ mod tests {
 
     #[test]
     fn k02_after_a_restart_what_was_read_is_passed_over_and_what_was_lost_is_counted() {
-        let mut bench = Bench::new(behind(BOOT, 11));
+        let mut bench = Bench::new(Some(behind(BOOT, 11)));
         (10..14).for_each(|seq| bench.record(4, seq, FULL));
         assert_eq!((bench.numbers(), bench.losses()), (vec![12, 13], vec![]));
-        let mut bench = Bench::new(behind(BOOT, 11));
+        let mut bench = Bench::new(Some(behind(BOOT, 11)));
         bench.record(4, 20, FULL);
         assert_eq!((bench.numbers(), bench.losses()), (vec![20], vec![Some(8)]));
         assert_eq!(bench.ring.position().unwrap().place, Place::Kmsg { boot: BOOT, seq: 20 });
@@ -417,7 +417,7 @@ mod tests {
 
     #[test]
     fn k03_a_new_boot_is_read_from_its_oldest_record() {
-        let mut bench = Bench::new(behind(BootId([8; 16]), 5_000));
+        let mut bench = Bench::new(Some(behind(BootId([8; 16]), 5_000)));
         (3..6).for_each(|seq| bench.record(4, seq, FULL));
         assert_eq!((bench.numbers(), bench.losses()), (vec![3, 4, 5], vec![]));
     }

@@ -6,9 +6,18 @@
 //! still hold it. What its writer writes then comes out when it is read: behind lines of the newer file that were read
 //! before.
 //!
-//! What no reader can see is lost: lines that are cut away before anybody looked (copytruncate's race, and a file that
-//! is removed before it was first looked at). A cut is told as a gap. What cannot be told: a file that was cut and
-//! filled again with bytes that end in front of the place exactly as before (up to 4096 of them).
+//! What no reader can see is lost: lines that are cut away or removed before anybody looked. A cut is told as a gap. What
+//! cannot be told:
+//!
+//! - a file that was cut and filled again with bytes that end in front of the place exactly as before (4096 of them);
+//! - a cut somewhere behind the first 4096 bytes, with new lines up to the old place or beyond: nothing says where they
+//!   begin, and reading goes on at the old place;
+//! - generations that came and were rotated away while nobody watched, when there was no file at all before: nothing
+//!   says that they are new;
+//! - which of two generations is newer, where both were last written within one tick of the clock (4 ms, before Linux
+//!   6.13) and their names do not say so;
+//! - where a link pointed to before it was turned back, over a restart and more than [`Manner::linger`] later: that file
+//!   is read from its beginning.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;

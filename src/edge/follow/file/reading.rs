@@ -232,7 +232,10 @@ impl Plain {
         let count = read_at(&self.file, &mut head, 0)?;
         let head = head.get(..count).unwrap_or_default();
         let common = head.iter().zip(&self.head).take_while(|(now, then)| now == then).count();
-        let offset = if common == BEFORE_BYTES {
+        let offset = if head.first() == Some(&0) {
+            // A hole is nobody's content.
+            0
+        } else if common == BEFORE_BYTES {
             // It was cut somewhere further back, and nobody can say where.
             now.size.min(self.offset)
         } else {
@@ -273,14 +276,31 @@ impl Plain {
     pub(super) fn begins_as(&self, head: &[u8]) -> bool {
         let mut now = vec![0; HEAD_BYTES];
         let count = read_at(&self.file, &mut now, 0).unwrap_or(0);
-        same_beginning(head, self.head()) || same_beginning(head, now.get(..count).unwrap_or_default())
+        now.truncate(count);
+        if now.first() == Some(&0)
+            && let Ok(again) = self.file.try_clone()
+        {
+            now = head_behind_hole(again);
+        }
+        same_beginning(head, self.head()) || same_beginning(head, &now)
     }
 }
 
-/// One is the beginning of the other.
+/// The first bytes of a file that begins with a hole. (Places are read by their offsets, so that it does not matter
+/// where the shared file offset is left.)
+fn head_behind_hole(mut file: File) -> Vec<u8> {
+    if io::Seek::rewind(&mut file).is_err() {
+        return Vec::new();
+    }
+    let head = decode(Box::new(file), &[]).without_padding().face.head;
+    head.get(..HEAD_BYTES).unwrap_or(&head).to_vec()
+}
+
+/// One is the beginning of the other, by a whole line at least: half a line may be that of any file.
 pub(super) fn same_beginning(a: &[u8], b: &[u8]) -> bool {
     let length = a.len().min(b.len());
-    length > 0 && a.get(..length) == b.get(..length)
+    let (a_head, b_head) = (a.get(..length), b.get(..length));
+    length > 0 && (a == b || a_head == b_head && a_head.is_some_and(|head| head.contains(&b'\n')))
 }
 
 /// Reads until the buffer is full or the file ends.
@@ -415,7 +435,7 @@ impl PackedFile {
 /// The first bytes of a file, unpacked; and whether it is packed.
 pub(super) fn head_of(path: &Path) -> io::Result<(Vec<u8>, bool)> {
     let (file, _) = super::identity::open_seen(path)?;
-    let decoded = decode(Box::new(file), &[]);
+    let decoded = decode(Box::new(file), &[]).without_padding();
     let packed = !decoded.face.via.is_empty();
     Ok((decoded.face.head.get(..HEAD_BYTES).unwrap_or(&decoded.face.head).to_vec(), packed))
 }

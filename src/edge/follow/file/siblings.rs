@@ -15,8 +15,6 @@ use crate::model::live::position::FileIdentity;
 const SIBLINGS_MAX: usize = 256;
 /// Names of a directory that are looked at.
 pub(super) const NAMES_MAX: usize = 100_000;
-/// A beginning shorter than this says little.
-const TELLING_BYTES: usize = 32;
 
 /// Another generation.
 #[derive(Debug, Clone)]
@@ -102,7 +100,7 @@ fn date(suffix: &[u8]) -> Option<usize> {
 impl Sibling {
     /// It holds what a file with this beginning holds.
     pub(super) fn is_copy_of(&self, head: &[u8]) -> bool {
-        self.head == head || head.len() >= TELLING_BYTES && same_beginning(&self.head, head)
+        same_beginning(&self.head, head)
     }
 }
 
