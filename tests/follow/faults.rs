@@ -731,6 +731,10 @@ fn a_source_read_once_ends_at_the_end() {
     let mut run = Run::file(&log.path(), None, &Options { once: true, ..Options::default() });
     run.until("its end", Run::ended_well);
     run.assert_each_once(4);
+    let nothing = Options { once: true, ..Options::default() };
+    let mut run = Run::file(&log.at("nothing"), None, &nothing);
+    run.until("its end", |run| run.ended);
+    assert!(run.why.is_some_and(|why| why.contains("is not there")));
 }
 
 #[test]

@@ -107,7 +107,8 @@ pub(super) fn run<S: RecordSink + Default>(
                     given_up = None;
                     break;
                 }
-                let why = why.or(status).unwrap_or_default();
+                let said = status.filter(|words| !words.is_empty());
+                let why = why.or(said).unwrap_or_else(|| "ended by itself".to_owned());
                 let words = format!("journalctl {why}");
                 given_up = Some(words.clone());
                 hand.trouble(now, Severity::Deaf, words, Some("it is started again"));

@@ -45,6 +45,8 @@ pub(super) fn run<S: RecordSink + Default>(
     let manner = Manner { from_beginning: options.from_beginning || options.once, linger: options.linger };
     let mut follower = Follower::new(path, position, manner);
     let mut watch = (!options.only_polling && !options.once).then(Watch::default);
+    // Why not to the end of what there is.
+    let mut why = None;
     while !hand.is_done() {
         let now = clocks::now();
         if let Some(watch) = &mut watch {
@@ -52,7 +54,7 @@ pub(super) fn run<S: RecordSink + Default>(
         }
         let look = follower.look(now, &mut hand.out(now));
         bell.beat(now.uptime_us);
-        let failed = look.trouble.is_some();
+        why = look.trouble.as_ref().filter(|_| options.once).map(|failure| failure.words.clone());
         match look.trouble {
             Some(failure) => hand.trouble(now, Severity::Deaf, failure.words, failure.hint),
             None => hand.well(now),
@@ -65,7 +67,7 @@ pub(super) fn run<S: RecordSink + Default>(
         if look.more {
             continue;
         }
-        if options.once && !failed && follower.has_read_all() {
+        if options.once && (why.is_some() || follower.has_read_all()) {
             break;
         }
         let patience = hand.due_in(clocks::now()).unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
@@ -78,7 +80,7 @@ pub(super) fn run<S: RecordSink + Default>(
         let now = clocks::now();
         follower.finish(&mut hand.out(now));
     }
-    hand.end(follower.position().as_ref(), None, LAST_PATIENCE);
+    hand.end(follower.position().as_ref(), why, LAST_PATIENCE);
 }
 
 /// The watch on a directory.

@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use rustix::fs::SeekFrom;
 
@@ -292,8 +291,7 @@ fn head_behind_hole(mut file: File) -> Vec<u8> {
     if io::Seek::rewind(&mut file).is_err() {
         return Vec::new();
     }
-    let head = decode(Box::new(file), &[]).without_padding().face.head;
-    head.get(..HEAD_BYTES).unwrap_or(&head).to_vec()
+    head_of(file).0
 }
 
 /// One is the beginning of the other, by a whole line at least: half a line may be that of any file.
@@ -432,10 +430,8 @@ impl PackedFile {
     }
 }
 
-/// The first bytes of a file, unpacked; and whether it is packed.
-pub(super) fn head_of(path: &Path) -> io::Result<(Vec<u8>, bool)> {
-    let (file, _) = super::identity::open_seen(path)?;
-    let decoded = decode(Box::new(file), &[]).without_padding();
-    let packed = !decoded.face.via.is_empty();
-    Ok((decoded.face.head.get(..HEAD_BYTES).unwrap_or(&decoded.face.head).to_vec(), packed))
+/// The first bytes of a file, unpacked and behind a hole; and whether it is packed. None where it cannot be read.
+pub(super) fn head_of(file: File) -> (Vec<u8>, bool) {
+    let face = decode(Box::new(file), &[]).without_padding().face;
+    (face.head.get(..HEAD_BYTES).unwrap_or(&face.head).to_vec(), !face.via.is_empty())
 }
