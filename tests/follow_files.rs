@@ -6,55 +6,24 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test that writes files")]
 
+mod common;
+#[path = "follow/mod.rs"]
+mod follow;
+
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use conntriage::edge::follow::Out;
 use conntriage::edge::follow::file::{Follower, Manner};
-use conntriage::edge::follow::{Out, clocks};
-use conntriage::model::fold::{Part, RecordSink};
 use conntriage::model::live::clock::Now;
-use conntriage::model::live::gap::{Gap, GapKind};
-use conntriage::model::live::position::Position;
-use conntriage::model::record::{Content, Record};
-use conntriage::model::signal::{NamespaceWord, Signal};
+use conntriage::model::live::gap::Gap;
+use conntriage::model::live::position::{Place, Position};
 use conntriage::model::time::WallTime;
+use follow::{Seen, line};
 use proptest::prelude::*;
-
-/// Numbers of the lines, in the order in which they were read.
-#[derive(Debug, Default)]
-struct Numbers(Vec<u64>);
-
-impl Part for Numbers {
-    fn join(mut self, right: Self) -> Self {
-        self.0.extend(right.0);
-        self
-    }
-}
-
-impl RecordSink for Numbers {
-    type Part = Self;
-
-    fn take(&mut self, record: &Record<'_>) {
-        if let Content::Signal(Signal::Full(subject)) = &record.content
-            && let NamespaceWord::Inode(number) = subject.namespace
-        {
-            self.0.push(number);
-        }
-    }
-
-    fn finish(self) -> Self {
-        self
-    }
-}
-
-fn line(number: u64) -> String {
-    format!(
-        "Jul 12 03:00:00 gw1 kernel: nf_conntrack: nf_conntrack: table full in netns {number}, dropping packet\n"
-    )
-}
 
 #[derive(Debug, Clone, Copy)]
 enum Op {
@@ -130,11 +99,13 @@ struct World {
     late: BTreeSet<u64>,
     /// May be missing.
     lost: BTreeSet<u64>,
+    /// Begun from a place where there was no file: nobody can tell generations made since from older ones.
+    blind: bool,
     /// May be missing if the follower is gone before it kept them.
     lost_with_follower: BTreeSet<u64>,
 }
 
-const MANNER: Manner = Manner { from_beginning: true, linger: Duration::from_secs(60) };
+const MANNER: Manner = Manner { from_beginning: true, linger: Duration::from_mins(1) };
 
 impl World {
     fn new(base: &Path) -> Self {
@@ -156,6 +127,7 @@ impl World {
             late: BTreeSet::new(),
             lost: BTreeSet::new(),
             lost_with_follower: BTreeSet::new(),
+            blind: false,
         }
     }
 
@@ -209,8 +181,9 @@ impl World {
 
     /// `messages.1` is free.
     fn shift(&self) {
-        let last =
-            (1..).find(|n| !self.numbered(*n, false).exists() && !self.numbered(*n, true).exists()).unwrap();
+        let last = (1..1_000)
+            .find(|n| !self.numbered(*n, false).exists() && !self.numbered(*n, true).exists())
+            .unwrap();
         for n in (1..last).rev() {
             for packed in [false, true] {
                 if self.numbered(n, packed).exists() {
@@ -224,13 +197,14 @@ impl World {
         if !self.path().exists() {
             return;
         }
+        self.lose_if_blind();
         self.shift();
         let held = self.appending();
         std::fs::rename(self.path(), self.numbered(1, false)).unwrap();
         if let Some((_, number)) = &self.half {
             self.late.insert(*number);
         }
-        self.rotated = Some((held, std::mem::take(&mut self.newest)));
+        self.rotated = Some((held, std::mem::take(&mut self.newest))).filter(|_| !self.blind);
         if create {
             File::create(self.path()).unwrap();
         }
@@ -260,6 +234,7 @@ impl World {
             return;
         }
         self.spoil_half();
+        self.lose_if_blind();
         self.rotated = None;
         self.shift();
         std::fs::copy(self.path(), self.numbered(1, false)).unwrap();
@@ -280,6 +255,12 @@ impl World {
     fn unkept(&self) -> impl Iterator<Item = u64> + use<> {
         let kept: BTreeSet<u64> = self.kept.iter().copied().collect();
         self.newest.iter().copied().filter(|n| !kept.contains(n)).collect::<Vec<_>>().into_iter()
+    }
+
+    fn lose_if_blind(&mut self) {
+        if self.blind {
+            self.lost.extend(self.unkept());
+        }
     }
 
     fn truncate(&mut self) {
@@ -303,6 +284,8 @@ impl World {
         self.lost_with_follower.extend(self.unkept());
         std::fs::remove_file(self.path()).unwrap();
         self.newest.clear();
+        // Times of files tell which is newer only from one tick of the clock to the next.
+        std::thread::sleep(Duration::from_millis(5));
     }
 
     fn late(&mut self) {
@@ -318,12 +301,13 @@ impl World {
     }
 
     fn look(&mut self) {
+        self.blind &= !self.path().exists();
         loop {
             self.now_us += 1_000;
             let now = Now { uptime_us: self.now_us, wall: WallTime(0) };
-            let mut sink = Numbers::default();
+            let mut sink = Seen::default();
             let look = self.follower.look(now, &mut Out { sink: &mut sink, gaps: &mut self.gaps, now });
-            self.taken.extend(sink.0);
+            self.taken.extend(sink.numbers);
             if let Some(failure) = look.trouble {
                 assert!(
                     failure.words.contains("is not there") || failure.words.contains("is gone"),
@@ -348,6 +332,8 @@ impl World {
         let kept: BTreeSet<u64> = self.kept.iter().copied().collect();
         let lost = std::mem::take(&mut self.lost_with_follower);
         self.lost.extend(lost.into_iter().filter(|number| !kept.contains(number)));
+        let places = self.position.as_ref().map(|position| &position.place);
+        self.blind = matches!(places, Some(Place::File(places)) if places.is_empty());
         self.follower = Follower::new(&self.path(), self.position.clone(), MANNER);
     }
 

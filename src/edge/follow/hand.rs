@@ -217,12 +217,11 @@ where
         };
         self.was_full = false;
         match self.to.try_send(Heard::Part(Box::new(part))) {
-            Ok(()) => {}
             Err(TrySendError::Full(Heard::Part(part))) => {
                 self.held = Some(*part);
                 self.was_full = true;
             }
-            Err(TrySendError::Full(_)) => {}
+            Ok(()) | Err(TrySendError::Full(_)) => {}
             Err(TrySendError::Disconnected(_)) => self.nobody_listens = true,
         }
         self.send_notices();
@@ -247,9 +246,9 @@ where
 
     /// The last hand-over. What a full channel does not take within `patience` stays unread as far as anybody
     /// remembers: its position is not moved.
-    pub(super) fn end(mut self, position: Option<Position>, why: Option<String>, patience: Duration) {
+    pub(super) fn end(mut self, position: Option<&Position>, why: Option<String>, patience: Duration) {
         let begun = super::clocks::now().uptime_us;
-        self.hand_over(super::clocks::now(), position.clone());
+        self.hand_over(super::clocks::now(), position.cloned());
         self.notice(Heard::Ended { source: self.source, why });
         loop {
             let now = super::clocks::now();
@@ -259,7 +258,7 @@ where
                 return;
             }
             std::thread::sleep(Duration::from_millis(10));
-            self.hand_over(now, position.clone());
+            self.hand_over(now, position.cloned());
         }
     }
 }

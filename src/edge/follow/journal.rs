@@ -107,7 +107,8 @@ pub(super) fn run<S: RecordSink + Default>(
                     given_up = None;
                     break;
                 }
-                let why = why.or(status).unwrap_or_default();
+                let said = status.filter(|words| !words.is_empty());
+                let why = why.or(said).unwrap_or_else(|| "ended by itself".to_owned());
                 let words = format!("journalctl {why}");
                 given_up = Some(words.clone());
                 hand.trouble(now, Severity::Deaf, words, Some("it is started again"));
@@ -122,7 +123,7 @@ pub(super) fn run<S: RecordSink + Default>(
         child.end();
     }
     let why = given_up.filter(|_| options.once);
-    hand.end(journal.position(), why, LAST_PATIENCE);
+    hand.end(journal.position().as_ref(), why, LAST_PATIENCE);
 }
 
 fn until(next_us: i64, now_us: i64) -> Duration {
@@ -194,9 +195,10 @@ impl Running {
             Ok(0) => Pumped::Ended(None),
             Ok(count) => {
                 let bytes = chunk.get(..count).unwrap_or_default();
-                match journal.take(bytes, &mut hand.out(clocks::now())) {
-                    true => Pumped::More,
-                    false => Pumped::Ended(Some("printed what is no journal export".to_owned())),
+                if journal.take(bytes, &mut hand.out(clocks::now())) {
+                    Pumped::More
+                } else {
+                    Pumped::Ended(Some("printed what is no journal export".to_owned()))
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -52,7 +52,11 @@ pub(super) fn run<S: RecordSink + Default>(
     let boot = match clocks::boot_id() {
         Ok(boot) => boot,
         Err(error) => {
-            return hand.end(position, Some(format!("this boot has no name: {error}")), LAST_PATIENCE);
+            return hand.end(
+                position.as_ref(),
+                Some(format!("this boot has no name: {error}")),
+                LAST_PATIENCE,
+            );
         }
     };
     let mut ring = Ring::new(boot, position, options.from_beginning || options.once);
@@ -108,7 +112,7 @@ pub(super) fn run<S: RecordSink + Default>(
             std::thread::sleep(patience);
         }
     }
-    hand.end(ring.position(), None, LAST_PATIENCE);
+    hand.end(ring.position().as_ref(), None, LAST_PATIENCE);
 }
 
 fn open_ring(path: &Path) -> io::Result<File> {
@@ -253,18 +257,18 @@ impl Ring {
         let (overrun, resumed) = (std::mem::take(&mut self.overrun), std::mem::take(&mut self.resumed));
         // In front of the first record of all nothing was promised.
         let Some(last) = self.last.filter(|_| self.only_from_us.is_none()) else { return };
-        let lost = seq.saturating_sub(last).saturating_sub(1);
-        if lost == 0 {
+        let missing = seq.saturating_sub(last).saturating_sub(1);
+        if missing == 0 {
             return;
         }
         let words = if resumed {
-            format!("{lost} records of the kernel's ring were written over while nobody read it")
+            format!("{missing} records of the kernel's ring were written over while nobody read it")
         } else if overrun {
-            format!("{lost} records of the kernel's ring were written over before they were read")
+            format!("{missing} records of the kernel's ring were written over before they were read")
         } else {
-            format!("the kernel's ring goes on {lost} records later")
+            format!("the kernel's ring goes on {missing} records later")
         };
-        out.gap_that_numbers_tell(GapKind::Overrun, Some(lost), words);
+        out.gap_that_numbers_tell(GapKind::Overrun, Some(missing), words);
     }
 }
 
@@ -385,8 +389,8 @@ mod tests {
         }
     }
 
-    fn behind(boot: BootId, seq: u64) -> Option<Position> {
-        Some(Position { stream: 5, place: Place::Kmsg { boot, seq } })
+    fn behind(boot: BootId, seq: u64) -> Position {
+        Position { stream: 5, place: Place::Kmsg { boot, seq } }
     }
 
     #[test]
@@ -402,10 +406,10 @@ mod tests {
 
     #[test]
     fn k02_after_a_restart_what_was_read_is_passed_over_and_what_was_lost_is_counted() {
-        let mut bench = Bench::new(behind(BOOT, 11));
+        let mut bench = Bench::new(Some(behind(BOOT, 11)));
         (10..14).for_each(|seq| bench.record(4, seq, FULL));
         assert_eq!((bench.numbers(), bench.losses()), (vec![12, 13], vec![]));
-        let mut bench = Bench::new(behind(BOOT, 11));
+        let mut bench = Bench::new(Some(behind(BOOT, 11)));
         bench.record(4, 20, FULL);
         assert_eq!((bench.numbers(), bench.losses()), (vec![20], vec![Some(8)]));
         assert_eq!(bench.ring.position().unwrap().place, Place::Kmsg { boot: BOOT, seq: 20 });
@@ -413,7 +417,7 @@ mod tests {
 
     #[test]
     fn k03_a_new_boot_is_read_from_its_oldest_record() {
-        let mut bench = Bench::new(behind(BootId([8; 16]), 5_000));
+        let mut bench = Bench::new(Some(behind(BootId([8; 16]), 5_000)));
         (3..6).for_each(|seq| bench.record(4, seq, FULL));
         assert_eq!((bench.numbers(), bench.losses()), (vec![3, 4, 5], vec![]));
     }

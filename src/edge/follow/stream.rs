@@ -131,7 +131,8 @@ pub(super) fn run<S: RecordSink + Default>(
         hand.hand_over_if_due(clocks::now(), position);
     }
     let position = input.as_ref().map(|input| stream.position(Some(input)));
-    hand.end(position.or_else(|| opened_before.then(|| stream.position(None))), why, LAST_PATIENCE);
+    let position = position.or_else(|| opened_before.then(|| stream.position(None)));
+    hand.end(position.as_ref(), why, LAST_PATIENCE);
 }
 
 /// What one read gave.
@@ -278,7 +279,7 @@ impl Stream {
                 self.open.extend_from_slice(bytes);
                 let (lines, offset) = (&mut self.lines, self.offset);
                 let used = cut(&self.open, self.inside_long_line, |block, at| {
-                    lines.block(block, offset + at as u64, sink)
+                    lines.block(block, offset + at as u64, sink);
                 });
                 let rest = self.open.get(used.bytes..).unwrap_or_default();
                 let zeros = rest.iter().take_while(|byte| **byte == 0).count();

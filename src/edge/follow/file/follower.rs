@@ -6,9 +6,18 @@
 //! still hold it. What its writer writes then comes out when it is read: behind lines of the newer file that were read
 //! before.
 //!
-//! What no reader can see is lost: lines that are cut away before anybody looked (copytruncate's race, and a file that
-//! is removed before it was first looked at). A cut is told as a gap. What cannot be told: a file that was cut and
-//! filled again with bytes that end in front of the place exactly as before (up to 4096 of them).
+//! What no reader can see is lost: lines that are cut away or removed before anybody looked. A cut is told as a gap. What
+//! cannot be told:
+//!
+//! - a file that was cut and filled again with bytes that end in front of the place exactly as before (4096 of them);
+//! - a cut somewhere behind the first 4096 bytes, with new lines up to the old place or beyond: nothing says where they
+//!   begin, and reading goes on at the old place;
+//! - generations that came and were rotated away while nobody watched, when there was no file at all before: nothing
+//!   says that they are new;
+//! - which of two generations is newer, where both were last written within one tick of the clock (4 ms, before Linux
+//!   6.13) and their names do not say so;
+//! - where a link pointed to before it was turned back, over a restart and more than [`Manner::linger`] later: that file
+//!   is read from its beginning.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -146,9 +155,9 @@ impl Follower {
         }
     }
 
-    /// The directory whose changes matter, and the name in it.
-    pub(super) fn watched(&self) -> (&Path, &std::ffi::OsStr) {
-        (&self.directory, &self.name)
+    /// The directory whose changes matter.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Where to go on behind everything that was taken; none before anything could be looked at.
@@ -379,7 +388,7 @@ impl Follower {
         let mut opened = Vec::new();
         for sibling in &unread {
             // Gone again: packed, perhaps. The next look finds it under its new name, since it is not known.
-            match self.open_unread(sibling, now.uptime_us) {
+            match Self::open_unread(sibling, now.uptime_us) {
                 Ok(generation) => opened.push(generation),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return Err(self.failure("has older generations that are just being moved", None));
@@ -387,22 +396,15 @@ impl Follower {
                 Err(error) => return Err(self.failed("has an older generation that cannot be read", &error)),
             }
         }
-        match newest {
-            Some((file, seen)) => {
-                self.queue.extend(opened);
-                let newest = self.known_or_new(file, seen, now.uptime_us);
-                self.queue.push_back(newest);
-            }
-            None => {
-                let newest = self.queue.pop_back();
-                self.queue.extend(opened);
-                self.queue.extend(newest);
-            }
-        }
+        let newest = match newest {
+            Some((file, seen)) => Some(self.known_or_new(file, seen, now.uptime_us)),
+            None => self.queue.pop_back(),
+        };
+        self.queue.extend(opened.into_iter().chain(newest));
         Ok(())
     }
 
-    fn open_unread(&self, sibling: &Sibling, now_us: i64) -> io::Result<Generation> {
+    fn open_unread(sibling: &Sibling, now_us: i64) -> io::Result<Generation> {
         let (file, seen) = open_seen(&sibling.path)?;
         if seen.identity != sibling.identity {
             return Err(io::ErrorKind::NotFound.into());
@@ -441,14 +443,12 @@ impl Follower {
         now: Now,
         out: &mut Out<'_, S>,
     ) -> Result<(), Failure> {
-        let (named, siblings) = match self.survey()? {
-            Some((named, siblings)) => (Some(named), siblings),
-            None => {
-                let beside = siblings(&self.directory, &self.name).map_err(|error| {
-                    self.failed("has older generations that cannot be looked for", &error)
-                })?;
-                (None, beside)
-            }
+        let (named, siblings) = if let Some((named, siblings)) = self.survey()? {
+            (Some(named), siblings)
+        } else {
+            let beside = siblings(&self.directory, &self.name)
+                .map_err(|error| self.failed("has older generations that cannot be looked for", &error))?;
+            (None, beside)
         };
         let Some((newest, older)) = places.split_last() else {
             // There was no file; whatever is there now is new.
@@ -724,7 +724,7 @@ impl Follower {
         let mut opened = Vec::new();
         for sibling in &unread {
             opened.push(
-                self.open_unread(sibling, now.uptime_us)
+                Self::open_unread(sibling, now.uptime_us)
                     .map_err(|error| self.failed("has an older generation that cannot be read", &error))?,
             );
         }

@@ -31,6 +31,8 @@ use crate::model::live::position::Position;
 const LOOK_STEP: Duration = Duration::from_millis(4);
 /// A watch that was refused is asked for again after this long.
 const WATCH_AGAIN_US: i64 = 30_000_000;
+/// What is to be watched is thought over this often.
+const THINK_AGAIN_US: i64 = 900_000;
 
 /// Follows the path until it is told to stop, or to the end of what there is.
 pub(super) fn run<S: RecordSink + Default>(
@@ -43,6 +45,8 @@ pub(super) fn run<S: RecordSink + Default>(
     let manner = Manner { from_beginning: options.from_beginning || options.once, linger: options.linger };
     let mut follower = Follower::new(path, position, manner);
     let mut watch = (!options.only_polling && !options.once).then(Watch::default);
+    // Why not to the end of what there is.
+    let mut why = None;
     while !hand.is_done() {
         let now = clocks::now();
         if let Some(watch) = &mut watch {
@@ -50,7 +54,7 @@ pub(super) fn run<S: RecordSink + Default>(
         }
         let look = follower.look(now, &mut hand.out(now));
         bell.beat(now.uptime_us);
-        let failed = look.trouble.is_some();
+        why = look.trouble.as_ref().filter(|_| options.once).map(|failure| failure.words.clone());
         match look.trouble {
             Some(failure) => hand.trouble(now, Severity::Deaf, failure.words, failure.hint),
             None => hand.well(now),
@@ -63,7 +67,7 @@ pub(super) fn run<S: RecordSink + Default>(
         if look.more {
             continue;
         }
-        if options.once && !failed && follower.has_read_all() {
+        if options.once && (why.is_some() || follower.has_read_all()) {
             break;
         }
         let patience = hand.due_in(clocks::now()).unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
@@ -76,15 +80,21 @@ pub(super) fn run<S: RecordSink + Default>(
         let now = clocks::now();
         follower.finish(&mut hand.out(now));
     }
-    hand.end(follower.position(), None, LAST_PATIENCE);
+    hand.end(follower.position().as_ref(), why, LAST_PATIENCE);
 }
 
 /// The watch on a directory.
 #[derive(Default)]
 struct Watch {
     watcher: Option<RecommendedWatcher>,
-    /// Directories that are watched: that of the path and, behind a link, that of the file itself.
-    directories: Vec<PathBuf>,
+    /// Directories that are watched, that of the path and, behind a link, that of the file itself; with their numbers,
+    /// since one that was made anew has its name but not its watch.
+    watched: Vec<(PathBuf, Option<(u64, u64)>)>,
+    /// The file itself, links resolved.
+    behind: Option<PathBuf>,
+    /// When it was last asked what is to be watched.
+    thought_us: Option<i64>,
+    /// When the system was last asked to watch.
     asked_us: Option<i64>,
 }
 
@@ -98,24 +108,27 @@ impl Watch {
         now: Now,
         hand: &mut Hand<S>,
     ) {
-        let (directory, _) = follower.watched();
-        let mut wanted = vec![directory.to_owned()];
-        if let Ok(file) = std::fs::canonicalize(path)
-            && let Some(behind) = file.parent()
-            && std::fs::canonicalize(directory).is_ok_and(|directory| directory != behind)
-        {
-            wanted.push(behind.to_owned());
+        if self.thought_us.is_some_and(|then| now.uptime_us.saturating_sub(then) < THINK_AGAIN_US) {
+            return;
         }
-        let waited = self.asked_us.is_none_or(|asked| now.uptime_us.saturating_sub(asked) >= WATCH_AGAIN_US);
-        // A directory that was made anew has its name but not its watch, so it is asked for again now and then.
-        if self.directories == wanted && (self.watcher.is_some() || !waited)
-            || self.asked_us == Some(now.uptime_us)
+        self.thought_us = Some(now.uptime_us);
+        let directory = follower.directory();
+        let mut wanted = vec![numbered(directory)];
+        let behind = std::fs::canonicalize(path).ok();
+        if let Some(parent) = behind.as_deref().and_then(Path::parent)
+            && std::fs::canonicalize(directory).is_ok_and(|directory| directory != parent)
         {
+            wanted.push(numbered(parent));
+        }
+        let again = self.asked_us.is_none_or(|asked| now.uptime_us.saturating_sub(asked) >= WATCH_AGAIN_US);
+        let same = self.watched == wanted && self.behind == behind;
+        if same && (self.watcher.is_some() || !again) {
             return;
         }
         self.asked_us = Some(now.uptime_us);
-        self.directories.clone_from(&wanted);
-        match watch(&wanted, path, bell) {
+        (self.watched, self.behind) = (wanted, behind);
+        let directories: Vec<&Path> = self.watched.iter().map(|(directory, _)| directory.as_path()).collect();
+        match watch(&directories, path, self.behind.as_deref(), bell) {
             Ok(watcher) => {
                 self.watcher = Some(watcher);
                 hand.quick(now);
@@ -133,10 +146,18 @@ impl Watch {
     }
 }
 
-fn watch(directories: &[PathBuf], path: &Path, bell: &Arc<Bell>) -> notify::Result<RecommendedWatcher> {
-    let behind = std::fs::canonicalize(path).ok();
-    let names: Vec<Vec<u8>> = [Some(path.to_owned()), behind]
-        .iter()
+fn numbered(directory: &Path) -> (PathBuf, Option<(u64, u64)>) {
+    (directory.to_owned(), identity::number_at(directory).ok())
+}
+
+fn watch(
+    directories: &[&Path],
+    path: &Path,
+    behind: Option<&Path>,
+    bell: &Arc<Bell>,
+) -> notify::Result<RecommendedWatcher> {
+    let names: Vec<Vec<u8>> = [Some(path), behind]
+        .into_iter()
         .flatten()
         .filter_map(|path| path.file_name().map(|name| name.as_encoded_bytes().to_vec()))
         .collect();
@@ -187,5 +208,44 @@ fn words(error: &notify::Error) -> (String, Option<&'static str>) {
         },
         notify::ErrorKind::PathNotFound => ("it is not there".to_owned(), None),
         _ => (error.to_string(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: EventKind, path: &str) -> notify::Event {
+        notify::Event::new(kind).add_path(PathBuf::from(path))
+    }
+
+    #[test]
+    fn only_events_of_our_names_wake_us_and_reading_does_not() {
+        let names = [b"messages".to_vec()];
+        let modified = EventKind::Modify(notify::event::ModifyKind::Any);
+        assert!(concerns(&event(modified, "/var/log/messages"), &names));
+        assert!(concerns(&event(EventKind::Any, "/var/log/messages.1"), &names));
+        assert!(!concerns(&event(modified, "/var/log/secure"), &names));
+        let read = EventKind::Access(notify::event::AccessKind::Any);
+        assert!(!concerns(&event(read, "/var/log/messages"), &names));
+    }
+
+    #[test]
+    fn f23_a_queue_that_overflowed_may_have_held_one_of_ours() {
+        let overflow = notify::Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
+        assert!(concerns(&overflow, &[b"messages".to_vec()]));
+    }
+
+    #[test]
+    fn f24_a_watch_that_is_refused_names_the_setting() {
+        let of = |number| notify::Error::io(std::io::Error::from_raw_os_error(number));
+        let limits = [
+            (notify::Error::new(notify::ErrorKind::MaxFilesWatch), "max_user_watches"),
+            (of(rustix::io::Errno::NOSPC.raw_os_error()), "max_user_watches"),
+            (of(rustix::io::Errno::MFILE.raw_os_error()), "max_user_instances"),
+        ];
+        for (error, setting) in limits {
+            assert!(words(&error).1.is_some_and(|hint| hint.contains(setting)), "{error}");
+        }
     }
 }

@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use rustix::fs::SeekFrom;
 
@@ -85,7 +84,8 @@ impl Plain {
             None if from == 0 => {}
             None => {
                 reading.move_to(from + count as u64)?;
-                reading.inside_long_line = true;
+                // A hole is no line.
+                reading.inside_long_line = tail.last() != Some(&0);
             }
         }
         Ok(reading)
@@ -231,7 +231,10 @@ impl Plain {
         let count = read_at(&self.file, &mut head, 0)?;
         let head = head.get(..count).unwrap_or_default();
         let common = head.iter().zip(&self.head).take_while(|(now, then)| now == then).count();
-        let offset = if common == BEFORE_BYTES {
+        let offset = if head.first() == Some(&0) {
+            // A hole is nobody's content.
+            0
+        } else if common == BEFORE_BYTES {
             // It was cut somewhere further back, and nobody can say where.
             now.size.min(self.offset)
         } else {
@@ -272,14 +275,30 @@ impl Plain {
     pub(super) fn begins_as(&self, head: &[u8]) -> bool {
         let mut now = vec![0; HEAD_BYTES];
         let count = read_at(&self.file, &mut now, 0).unwrap_or(0);
-        same_beginning(head, self.head()) || same_beginning(head, now.get(..count).unwrap_or_default())
+        now.truncate(count);
+        if now.first() == Some(&0)
+            && let Ok(again) = self.file.try_clone()
+        {
+            now = head_behind_hole(again);
+        }
+        same_beginning(head, self.head()) || same_beginning(head, &now)
     }
 }
 
-/// One is the beginning of the other.
+/// The first bytes of a file that begins with a hole. (Places are read by their offsets, so that it does not matter
+/// where the shared file offset is left.)
+fn head_behind_hole(mut file: File) -> Vec<u8> {
+    if io::Seek::rewind(&mut file).is_err() {
+        return Vec::new();
+    }
+    head_of(file).0
+}
+
+/// One is the beginning of the other, by a whole line at least: half a line may be that of any file.
 pub(super) fn same_beginning(a: &[u8], b: &[u8]) -> bool {
     let length = a.len().min(b.len());
-    length > 0 && a.get(..length) == b.get(..length)
+    let (a_head, b_head) = (a.get(..length), b.get(..length));
+    length > 0 && (a == b || a_head == b_head && a_head.is_some_and(|head| head.contains(&b'\n')))
 }
 
 /// Reads until the buffer is full or the file ends.
@@ -411,10 +430,8 @@ impl PackedFile {
     }
 }
 
-/// The first bytes of a file, unpacked; and whether it is packed.
-pub(super) fn head_of(path: &Path) -> io::Result<(Vec<u8>, bool)> {
-    let (file, _) = super::identity::open_seen(path)?;
-    let decoded = decode(Box::new(file), &[]);
-    let packed = !decoded.face.via.is_empty();
-    Ok((decoded.face.head.get(..HEAD_BYTES).unwrap_or(&decoded.face.head).to_vec(), packed))
+/// The first bytes of a file, unpacked and behind a hole; and whether it is packed. None where it cannot be read.
+pub(super) fn head_of(file: File) -> (Vec<u8>, bool) {
+    let face = decode(Box::new(file), &[]).without_padding().face;
+    (face.head.get(..HEAD_BYTES).unwrap_or(&face.head).to_vec(), !face.via.is_empty())
 }

@@ -15,8 +15,6 @@ use crate::model::live::position::FileIdentity;
 const SIBLINGS_MAX: usize = 256;
 /// Names of a directory that are looked at.
 pub(super) const NAMES_MAX: usize = 100_000;
-/// A beginning shorter than this says little.
-const TELLING_BYTES: usize = 32;
 
 /// Another generation.
 #[derive(Debug, Clone)]
@@ -51,18 +49,24 @@ pub(super) fn siblings(directory: &Path, name: &OsStr) -> io::Result<Vec<Sibling
     let surplus = found.len().saturating_sub(SIBLINGS_MAX);
     let mut siblings = Vec::new();
     for (_, path, suffix) in found.into_iter().skip(surplus) {
-        // Packed and removed a moment ago, perhaps: whoever needs it looks again.
-        let seen = match open_seen(&path) {
-            Ok((_, seen)) => seen,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
+        let (file, seen) = match open_seen(&path) {
+            Ok(opened) => opened,
+            Err(error) if is_ours(&error) => return Err(error),
+            // Packed and removed a moment ago, perhaps; or nobody's business.
+            Err(_) => continue,
         };
-        let Ok((head, packed)) = head_of(&path) else { continue };
+        let (head, packed) = head_of(file);
         let (identity, modified_ns) = (seen.identity, seen.modified_ns);
         siblings.push(Sibling { path, identity, modified_ns, packed, head, suffix });
     }
     order(&mut siblings);
     Ok(siblings)
+}
+
+/// We have no descriptors or memory left: it says nothing about the file.
+fn is_ours(error: &io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(error);
+    matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOMEM))
 }
 
 /// From old to new. Numbers count backwards, dates forwards; where names are of both kinds, the time of the last write
@@ -102,7 +106,7 @@ fn date(suffix: &[u8]) -> Option<usize> {
 impl Sibling {
     /// It holds what a file with this beginning holds.
     pub(super) fn is_copy_of(&self, head: &[u8]) -> bool {
-        self.head == head || head.len() >= TELLING_BYTES && same_beginning(&self.head, head)
+        same_beginning(&self.head, head)
     }
 }
 
