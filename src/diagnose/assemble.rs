@@ -356,6 +356,7 @@ fn used(fit: &Fit<'_>) -> SnapshotUse {
         role: fit.role,
         leads: false,
         taken_at: snapshot.taken_at,
+        took_seconds: snapshot.took_seconds,
         offset_seconds: fit.offset_seconds,
         listed: usage.listed,
         count: usage.count,

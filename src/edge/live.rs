@@ -1,9 +1,9 @@
 //! What the loop of `watch` stands on: the bounded channel of its sources, work on threads of its own, signals, the
 //! second, and the word to systemd.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};

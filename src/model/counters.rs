@@ -109,9 +109,31 @@ pub struct Counters {
     /// Allowances of a cloud's virtual network card (`conntrack_allowance_exceeded`), summed over the cards of one
     /// input.
     pub allowances: BTreeMap<Box<str>, u64>,
+    /// Who held which address while the table was captured (`owners.json` of a bundle), the busiest first.
+    pub owners: Vec<NamedOwner>,
     /// The machine.
     pub machine: Machine,
 }
+
+/// Who held an address, or the sockets between it and a peer, as a watcher found it at the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedOwner {
+    /// The address.
+    pub address: IpAddr,
+    /// The peer; none: whoever it talked to.
+    pub peer: Option<(IpAddr, Option<u16>)>,
+    /// `process`, `unit`, `container`, `namespace`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: Box<str>,
+    /// Its id: of a container, a namespace, a process.
+    pub id: Option<Box<str>>,
+    /// How that is known, in words.
+    pub from: Box<str>,
+}
+
+/// What may own an address.
+pub const OWNER_KINDS: [&str; 4] = ["process", "unit", "container", "namespace"];
 
 /// Slab caches of entries together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -222,6 +244,9 @@ impl Counters {
         for (key, value) in &other.allowances {
             let own = self.allowances.entry(key.clone()).or_insert(*value);
             *own = (*own).max(*value);
+        }
+        if self.owners.is_empty() {
+            self.owners.clone_from(&other.owners);
         }
         self.machine.fill_from(&other.machine);
         self.dying = self.dying.or(other.dying);

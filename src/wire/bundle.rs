@@ -19,6 +19,8 @@ use super::value::{Number, moment, pretty, schema_of};
 pub const SCHEMA: &str = "conntriage.bundle/1";
 /// A manifest larger than this is refused: it lists a few dozen files.
 pub const BYTES_MAX: usize = 16 << 20;
+/// Key of [`Manifest::settings`]: when the watcher that kept the incident saw that it was over.
+pub const CLOSED: &str = "incident.closed";
 /// Captures, files and names that are read, each; more are an error.
 pub const ITEMS_MAX: usize = 65_536;
 

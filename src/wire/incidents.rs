@@ -105,7 +105,8 @@ pub fn lines(rows: &[Row]) -> Vec<[String; 6]> {
 fn line(row: &Row) -> [String; 6] {
     let read = |text: &Option<String>| chrono::DateTime::parse_from_rfc3339(text.as_deref()?).ok();
     let (start, end) = (read(&row.start), read(&row.end));
-    let began = start.map_or_else(|| "not known".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+    let began =
+        start.map_or_else(|| "not known".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
     let lasted = start.zip(end).map(|(start, end)| (end - start).num_seconds().max(0));
     let lasted = match lasted {
         None => "not known".to_owned(),
@@ -124,8 +125,8 @@ fn line(row: &Row) -> [String; 6] {
     let most = match (&row.top_source, peer) {
         (None, None) => "not known".to_owned(),
         (Some(source), None) => source.clone(),
-        (None, Some(peer)) => format!("→ {peer}"),
-        (Some(source), Some(peer)) => format!("{source} → {peer}"),
+        (None, Some(peer)) => format!("all to {peer}"),
+        (Some(source), Some(peer)) => format!("{source} to {peer}"),
     };
     [row.id.clone(), began, lasted, drops, row.cause.clone(), most]
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::value::{moment, pretty};
 use crate::model::census::{Pair, Peer};
+use crate::model::counters::{NamedOwner, OWNER_KINDS};
 use crate::model::flow::L4;
 use crate::model::time::WallTime;
 
@@ -58,6 +59,25 @@ impl Owner {
     /// The pair it is about, where it is about one.
     pub fn pair(&self) -> Option<Pair> {
         self.peer.map(|peer| Pair { source: self.address, peer })
+    }
+}
+
+impl Owners {
+    /// As the diagnosis takes them; an owner of a kind that nobody knows is left out.
+    pub fn named(&self) -> Vec<NamedOwner> {
+        let named = |owner: &Owner| {
+            let kind = OWNER_KINDS.into_iter().find(|kind| *kind == owner.kind)?;
+            let process = owner.process.map(|process| process.to_string());
+            Some(NamedOwner {
+                address: owner.address,
+                peer: owner.peer.map(|peer| (peer.address, peer.port)),
+                kind,
+                name: owner.name.as_str().into(),
+                id: owner.id.clone().or(process).map(Into::into),
+                from: owner.from.as_str().into(),
+            })
+        };
+        self.owners.iter().filter_map(named).collect()
     }
 }
 

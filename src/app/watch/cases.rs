@@ -10,6 +10,7 @@ use crate::model::input::LogStream;
 use crate::model::live::intent::IncidentNo;
 use crate::model::live::sample::Sample;
 use crate::model::report::Role;
+use crate::model::time::WallTime;
 use crate::wire::bundle::{self, Manifest};
 use crate::wire::owners::Owners;
 
@@ -52,7 +53,16 @@ impl Cases {
         let evidence = Evidence::resume(&self.directory, &kept.id, machine)?;
         let captures = evidence.captures();
         let root = evidence.root().to_owned();
-        let case = Case { kept, root, evidence: Some(evidence), samples: Vec::new(), stale: false, early: None, waiting: Vec::new(), captures };
+        let case = Case {
+            kept,
+            root,
+            evidence: Some(evidence),
+            samples: Vec::new(),
+            stale: false,
+            early: None,
+            waiting: Vec::new(),
+            captures,
+        };
         self.open.insert(case.kept.number, case);
         Ok(())
     }
@@ -60,7 +70,16 @@ impl Cases {
     /// Begins one. Its directory is made later: a capture does not wait for it.
     pub(super) fn open(&mut self, kept: KeptIncident) {
         let root = self.directory.join(&kept.id);
-        let case = Case { kept, root, evidence: None, samples: Vec::new(), stale: true, early: None, waiting: Vec::new(), captures: 0 };
+        let case = Case {
+            kept,
+            root,
+            evidence: None,
+            samples: Vec::new(),
+            stale: true,
+            early: None,
+            waiting: Vec::new(),
+            captures: 0,
+        };
         self.open.insert(case.kept.number, case);
     }
 
@@ -114,6 +133,7 @@ impl Case {
         for (record, files) in self.waiting.drain(..) {
             evidence.add_capture(record, files)?;
         }
+        evidence.set_closed(self.kept.closed_us.map(WallTime))?;
         if self.stale {
             evidence.keep_signals(streams)?;
             self.stale = false;

@@ -46,7 +46,12 @@ pub(super) fn at(order: CaptureOrder, root: PathBuf, directory: String, budget_u
     match take(&wanted, WhoSink::default) {
         Ok(captured) => {
             let owners = captured.part.map(|part| busiest_owners(&wanted, &busiest(part)));
-            Looked { order, root, result: Ok((captured.record, captured.files, owners)), ending: Ending::Kept }
+            Looked {
+                order,
+                root,
+                result: Ok((captured.record, captured.files, owners)),
+                ending: Ending::Kept,
+            }
         }
         Err(error) => Looked { order, root, result: Err(error.to_string()), ending: Ending::Failed },
     }
@@ -60,12 +65,16 @@ fn door(order: &CaptureOrder) -> Result<Option<Door>, String> {
         Place::Initial => {
             let known = namespaces::known();
             let initial = known.places.into_iter().find(|place| place.netns.initial);
-            initial.map(Some).ok_or_else(|| "the initial network namespace cannot be reached from here".to_owned())
+            initial
+                .map(Some)
+                .ok_or_else(|| "the initial network namespace cannot be reached from here".to_owned())
         }
         Place::Netns { inode, .. } if *inode == own.inode => Ok(None),
         Place::Netns { inode, .. } => {
             let place = namespaces::find(*inode)?;
-            let younger = place.since_us.is_some_and(|since| since > order.not_younger_than_us.saturating_add(SECOND_US));
+            let younger = place
+                .since_us
+                .is_some_and(|since| since > order.not_younger_than_us.saturating_add(SECOND_US));
             if younger {
                 return Err(format!(
                     "network namespace {inode} is younger than what was said of it: the one that was full has ended, and another has its number"

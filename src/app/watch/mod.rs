@@ -36,8 +36,8 @@ use crate::wire::bundle::Manifest;
 use cases::Cases;
 use heard::Kept;
 
-pub use start::run;
 pub(super) use start::of_flags;
+pub use start::run;
 
 /// A position that moved and says nothing is committed this often: what is read again after a crash says nothing either.
 const COMMIT_EVERY_US: i64 = 10 * SECOND_US;
@@ -158,12 +158,8 @@ impl Watch {
     fn part(&mut self, heard: HeardPart<Piece>) {
         let HeardPart { source, part, position, gaps, .. } = heard;
         let now = self.now();
-        let clocks = Clocks {
-            now,
-            boot: Some(self.boot),
-            asleep_us: live::asleep_us(),
-            zone: self.zone.as_deref(),
-        };
+        let clocks =
+            Clocks { now, boot: Some(self.boot), asleep_us: live::asleep_us(), zone: self.zone.as_deref() };
         let lines = told(&part, &clocks);
         for gap in gaps {
             let lost = gap.lost.map(|lost| format!(" ({lost} records)")).unwrap_or_default();
@@ -257,9 +253,12 @@ impl Watch {
         output::complain(&format!("incident {id}: over; `conntriage incidents show {id}` tells of it"));
         self.keep(closing.incident.0);
         self.describe(closing.incident.0);
-        let gone = evidence::make_room(&self.cases.directory, &self.cases.ids(), &self.plan.config.keep, now.wall.0);
+        let gone =
+            evidence::make_room(&self.cases.directory, &self.cases.ids(), &self.plan.config.keep, now.wall.0);
         for id in &gone {
-            output::complain(&format!("incident {id}: its evidence was removed to keep within the limits of [evidence]"));
+            output::complain(&format!(
+                "incident {id}: its evidence was removed to keep within the limits of [evidence]"
+            ));
         }
         if let Err(error) = self.state.forget(&gone) {
             self.complain(error.to_string());
@@ -274,7 +273,10 @@ impl Watch {
         let zone = self.zone.clone();
         let work = move || {
             let report = analyze::report(&plan::of_bundle(&root, zone.as_deref()), zone);
-            let row = report.incidents.first().map(|view| wire::incidents::row(&report, view, Some(evidence::bytes(&root))));
+            let row = report
+                .incidents
+                .first()
+                .map(|view| wire::incidents::row(&report, view, Some(evidence::bytes(&root))));
             let row = row.ok_or_else(|| "its evidence tells of no incident".to_owned());
             Done::Described(number, row.map(|row| wire::incidents::row_to_json(&row)))
         };
@@ -334,8 +336,10 @@ impl Watch {
             Whom::Everybody => true,
         };
         let samples = self.sampler.samples(now);
-        let samples: Vec<_> = samples.into_iter().filter(|s| wanted(s.netns.inode, s.netns.initial)).collect();
-        let unreadable = samples.iter().filter(|s| s.count.is_none() && s.drop.is_none()).map(|s| s.netns).collect();
+        let samples: Vec<_> =
+            samples.into_iter().filter(|s| wanted(s.netns.inode, s.netns.initial)).collect();
+        let unreadable =
+            samples.iter().filter(|s| s.count.is_none() && s.drop.is_none()).map(|s| s.netns).collect();
         let samples = samples.into_iter().filter(|s| s.count.is_some() || s.drop.is_some()).collect();
         let known = self.sampler.known();
         let all_found = known.left_out == 0 && known.hidden == 0;
@@ -365,9 +369,11 @@ impl Watch {
             let quiet_us = self.plan.config.policy.quiet_us;
             self.sources.iter_mut().for_each(|kept| kept.forget(now, quiet_us));
         }
-        let hears = following.looked().iter().zip(self.failed.iter().zip(&self.deaf)).any(|(looked, (failed, deaf))| {
-            !failed && !deaf && looked.is_none_or(|looked| now.uptime_us.saturating_sub(looked) < DEAF_US)
-        });
+        let hears = following.looked().iter().zip(self.failed.iter().zip(&self.deaf)).any(
+            |(looked, (failed, deaf))| {
+                !failed && !deaf && looked.is_none_or(|looked| now.uptime_us.saturating_sub(looked) < DEAF_US)
+            },
+        );
         // Without the word systemd starts it anew: better than a watcher that hears nothing and says nothing.
         if hears {
             live::alive(&self.status());
@@ -396,8 +402,12 @@ impl Watch {
     fn reload(&mut self) {
         match start::configuration(&self.plan.from) {
             Ok(config) => {
-                if config.sources != self.plan.config.sources || config.state_dir != self.plan.config.state_dir {
-                    output::complain("the configuration was read again; sources and state_dir need a restart");
+                if config.sources != self.plan.config.sources
+                    || config.state_dir != self.plan.config.state_dir
+                {
+                    output::complain(
+                        "the configuration was read again; sources and state_dir need a restart",
+                    );
                 } else {
                     output::complain("the configuration was read again");
                 }
@@ -407,7 +417,9 @@ impl Watch {
                 self.plan.config.keep = config.keep;
                 self.plan.config.policy = policy;
             }
-            Err(error) => output::complain(&escape::text(&format!("the configuration stays as it was: {error:#}"))),
+            Err(error) => {
+                output::complain(&escape::text(&format!("the configuration stays as it was: {error:#}")))
+            }
         }
     }
 
@@ -511,7 +523,8 @@ impl Watch {
         self.keep_all(now);
         self.sources.iter_mut().for_each(|kept| kept.moved = kept.position.is_some());
         self.commit(now);
-        if self.complained.is_some() || (!self.failed.is_empty() && self.failed.iter().all(|failed| *failed)) {
+        if self.complained.is_some() || (!self.failed.is_empty() && self.failed.iter().all(|failed| *failed))
+        {
             Exit::Failed
         } else {
             Exit::Done

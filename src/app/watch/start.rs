@@ -52,7 +52,8 @@ pub(in crate::app) fn configuration(from: &Origin) -> anyhow::Result<Config> {
     let mut config = match &found {
         None => Config::default(),
         Some((path, text)) => config::read(text).map_err(|wrong| {
-            let lines: Vec<String> = wrong.iter().map(|wrong| format!("{}: {wrong}", path.display())).collect();
+            let lines: Vec<String> =
+                wrong.iter().map(|wrong| format!("{}: {wrong}", path.display())).collect();
             anyhow::anyhow!("{}", escape::text(&lines.join("\nconntriage: ")))
         })?,
     };
@@ -83,7 +84,9 @@ fn begin(plan: WatchPlan) -> anyhow::Result<(Watch, Vec<Follow>, Options)> {
         ));
     }
     let memory = state.memory().unwrap_or_else(|why| {
-        output::complain(&format!("what was remembered of incidents cannot be read ({why}): a new memory is begun"));
+        output::complain(&format!(
+            "what was remembered of incidents cannot be read ({why}): a new memory is begun"
+        ));
         None
     });
     let memory = memory.unwrap_or_else(|| Memory::new(boot, now));
@@ -93,13 +96,16 @@ fn begin(plan: WatchPlan) -> anyhow::Result<(Watch, Vec<Follow>, Options)> {
     for source in &plan.config.sources {
         let name = source.to_string();
         let kept = state.source(&name).unwrap_or_else(|why| {
-            output::complain(&escape::text(&format!("{name}: where it was left cannot be read ({why}): it is followed from its end")));
+            output::complain(&escape::text(&format!(
+                "{name}: where it was left cannot be read ({why}): it is followed from its end"
+            )));
             None
         });
         sources.push(Kept::new(source, kept, zone.as_deref(), now));
     }
     let follow = plan.config.sources.iter().zip(&sources);
-    let follow = follow.map(|(source, kept)| Follow { source: source.clone(), position: kept.position.clone() });
+    let follow =
+        follow.map(|(source, kept)| Follow { source: source.clone(), position: kept.position.clone() });
     let follow: Vec<Follow> = follow.collect();
     let options = Options { once: plan.once, from_beginning: plan.once, ..Options::default() };
     let machine = identity::manifest();
@@ -167,6 +173,7 @@ impl Watch {
 /// The kernel names the namespace of a full table, unless it is the initial one (6.18).
 fn names_namespaces() -> bool {
     let release = facts::kernel();
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 18)
 }

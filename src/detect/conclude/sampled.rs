@@ -13,6 +13,7 @@ use crate::model::incident::{
     Drops, HighIs, Host, Incident, Method, Namespace, TimeBasis, Timeline, TimelinePoint, Times,
 };
 use crate::model::input::SampleStream;
+use crate::model::live::clock::Now;
 use crate::model::live::sample::{Netns, Sample};
 use crate::model::record::Trust;
 use crate::model::sentence::Word;
@@ -29,6 +30,10 @@ const STEPS_MAX: i64 = 240;
 /// Hundredths of the limit from which on a rising drop counter means that the table was full. Below it the kernel's early
 /// drop or an unresolved clash is more likely.
 const FULL_HUNDREDTHS: u64 = 90;
+
+/// A namespace first looked at within so long of its making is known from its beginning: its age is that of the first
+/// process or name that was seen of it, and counters begin with the namespace.
+const YOUNG_US: i64 = 60 * SECOND_US;
 
 /// The samples of one table, in order of time.
 struct Watch<'a> {
@@ -58,11 +63,31 @@ impl Watch<'_> {
         of_table && incident.table == Table::Conntrack && (of_boot || named || only_host)
     }
 
-    /// The last look before a time, and the last one up to another.
-    fn sides(&self, begin: i64, end: i64) -> Option<(&Sample, &Sample)> {
-        let upto = |at: i64| self.samples.iter().rfind(|sample| sample.at.wall.0 <= at).copied();
-        let (before, after) = (upto(begin)?, upto(end)?);
+    /// The last look before a time, and the last one up to another. A namespace that was not looked at before it was
+    /// full, because it was too young, had dropped nothing when it was made.
+    fn sides(&self, begin: i64, end: i64) -> Option<(Sample, Sample)> {
+        let upto = |at: i64| self.samples.iter().rfind(|sample| sample.at.wall.0 <= at).copied().copied();
+        let after = upto(end)?;
+        let before = upto(begin).or_else(|| self.newborn())?;
         (before.at < after.at).then_some((before, after))
+    }
+
+    /// What a look at the moment in which the namespace was made would have shown.
+    fn newborn(&self) -> Option<Sample> {
+        let first = self.samples.first()?;
+        let born_us = first.netns.born_us.filter(|_| !first.netns.initial)?;
+        let young = first.at.uptime_us.saturating_sub(born_us);
+        let zero = |counter: Option<u64>| counter.map(|_| 0);
+        (0..=YOUNG_US).contains(&young).then(|| Sample {
+            at: Now { uptime_us: born_us, wall: WallTime(first.at.wall.0.saturating_sub(young)) },
+            count: zero(first.count),
+            drop: zero(first.drop),
+            early_drop: zero(first.early_drop),
+            insert_failed: zero(first.insert_failed),
+            chain_too_long: zero(first.chain_too_long),
+            new: zero(first.new),
+            ..**first
+        })
     }
 }
 
@@ -108,11 +133,12 @@ pub(super) fn add(
 fn watches(streams: &[SampleStream]) -> Vec<Watch<'_>> {
     let mut watches = Vec::new();
     for stream in streams {
-        let mut tables: BTreeMap<Netns, Vec<&Sample>> = BTreeMap::new();
+        let mut tables: BTreeMap<(u64, bool), Vec<&Sample>> = BTreeMap::new();
         for sample in &stream.samples {
-            tables.entry(sample.netns).or_default().push(sample);
+            tables.entry((sample.netns.inode, sample.netns.initial)).or_default().push(sample);
         }
-        for (netns, mut samples) in tables {
+        for mut samples in tables.into_values() {
+            let Some(netns) = samples.first().map(|sample| sample.netns) else { continue };
             samples.sort_by_key(|sample| sample.at);
             samples.dedup_by_key(|sample| sample.at);
             watches.push(Watch { stream, netns, samples });
@@ -127,7 +153,7 @@ fn enrich(incident: &mut Incident, watches: &[&Watch<'_>], quiet_us: i64, notes:
     };
     let (begin, until) = (start.saturating_sub(STAMPED_LATE_US), end.saturating_add(quiet_us));
     let rose = |watch: &&&Watch<'_>| {
-        watch.sides(begin, until).and_then(|(a, b)| dropped(a, b)).is_some_and(|(_, high)| high > 0)
+        watch.sides(begin, until).and_then(|(a, b)| dropped(&a, &b)).is_some_and(|(_, high)| high > 0)
     };
     let watch = match watches {
         [only] => only,
@@ -152,7 +178,7 @@ fn enrich(incident: &mut Incident, watches: &[&Watch<'_>], quiet_us: i64, notes:
         );
     }
     if let Some((before, after)) = watch.sides(begin, until) {
-        incident.sampled = Some((counters(before), counters(after)));
+        incident.sampled = Some((counters(&before), counters(&after)));
     }
     draw(&mut incident.timeline, watch, (start.saturating_sub(BEFORE_US), until));
 }
@@ -332,7 +358,6 @@ mod tests {
     use super::*;
     use crate::model::bundle::BootTie;
     use crate::model::input::Hints;
-    use crate::model::live::clock::Now;
 
     const T0: i64 = 1_795_388_400 * SECOND_US;
 

@@ -436,7 +436,18 @@ impl Sampler {
     /// Looks anew at which namespaces there are. Every few seconds is often enough, and after a line that names one
     /// that is not known.
     pub fn look(&mut self) {
-        self.known = known();
+        let before = std::mem::replace(&mut self.known, known());
+        // An age that is reckoned from two clocks differs by microseconds each time: it stays what it was, so that one
+        // namespace is not taken for two.
+        for place in &mut self.known.places {
+            let same = before.places.iter().find(|of| of.netns.inode == place.netns.inode);
+            if let Some((was, is)) = same.and_then(|of| of.since_us).zip(place.since_us)
+                && was.abs_diff(is) < SECOND_US.unsigned_abs()
+            {
+                place.since_us = Some(was);
+                place.netns.born_us = same.and_then(|of| of.netns.born_us);
+            }
+        }
     }
 
     /// Which there are.

@@ -9,7 +9,7 @@ use super::looks::FirstLook;
 use crate::model::bundle::{BootTie, Bundle, Capture};
 use crate::model::input::{Hints, Input};
 use crate::model::time::SECOND_US;
-use crate::wire::bundle::Manifest;
+use crate::wire::bundle::{CLOSED, Manifest};
 
 /// The directory that only a sos report has.
 const SOS_MARK: &str = "sos_commands";
@@ -82,12 +82,14 @@ fn bundle(root: Box<str>, manifest: Manifest) -> Bundle {
         directory: joined(&root, &capture.dir),
         role: capture.role,
         taken_at: capture.taken_at,
+        took_seconds: capture.took_seconds,
         namespace: capture.namespace,
         complete: capture.complete,
         not_read: capture.not_read.into_iter().map(|(what, why)| (what.into(), why.into())).collect(),
     };
     let captures = manifest.captures.into_iter().map(capture).collect();
     Bundle {
+        closed: manifest.settings.contains_key(CLOSED),
         incident: manifest.incident.map(Into::into),
         host_names: manifest.host_names.into_iter().map(Into::into).collect(),
         tie,

@@ -21,13 +21,14 @@ use super::packing::Packing;
 use super::walk::{Found, walk};
 use crate::edge::progress::{Progress, Wanted};
 use crate::model::bundle::Bundle;
+use crate::model::counters::Counters;
 use crate::model::fold::{FlowSink, Part, RecordSink, TableItem};
 use crate::model::input::{CounterStream, Hints, Input, InputKind, LogStream, SampleStream, place};
 use crate::model::piece::Piece;
 use crate::parse::log::lines::LineParser;
 use crate::parse::sniff::{Dialect, sniff};
 use crate::parse::table::{TableDialect, TableReader};
-use crate::wire::{bundle, samples};
+use crate::wire::{bundle, owners, samples};
 
 /// Workers at most, however many cores there are.
 const WORKERS_MAX: usize = 64;
@@ -568,6 +569,12 @@ fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: Str
                 LogStream { hints: Hints { bundle, ..stream.hints }, ..stream }
             };
             look.logs.extend(streams.into_iter().map(stands));
+        }
+        Understood::Owners(found) => {
+            (input.kind, input.dialect) = (InputKind::Counters, Some(owners::SCHEMA));
+            input.records = found.owners.len() as u64;
+            let counters = Counters { owners: found.named(), ..Counters::default() };
+            look.counters.push(CounterStream { id, hints, dialect: owners::SCHEMA, counters });
         }
         Understood::Samples(list) => {
             (input.kind, input.dialect) = (InputKind::Counters, Some(samples::SCHEMA));

@@ -23,6 +23,7 @@ use crate::parse::counters::{self, CounterDialect};
 use crate::parse::sniff::{Dialect, sniff};
 use crate::parse::table::{TableDialect, TableReader};
 use crate::wire::bundle::{self, Manifest};
+use crate::wire::owners::{self, Owners};
 use crate::wire::{samples, signals};
 
 /// Bytes of one line of our own signals format; a longer one is not ours.
@@ -40,6 +41,8 @@ pub enum Understood<W> {
     Counters(CounterDialect, Box<Counters>, u64, Vec<Damage>),
     /// What `scan` wrote.
     Signals(Vec<LogStream>),
+    /// Who held which address.
+    Owners(Box<Owners>),
     /// What a watcher sampled.
     Samples(Vec<Sample>),
     /// The manifest of a bundle of ours.
@@ -137,6 +140,8 @@ fn understand<S, W>(
     let mut order = Order::Forward;
     let (what, result) = if signals::looks_like(&head) {
         read_signals(&mut reader)
+    } else if owners::looks_like(&head) {
+        read_owners(&mut reader)
     } else if samples::looks_like(&head) {
         read_samples(&mut reader)
     } else if bundle::looks_like(&head) {
@@ -393,6 +398,17 @@ fn read_signals<P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>) {
         }
     };
     (Understood::Signals(streams), result)
+}
+
+fn read_owners<P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>) {
+    let mut json = Vec::new();
+    let mut result = reader.by_ref().take(owners::BYTES_MAX as u64 + 1).read_to_end(&mut json).map(drop);
+    let found = owners::read(&json).unwrap_or_else(|why| {
+        let error = io::Error::other(format!("is no list of owners that can be read: {why}"));
+        result = std::mem::replace(&mut result, Ok(())).and(Err(error));
+        Owners::default()
+    });
+    (Understood::Owners(Box::new(found)), result)
 }
 
 fn read_samples<P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>) {

@@ -16,6 +16,7 @@ use crate::edge::capture::bundle::{TEMPORARY, keep_manifest, sweep, sync_directo
 use crate::model::input::{LogStream, SAMPLES_MAX};
 use crate::model::live::config::Keep;
 use crate::model::live::sample::Sample;
+use crate::model::time::WallTime;
 use crate::wire::bundle::{self, Manifest};
 use crate::wire::{owners, samples, signals};
 
@@ -82,6 +83,19 @@ impl Evidence {
             self.add_capture(capture, files)?;
         }
         std::fs::remove_dir_all(early)
+    }
+
+    /// The incident is over, or goes on again.
+    pub fn set_closed(&mut self, closed: Option<WallTime>) -> io::Result<()> {
+        let known = closed.and_then(WallTime::rfc3339);
+        if self.manifest.settings.get(bundle::CLOSED) == known.as_ref() {
+            return Ok(());
+        }
+        match known {
+            Some(at) => self.manifest.settings.insert(bundle::CLOSED.to_owned(), at),
+            None => self.manifest.settings.remove(bundle::CLOSED),
+        };
+        keep_manifest(&self.root, &self.manifest)
     }
 
     /// Captures kept.
