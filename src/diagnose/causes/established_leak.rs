@@ -306,8 +306,7 @@ fn provider(case: &Case<'_>, leak: &Leak, scales: &mut Scales) {
         return scales.add([context(
             "provider-forgets",
             sentence![
-                "load balancers and NAT of",
-                Word::Text(cloud.name()),
+                Word::Text(cloud.forgetful()),
                 "forget a connection after",
                 Word::Duration(cloud.forgets_after_seconds() as f64),
                 "of silence by default: the other ends of",
@@ -323,7 +322,7 @@ fn provider(case: &Case<'_>, leak: &Leak, scales: &mut Scales) {
     let Some((age, entries)) = together.filter(|(_, n)| share(*n, leak.established) >= ONE_EVENT) else {
         return;
     };
-    let known = [(Cloud::Azure, 240u64), (Cloud::Amazon, 350), (Cloud::Google, 600)];
+    let known = [Cloud::Azure, Cloud::Amazon, Cloud::Google].map(|cloud| (cloud, cloud.forgets_after_seconds()));
     if let Some((cloud, seconds)) = known.into_iter().find(|(_, seconds)| age.abs_diff(*seconds) <= 40) {
         scales.add([context(
             "load-balancer-age",

@@ -85,9 +85,19 @@ fn elsewhere(case: &Case<'_>) -> Open {
     }
 }
 
-/// What the log says, what it hides, what would decide.
+/// What the log says, what it hides, what would decide. Of one that comes back: when it is due next, and what to do then.
 fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
     let drops = &incident.drops;
+    if let Some((again, look)) = hints::recurrence::lines(case) {
+        let who = sentence![
+            "the log says full (",
+            Word::Count(drops.visible, noun::LINE),
+            ",",
+            Word::Count(drops.low, noun::PACKET),
+            "lost or more); no table shows who filled it"
+        ];
+        return vec![who, again, save_then(case, look)];
+    }
     let who = sentence![
         "the log says the table was full (",
         Word::Count(drops.visible, noun::LINE),
@@ -114,6 +124,15 @@ fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
         Word::Code("sysctl -a".to_owned())
     ];
     vec![who, how, what]
+}
+
+/// What to do when it comes again.
+fn save_then(case: &Case<'_>, look: Option<&'static str>) -> Sentence {
+    let save = Word::Code(format!("cat {} > table", case.kernel.names.table_file()));
+    match look {
+        Some(look) => sentence![look, ", and have the table saved at that time:", save],
+        None => sentence!["have the table saved when it comes again:", save],
+    }
 }
 
 /// The command that lists the table on that kernel.

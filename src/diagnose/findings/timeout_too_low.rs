@@ -94,9 +94,8 @@ fn provider(counters: &Counters, kernel: &Kernel, beside: Beside<'_>) -> Option<
     evidence.push(context(
         "provider-forgets",
         sentence![
-            "the network of",
-            Word::Text(cloud.name()),
-            "forgets a silent connection after",
+            Word::Text(cloud.forgetful()),
+            "forget a silent connection after",
             Word::Duration(forgets as f64),
             "by default, this kernel after",
             Word::Duration(seconds as f64)
@@ -111,9 +110,8 @@ fn provider(counters: &Counters, kernel: &Kernel, beside: Beside<'_>) -> Option<
                 Word::Duration(seconds as f64)
             ],
             sentence![
-                "the network of",
                 Word::Text(cloud.name()),
-                "forgets what is silent for",
+                "may forget what is silent for",
                 Word::Duration(forgets as f64),
                 ": let programs speak more often than that"
             ],
