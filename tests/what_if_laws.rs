@@ -295,8 +295,7 @@ fn any_world(seed: u64, room: f64, seconds: f64, longest: f64) -> World {
     let kernel = KERNELS[dice.below(KERNELS.len())];
     let mut streams = Vec::new();
     for _ in 0..=dice.below(4) {
-        let (client, server) =
-            (u8::try_from(dice.below(4)).unwrap(), u8::try_from(dice.below(3)).unwrap());
+        let (client, server) = (u8::try_from(dice.below(4)).unwrap(), u8::try_from(dice.below(3)).unwrap());
         let life = any_life(&mut dice, room < 1.0, longest);
         let entries = dice.between(300.0, 3_000.0);
         streams.push(stream(client, server, entries / stays(life), life));
@@ -488,7 +487,7 @@ fn what_is_said_of_a_change_is_what_the_model_does() {
         wrongs.extend(wrong(&world, &change).map(|wrong| format!("{seed}: {wrong}")));
     }
     assert!(compared * 4 >= worlds, "only {compared} were compared");
-    assert!(wrongs.len() as u64 * 10 <= compared, "{} of {compared}: {}", wrongs.len(), wrongs.join("\n"));
+    assert!(wrongs.is_empty(), "{} of {compared}: {}", wrongs.len(), wrongs.join("\n"));
 }
 
 proptest! {

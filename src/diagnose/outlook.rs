@@ -25,7 +25,6 @@ use crate::sentence;
 
 use super::arith::{rounded, share};
 use super::facts::{Case, FULL, duration_seconds};
-use super::headroom::Growth;
 use super::pace::{Pace, lasting, over};
 use super::portion::Portion;
 use super::timeouts::Known;
@@ -73,6 +72,26 @@ impl Change {
     }
 }
 
+/// What fills a larger table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Growth {
+    /// The table is in balance: what is refused now.
+    #[default]
+    Lost,
+    /// The table is young: what filled it.
+    Filling,
+}
+
+impl Growth {
+    /// At which rate, in words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Lost => "at the rate of the packets lost",
+            Self::Filling => "at the rate at which this one filled",
+        }
+    }
+}
+
 /// The prediction.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outlook {
@@ -115,6 +134,11 @@ fn rests_on(case: &Case<'_>) -> Option<&'static str> {
         Some(_) => "the rate stays, and each packet lost was one more connection",
         None => "the rate stays",
     })
+}
+
+/// The prediction for a limit of `max` entries and nothing else changed.
+pub(crate) fn headroom(case: &Case<'_>, max: u64) -> Outlook {
+    outlook(case, &Change { limit: Some(max), ..Change::default() })
 }
 
 /// The prediction for this table. Without a table nothing is known.

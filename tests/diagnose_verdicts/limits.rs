@@ -113,7 +113,7 @@ fn a_larger_limit_in_a_file_that_was_refused_at_boot_comes_first() {
     assert_eq!(
         said(&body),
         [
-            "the limit that runs is 30000 entries ; the one that is configured, 1048576, is not in force",
+            "the limit that runs is 30000 entries ; the configured one, 1048576 entries, is not in force",
             "at boot the settings came before the tracker's module, and were refused ; that limit would have held",
             "set it now (`sysctl -w net.netfilter.nf_conntrack_max=1048576`); let the module load first",
         ]
@@ -466,7 +466,7 @@ fn chains_that_are_too_long_drop_below_the_limit_and_say_nothing() {
 #[test]
 fn near_its_limit_more_buckets_are_for_after_the_incident() {
     let mut set = chained(1_024, Some(900));
-    set.sysctl.insert(KEY.into(), "31000".into());
+    set.sysctl.insert(KEY.into(), "32500".into());
     let body = of_table(snapshot(&users(300, 100), set));
     assert_eq!(body.verdict.cause.0, "too-few-buckets", "{:?}", said(&body));
     let later = body.remedies.iter().find(|remedy| remedy.id == "enough-buckets").expect("the remedy stays");

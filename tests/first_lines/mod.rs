@@ -11,10 +11,50 @@ const COLUMNS: usize = 100;
 
 /// What may stand behind a number.
 const UNITS: [&str; 44] = [
-    "%", "s", "ms", "min", "h", "d", "per", "B", "KiB", "MiB", "GiB", "TiB", "entry", "entries", "packet", "packets",
-    "line", "lines", "source", "sources", "peer", "peers", "incident", "incidents", "connection", "connections",
-    "bucket", "buckets", "port", "ports", "address", "addresses", "node", "nodes", "processor", "processors", "insert",
-    "inserts", "lookups", "other", "others", "time", "times", "days",
+    "%",
+    "s",
+    "ms",
+    "min",
+    "h",
+    "d",
+    "per",
+    "B",
+    "KiB",
+    "MiB",
+    "GiB",
+    "TiB",
+    "entry",
+    "entries",
+    "packet",
+    "packets",
+    "line",
+    "lines",
+    "source",
+    "sources",
+    "peer",
+    "peers",
+    "incident",
+    "incidents",
+    "connection",
+    "connections",
+    "bucket",
+    "buckets",
+    "port",
+    "ports",
+    "address",
+    "addresses",
+    "node",
+    "nodes",
+    "processor",
+    "processors",
+    "insert",
+    "inserts",
+    "lookups",
+    "other",
+    "others",
+    "time",
+    "times",
+    "days",
 ];
 /// What may stand between a number and the next one, which then has the unit: `30,611 of 65,536 entries`.
 const BETWEEN: [&str; 9] = ["of", "the", "its", "and", "or", "to", "about", "than", "other"];
@@ -23,10 +63,58 @@ const BEFORE_RELEASES: [&str; 6] = ["from", "before", "to", "kernel", "RFC", "nd
 
 /// Words that tell somebody to do something.
 const DEEDS: [&str; 53] = [
-    "answer", "ask", "boot", "bring", "check", "close", "commit", "delete", "drop", "find", "forget", "give", "hand",
-    "keep", "leave", "let", "limit", "look", "lower", "make", "mirror", "move", "open", "pass", "put", "raise", "read",
-    "refuse", "reload", "remove", "restart", "reuse", "save", "see", "send", "set", "shorten", "show", "size", "slow",
-    "spread", "stop", "switch", "take", "translate", "unload", "upgrade", "use", "wait", "watch", "nothing", "free",
+    "answer",
+    "ask",
+    "boot",
+    "bring",
+    "check",
+    "close",
+    "commit",
+    "delete",
+    "drop",
+    "find",
+    "forget",
+    "give",
+    "hand",
+    "keep",
+    "leave",
+    "let",
+    "limit",
+    "look",
+    "lower",
+    "make",
+    "mirror",
+    "move",
+    "open",
+    "pass",
+    "put",
+    "raise",
+    "read",
+    "refuse",
+    "reload",
+    "remove",
+    "restart",
+    "reuse",
+    "save",
+    "see",
+    "send",
+    "set",
+    "shorten",
+    "show",
+    "size",
+    "slow",
+    "spread",
+    "stop",
+    "switch",
+    "take",
+    "translate",
+    "unload",
+    "upgrade",
+    "use",
+    "wait",
+    "watch",
+    "nothing",
+    "free",
     "trace",
 ];
 
@@ -113,7 +201,10 @@ fn bare_number(line: &str) -> Option<String> {
     };
     let ends = |at: usize| opened(at).ends_with([',', ';', ':', ')', '.']);
     let bare = |at: &usize| {
-        if !is_number(*at) || at.checked_sub(1).is_some_and(|before| BEFORE_RELEASES.contains(&opened(before))) && opened(*at).contains('.') {
+        if !is_number(*at)
+            || at.checked_sub(1).is_some_and(|before| BEFORE_RELEASES.contains(&opened(before)))
+                && opened(*at).contains('.')
+        {
             return false;
         }
         let mut next = *at;
@@ -145,7 +236,12 @@ fn a_number_without_a_unit_is_seen_and_one_with_it_is_not() {
     ] {
         assert_eq!(bare_number(line), None, "{line}");
     }
-    for line in ["the limit is 65,536", "12,000 in FIN_WAIT hang", "4096 of 262144: full", "it holds (30,611), of entries"] {
+    for line in [
+        "the limit is 65,536",
+        "12,000 in FIN_WAIT hang",
+        "4096 of 262144: full",
+        "it holds (30,611), of entries",
+    ] {
         assert!(bare_number(line).is_some(), "{line}");
     }
 }

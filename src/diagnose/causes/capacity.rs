@@ -205,12 +205,12 @@ fn summary(case: &Case<'_>, top_source: f64, sources: Option<u64>) -> Vec<Senten
         let (bytes, _) = case.entry_bytes();
         what = what
             .with("to")
-            .with(Word::Number(limit))
+            .with(Word::Count(limit, noun::ENTRY))
             .with("(up to")
             .with(Word::Bytes(limit.saturating_mul(bytes)))
             .with("at full)");
     }
-    what = what.with(", persistently and on every gateway alike");
+    what = what.with(", to last, and on every gateway alike");
     vec![who, how, what]
 }
 

@@ -104,7 +104,7 @@ fn summary(absurd: Option<i64>, young: Option<f64>, max: Option<u64>, listed: Op
         who = who.with(Word::Duration(seconds)).with("after the boot");
     }
     if let Some(max) = max {
-        who = who.with(", with a limit of").with(Word::Number(max));
+        who = who.with(", with a limit of").with(Word::Count(max, noun::ENTRY));
     }
     let how = match listed {
         Some(listed) => {

@@ -172,10 +172,10 @@ fn summary(
     let what = match larger {
         Some(larger) => sentence![
             "set kube-proxy's conntrack.min to",
-            Word::Number(larger),
-            "and spread ingress and DNS over more nodes"
+            Word::Count(larger, noun::ENTRY),
+            "; spread ingress and DNS over more nodes"
         ],
-        None => sentence!["raise kube-proxy's conntrack.min and spread ingress and DNS over more nodes"],
+        None => sentence!["raise kube-proxy's conntrack.min; spread ingress and DNS over more nodes"],
     };
     vec![who, how, what]
 }

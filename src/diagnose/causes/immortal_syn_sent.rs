@@ -138,7 +138,7 @@ fn summary(immortal: &Immortal<'_>) -> Vec<Sentence> {
         Word::Count(immortal.unanswered, noun::ENTRY),
         "(",
         Word::Share(immortal.share_of_table),
-        ") are SYNs to",
+        ") are attempts (SYNs) to",
         peer,
         "that never run out"
     ];

@@ -152,7 +152,7 @@ fn only_counters(case: &Case<'_>) -> Vec<Sentence> {
     vec![
         who,
         sentence!["who holds the entries is not in them"],
-        sentence!["save the table with", Word::Code(save_table(case))],
+        sentence!["save the table while it is full:", Word::Code(save_table(case))],
     ]
 }
 
@@ -166,7 +166,7 @@ fn not_this_table(case: &Case<'_>) -> Option<Vec<Sentence>> {
             Word::Count(max, noun::ENTRY)
         ],
         sentence![
-            "so another namespace's table was full, or this one was read too late, or its limit was changed"
+            "another namespace's table was full, or this one was read too late, or its limit was changed"
         ],
         sentence![
             "take the count of every namespace at that moment:",
@@ -276,7 +276,7 @@ fn first_steps(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
         ];
     }
     if case.top_source().is_none() {
-        return sentence!["no source leads: see what they all talk to; a larger limit gives time"];
+        return sentence!["no source leads: see what they all talk to (below); a larger limit gives time"];
     }
     sentence![
         "see which program of the leading source does it (",

@@ -107,7 +107,7 @@ fn summary(max: u64, default: u64, own: bool, sign: Sentence, key: &str) -> Vec<
             "the limit of",
             Word::Count(max, noun::ENTRY),
             if own { "is below the kernel's own" } else { "is no default, and below the configured" },
-            Word::Number(default),
+            Word::Count(default, noun::ENTRY),
             ": something lowered it"
         ],
         sign.with(": a privileged container writes the limit of the whole machine"),

@@ -180,7 +180,7 @@ fn summary(case: &Case<'_>, named: Option<Sentence>, full: Option<(&Snapshot, u6
             .with("; the one that was read holds")
             .with(Word::Number(held))
             .with("of")
-            .with(Word::Number(max));
+            .with(Word::Count(max, noun::ENTRY));
     }
     let container = case.incident.is_some_and(|i| matches!(i.namespace, Namespace::Container(_)));
     let how = match full {

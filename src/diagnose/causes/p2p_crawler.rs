@@ -126,13 +126,13 @@ fn summary(crawler: &Crawler<'_>) -> Vec<Sentence> {
     how = if is_mesh(crawler) {
         how.with(": a mesh of tunnels that seeks its members")
     } else {
-        how.with(": so do BitTorrent, DHT, IPFS and crawlers")
+        how.with(": as of BitTorrent and other peer-to-peer programs")
     };
     let what = match (holder.is_local, crawler.port) {
         (Some(true), Some(_)) if translated(holder.how) == 0 => {
             sentence!["limit that program's peers, or take its port out of tracking, both directions"]
         }
-        _ => sentence!["limit that program's peers where it runs; it is no attack, and nobody is infected"],
+        _ => sentence!["limit that program's peers where it runs; by itself this is no sign of an attack"],
     };
     vec![who, how, what]
 }

@@ -105,16 +105,14 @@ fn summary(case: &Case<'_>, tunnel: &Tunnel<'_>, rate: Option<f64>) -> Vec<Sente
         Word::Port(tunnel.port, L4::UDP),
         ") hold",
         Word::Share(tunnel.explains),
-        "of the table:",
-        Word::Count(tunnel.entries, noun::ENTRY)
+        "of the table"
     ];
     if let Some(pair) = tunnel.pairs.first().filter(|_| tunnel.pairs.len() <= 2) {
         who = who.with(", between").with(pair.source).with("and").with(pair.peer.address);
     }
     let mut how = sentence![
-        "each connection inside has its own source port outside, and none is answered:",
-        Word::Duration(udp_seconds(case) as f64),
-        "each"
+        "each connection inside has a source port of its own outside, and no answer: kept",
+        Word::Duration(udp_seconds(case) as f64)
     ];
     if let Some(rate) = rate {
         how = how.with(",").with(Word::Rate(rate));

@@ -115,9 +115,9 @@ fn summary(found: &Zones) -> Vec<Sentence> {
     who = who.with("):");
     who.0.extend(tenths(found.times).0);
     let how = sentence![
-        "Open vSwitch and OVN track at each port with a stateful rule:",
+        "Open vSwitch and OVN track a connection anew in each zone:",
         Word::Share(found.part),
-        "of the leading pairs are such"
+        "of the leading ones are so"
     ];
     let what = sentence![
         "make rules stateless where no state is needed; size the limit for connections times zones"

@@ -68,7 +68,7 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
                 ": it is not full"
             ],
             sentence![
-                "pairs of DNS lookups from one socket do that: ask one after the other, or answer on the node"
+                "two DNS lookups at once from one socket do that: ask one after the other, or answer on the node"
             ],
         ],
         evidence,

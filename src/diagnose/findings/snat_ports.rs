@@ -83,8 +83,8 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
                 "run out:",
                 Word::Number(behind),
                 "of the",
-                Word::Number(CEILING),
-                "that one address has"
+                Word::Count(CEILING, noun::PORT),
+                "that one address has are taken"
             ],
             sentence!["translate to more addresses, or use connections again; a larger table adds no port"],
         ],

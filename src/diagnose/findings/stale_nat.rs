@@ -43,7 +43,7 @@ pub(super) fn of(census: &Census) -> Option<Finding> {
                 service
             ],
             sentence![
-                "each packet renews its entry, and with it the choice of that server: delete these entries"
+                "delete these entries: each packet renews its entry, and with it the choice of that server"
             ],
         ],
         evidence: vec![
