@@ -65,7 +65,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         Some(usage) => scales.weigh(
             Weight::Deciding,
             full,
-            || supports("demand-fills-it", "the table is full of it".into()),
+            || supports("demand-fills-it", "these entries fill the table".into()),
             || contradicts("not-filled", sentence!["the table is at", Word::Share(usage), "of its limit"]),
         ),
         None => scales.not_known(Weight::Deciding, open::limit(case)),

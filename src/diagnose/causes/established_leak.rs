@@ -377,7 +377,7 @@ fn useless(case: &Case<'_>, leak: &Leak) -> Vec<WillNotHelp> {
     out.push(WillNotHelp {
         id: "tcp_timeout_time_wait",
         reason: sentence![
-            "governs",
+            "governs no more than",
             Word::Count(case.mix().map_or(0, |mix| mix.tcp(State::TimeWait)), noun::ENTRY),
             "of this table"
         ],
