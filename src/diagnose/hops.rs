@@ -56,7 +56,7 @@ impl Hop {
         match self {
             Self::Proxy(program) => sentence![
                 Word::Untrusted(program.as_bytes().into()),
-                "on this host passes on what others open: they stand behind it, it is no culprit"
+                "on this host passes on what others open: look who stands behind it"
             ],
             Self::Bridge(interface) => sentence![
                 "this host's address on",

@@ -124,11 +124,11 @@ fn summary(case: &Case<'_>, leak: &Leak) -> Vec<Sentence> {
         Word::Count(case.entries(), noun::ENTRY),
         "(",
         Word::Share(leak.share_of_table),
-        ") are established connections, silent for over",
+        ") are established but silent for over",
         Word::Duration(leak.silent_seconds as f64)
     ];
     if let Some((port, _, _)) = port(case) {
-        who = who.with(", many to").with(Word::Port(port, L4::TCP));
+        who = who.with(", many to").with(Word::Code(format!(":{port}")));
     }
     let how = match (leak.spike, case.timeouts().named_or_default("tcp_timeout_established")) {
         (Some((age, entries)), _) => sentence![
@@ -136,7 +136,7 @@ fn summary(case: &Case<'_>, leak: &Leak) -> Vec<Sentence> {
             Word::Count(entries, noun::ENTRY),
             "in one event",
             Word::Duration(age as f64),
-            "before the table was read"
+            "before the reading"
         ],
         (None, Some(timeout)) => sentence![
             "their ends vanished without closing; each entry stays for the established timeout,",

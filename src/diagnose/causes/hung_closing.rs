@@ -102,7 +102,7 @@ fn summary(hung: &Hung<'_>) -> Vec<Sentence> {
         who = who.with(", most to").with(Word::Endpoint(peer.address, peer.port, L4::TCP));
     }
     let how = sentence![
-        "the last packets of the other end never come (",
+        "the other end's last packets never come (",
         Word::Count(hung.fin_wait, noun::ENTRY),
         "in",
         State::FinWait,

@@ -24,6 +24,8 @@ use super::{Candidate, Tier};
 const CONTRADICTION: f64 = 0.5;
 /// From this share on, a source or a pair leads by far.
 const LEADS: f64 = 0.8;
+/// From this share on a source stands out at all.
+const SOME: f64 = 0.1;
 /// From this share on: all.
 const ALL: f64 = 0.995;
 
@@ -168,10 +170,7 @@ fn not_this_table(case: &Case<'_>) -> Option<Vec<Sentence>> {
         sentence![
             "another namespace's table was full, or this one was read too late, or its limit was changed"
         ],
-        sentence![
-            "take the count of every namespace at that moment:",
-            Word::Code(remedies::every_namespace(case))
-        ],
+        "read the count of every network namespace at that moment: the command is under Not known".into(),
     ])
 }
 
@@ -190,7 +189,7 @@ fn endpoint(peer: Peer) -> Word {
 
 /// Who.
 fn leaders(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
-    let Some(top) = case.top_source() else {
+    let Some(top) = leading(case) else {
         let mut out = sentence!["the table holds", Word::Count(mix.total(), noun::ENTRY), "of"];
         out.0.extend(sources(case).0);
         let out = out.with(", none with more than").with(Word::Count(case.most_of_a_source(), noun::ENTRY));
@@ -221,6 +220,11 @@ fn leaders(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
         }
         (None, None) => out,
     }
+}
+
+/// The source that leads, where one does: below a good share of the table it is one among others, and no suspect.
+fn leading<'a>(case: &Case<'a>) -> Option<Holder<'a>> {
+    case.top_source().filter(|top| share(top.entries, case.entries()) >= SOME)
 }
 
 /// How many sources there are.
@@ -275,7 +279,7 @@ fn first_steps(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
             "there) and let it reuse connections"
         ];
     }
-    if case.top_source().is_none() {
+    if leading(case).is_none() {
         return sentence!["no source leads: see what they all talk to (below); a larger limit gives time"];
     }
     sentence![

@@ -118,7 +118,7 @@ fn summary(case: &Case<'_>, services: &Services<'_>) -> Vec<Sentence> {
             state,
             "),",
             Word::Rate(rate),
-            "; a port used again by then loses its first packet"
+            "; ports used again by then lose their SYN"
         ],
         None => churn::how_line((state, seconds), services.rate, ", tracked twice"),
     };

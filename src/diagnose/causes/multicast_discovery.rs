@@ -112,9 +112,8 @@ fn summary(case: &Case<'_>, calls: &Calls<'_>, rate: Option<f64>) -> Vec<Sentenc
             who = who.with("(").with(Word::Text(name)).with(")");
         }
     }
-    let mut how = sentence![
-        "machines look for each other, and what answers comes from another address than was called"
-    ];
+    let mut how =
+        sentence!["machines look for each other; answers come from other addresses than were called"];
     if let Some(rate) = rate {
         how = how.with(":").with(Word::Rate(rate));
     }

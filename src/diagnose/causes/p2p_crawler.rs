@@ -124,9 +124,9 @@ fn summary(crawler: &Crawler<'_>) -> Vec<Sentence> {
         how = how.with(", new ones at").with(Word::Rate(rate));
     }
     how = if is_mesh(crawler) {
-        how.with(": a mesh of tunnels that seeks its members")
+        how.with(": a mesh of tunnels")
     } else {
-        how.with(": as of BitTorrent and other peer-to-peer programs")
+        how.with(": as peer-to-peer programs do")
     };
     let what = match (holder.is_local, crawler.port) {
         (Some(true), Some(_)) if translated(holder.how) == 0 => {

@@ -133,7 +133,7 @@ fn summary(held: u64, buckets: u64, usage: f64, dropped: Option<u64>) -> Vec<Sen
             Word::Count(dropped, noun::PACKET),
             "were dropped for too long chains, at",
             Word::Share(usage),
-            "of the limit and without a line in the log"
+            "of the limit and without a log line"
         ],
         None => {
             sentence!["every packet searches long, and newer kernels drop it at chains of 50 to 79 links"]

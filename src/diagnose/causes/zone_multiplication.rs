@@ -95,7 +95,7 @@ fn named(zones: &[(u16, u64)]) -> Sentence {
         if place > 0 {
             out = out.with(",");
         }
-        out = out.with(Word::Number(u64::from(*zone)));
+        out = out.with(Word::Code(zone.to_string()));
     }
     if zones.len() > NAMED {
         out = out.with("and").with(Word::Number((zones.len() - NAMED) as u64)).with("more");

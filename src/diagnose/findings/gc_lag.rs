@@ -43,7 +43,7 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
         summary: vec![
             sentence![
                 Word::Count(gap, noun::ENTRY),
-                "are counted and not listed: they have expired and wait to be collected, up to a minute"
+                "are counted and not listed: they have expired and wait up to a minute for collection"
             ],
             sentence![
                 "this is no leak: size the limit for a minute more of new entries; reading the list collects them"

@@ -109,7 +109,7 @@ fn recycle(counters: &Counters) -> Option<Finding> {
         summary: vec![
             sentence![
                 Word::Code(format!("{key} = 1")),
-                "is a danger of its own: of visitors who share an address some are refused"
+                "is a danger of its own: some visitors behind NAT are refused"
             ],
             sentence!["switch it off: it does nothing for the connection table"],
         ],

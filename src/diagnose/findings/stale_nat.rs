@@ -39,7 +39,7 @@ pub(super) fn of(census: &Census) -> Option<Finding> {
         summary: vec![
             sentence![
                 Word::Count(entries, noun::ENTRY),
-                "of UDP still send to a server that does not answer, first of them to",
+                "of UDP still send to a server that never answers, first to",
                 service
             ],
             sentence![

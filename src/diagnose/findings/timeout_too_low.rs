@@ -53,7 +53,7 @@ fn setting(counters: &Counters, kernel: &Kernel, beside: Beside<'_>) -> Option<F
         summary: vec![
             sentence![
                 Word::Code(format!("{key} = {seconds}")),
-                "cuts connections that are silent for",
+                "cuts what is silent for",
                 Word::Duration(seconds as f64)
             ],
             sentence![
