@@ -132,7 +132,7 @@ fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
 fn save_then(case: &Case<'_>, look: Option<&'static str>) -> Sentence {
     let save = Word::Code(format!("cat {} > table", case.kernel.names.table_file()));
     match look {
-        Some(look) => sentence![look, ", and have the table saved at that time:", save],
+        Some(look) => sentence![look, ", and have the table saved:", save],
         None => sentence!["have the table saved when it comes again:", save],
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn lines(case: &Case<'_>) -> Option<(Sentence, Option<&'static str>)>
     let rhythm = rhythm(&case.starts)?;
     let so_far = Word::Number(case.starts.len() as u64);
     let comes =
-        |how: &'static str| sentence!["it comes", how, "(", so_far.clone(), "times so far): the next is due"];
+        |how: &'static str| sentence!["it comes", how, "(", so_far.clone(), "times so far): next due"];
     let due = |said: Sentence, before: &'static str, behind: &'static str| match next(rhythm, last) {
         Some(at) => sentence![before, at, behind].0.into_iter().fold(said, Sentence::with),
         None => said,
@@ -109,13 +109,8 @@ pub(crate) fn lines(case: &Case<'_>) -> Option<(Sentence, Option<&'static str>)>
             (due(comes("in the same hours of the day"), "from", "on"), Some("see what is busy then"))
         }
         Rhythm::Every { seconds, .. } => {
-            let said = sentence![
-                "it comes every",
-                Word::Duration(seconds),
-                "(",
-                so_far,
-                "times so far): the next is due"
-            ];
+            let said =
+                sentence!["it comes every", Word::Duration(seconds), "(", so_far, "times so far): next due"];
             (due(said, "about", ""), Some("see which timer does that"))
         }
         Rhythm::Twice { seconds } => (
