@@ -225,9 +225,9 @@ fn useless(found: &Zones) -> Vec<WillNotHelp> {
         will_not_help::reason(
             "hunt-top-source",
             sentence![
-                "each connection is counted",
+                "each connection has",
                 Word::Count(super::super::arith::rounded(found.times).unwrap_or(0).max(2), noun::ENTRY),
-                "strong: who seems to open so many opens that much less"
+                "here: who leads opens that many times fewer connections than its entries say"
             ],
         ),
         will_not_help::reason(

@@ -160,7 +160,7 @@ fn remedy(kind: RelatedKind) -> Remedy {
             "neighbour-table",
             "give the table of neighbours room for the machines of the own networks",
             &[
-                ("ip -s neigh | awk '{print $1}' | sort | uniq -c | sort -rn | head", None),
+                ("ip neigh | awk '{print $3, $NF}' | sort | uniq -c | sort -rn | head", None),
                 (
                     "sysctl -w net.ipv4.neigh.default.gc_thresh3=8192",
                     Some("sysctl -w net.ipv4.neigh.default.gc_thresh3=1024"),

@@ -75,7 +75,7 @@ pub(crate) fn pool(case: &Case<'_>, peer: Peer, pairs: &[(Pair, u64)]) -> Remedy
         program(sentence![
             "the cure: keep the connections to",
             endpoint(peer),
-            "open, in a pool or as persistent ones,"
+            "open, in a pool or as persistent ones"
         ])
     };
     let mut commands = Vec::new();
