@@ -296,6 +296,7 @@ fn merged(fits: &[Fit<'_>]) -> Counters {
     let mut out = with_later_side(lead);
     for fit in fits {
         let other = with_later_side(fit);
+        let known = other.counts().max();
         for (key, value) in other.sysctl {
             if !key.ends_with("_conntrack_count") {
                 out.sysctl.entry(key).or_insert(value);
@@ -323,8 +324,8 @@ fn merged(fits: &[Fit<'_>]) -> Counters {
         if out.slabs.is_empty() {
             out.slabs = other.slabs;
         }
-        if lead.snapshot.census.is_none() {
-            out.count = out.count.or(other.count);
+        if lead.snapshot.census.is_none() && out.counts().next().is_none() {
+            out.count = known;
         }
     }
     out

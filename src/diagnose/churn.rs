@@ -177,10 +177,14 @@ pub(crate) fn sweep(case: &Case<'_>, how: &Leader) -> Option<f64> {
 /// The program that opens the connections of an own address, where it is one that makes load.
 pub(crate) fn load_tool(case: &Case<'_>, holder: &Holder<'_>) -> Option<Box<str>> {
     let name = beside::owner(case, holder.address)?.name;
+    makes_load(&name).then_some(name)
+}
+
+/// A program whose work is to open connections.
+pub(crate) fn makes_load(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    let known = LOAD_TOOLS.contains(&lower.as_str())
-        || LOAD_TOOL_BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning));
-    known.then_some(name)
+    LOAD_TOOLS.contains(&lower.as_str())
+        || LOAD_TOOL_BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning))
 }
 
 /// Entries among these pairs that go to the port of a datastore.

@@ -36,6 +36,7 @@ mod kernel;
 mod limits;
 mod locals;
 mod mix;
+mod network;
 mod node;
 mod one_way;
 mod open;

@@ -14,7 +14,7 @@ mod one_way;
 
 pub(crate) use churn::{
     blocking_checkers, connlimit, cookies_for_finished, for_ipvs, limit_for_a_test,
-    more_connections_of_the_datastore, rate_limiting_visitors,
+    more_connections_of_the_datastore, production_for_a_test, rate_limiting_visitors,
 };
 pub(crate) use limits::*;
 pub(crate) use one_way::*;

@@ -84,7 +84,8 @@ pub struct Counters {
     pub addresses_known: bool,
     /// Kernel and host.
     pub uname: Option<Uname>,
-    /// `conntrack -C` or the `count` file: entries as counted by the kernel.
+    /// `conntrack -C`: entries as counted by the kernel at a moment of its own. What the settings say of the same number
+    /// stands among them ([`Self::counts`]).
     pub count: Option<u64>,
     /// Total RAM in bytes (meminfo).
     pub memory_bytes: Option<u64>,
@@ -179,6 +180,13 @@ impl Counters {
             object_bytes: caches().map(|slab| slab.object_bytes).max()?,
             namespaces: (namespaces > 0).then_some(namespaces),
         })
+    }
+
+    /// Entries as counted by the kernel, each reading of one moment: with the settings, by itself. Which came first is
+    /// not known. Reading the table between them collects what has expired, so they may differ by a good part.
+    pub fn counts(&self) -> impl Iterator<Item = u64> {
+        let with_settings = self.setting("count").map(|(_, count)| count);
+        with_settings.into_iter().chain(self.count)
     }
 
     /// Any other sysctl as a number.

@@ -312,9 +312,15 @@ fn a_crawler_is_no_checker() {
         })
         .collect();
     let body = judged(table(&met_once));
-    for churn in ["health-check-churn", "self-inflicted-churn", "load-generator"] {
+    for churn in ["health-check-churn", "load-generator"] {
         assert!(body.verdict.cause.0 != churn && !runners_up(&body).contains(&churn), "{churn}");
     }
+    assert_eq!(body.verdict.cause.0, "self-inflicted-churn");
+    assert!(said(&body)[0].contains("to 6000 addresses, most on port 443"), "{:?}", said(&body));
+    assert!(said(&body)[2].contains("crawler"), "{:?}", said(&body));
+    // Of a machine that is not known to be this host it is not said.
+    let body = judged(snapshot(&met_once, settings(&met_once, &["10.0.3.10"])));
+    assert_ne!(body.verdict.cause.0, "self-inflicted-churn");
 }
 
 #[test]

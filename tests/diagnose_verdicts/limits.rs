@@ -104,14 +104,14 @@ fn lost_at_boot() -> Vec<Around> {
 
 #[test]
 fn a_larger_limit_in_a_file_that_was_refused_at_boot_comes_first() {
-    let table = users(300, 100);
-    let body = judged(&table, configured(sized(&table, 7_500), KEY, 1_048_576), lost_at_boot());
+    let table = users(192, 160);
+    let body = judged(&table, configured(sized(&table, 7_680), KEY, 1_048_576), lost_at_boot());
     assert_eq!(body.verdict.cause.0, "limit-not-in-force");
     assert_eq!(body.verdict.confidence, Confidence::High);
     assert_eq!(
         said(&body),
         [
-            "the limit that runs is 30000 entries ; the configured one, 1048576 entries, is not in force",
+            "the limit that runs is 30720 entries ; the configured one, 1048576 entries, is not in force",
             "at boot the settings came before the tracker's module, and were refused ; that limit would have held",
             "set it now (`sysctl -w net.netfilter.nf_conntrack_max=1048576`); let the module load first",
         ]
@@ -126,8 +126,8 @@ fn a_larger_limit_in_a_file_that_was_refused_at_boot_comes_first() {
 
 #[test]
 fn the_same_table_with_nothing_larger_configured_is_demand() {
-    let table = users(300, 100);
-    let body = judged(&table, sized(&table, 7_500), Vec::new());
+    let table = users(192, 160);
+    let body = judged(&table, sized(&table, 7_680), Vec::new());
     assert_eq!(body.verdict.cause.0, "capacity");
     assert!(contributes(&body, "tiny-default"));
     assert!(!runners_up(&body).contains(&"limit-not-in-force"));
@@ -135,12 +135,12 @@ fn the_same_table_with_nothing_larger_configured_is_demand() {
 
 #[test]
 fn a_refused_line_alone_tells_what_is_configured() {
-    let table = users(300, 100);
-    let body = judged(&table, sized(&table, 7_500), lost_at_boot());
+    let table = users(192, 160);
+    let body = judged(&table, sized(&table, 7_680), lost_at_boot());
     assert_eq!(body.verdict.cause.0, "limit-not-in-force");
     let other =
         vec![mark(RelatedKind::SettingRefused, "net.netfilter.nf_conntrack_tcp_timeout_established", 86_400)];
-    assert_eq!(judged(&table, sized(&table, 7_500), other).verdict.cause.0, "capacity", "it was a timeout");
+    assert_eq!(judged(&table, sized(&table, 7_680), other).verdict.cause.0, "capacity", "it was a timeout");
 }
 
 fn churn() -> Vec<Group> {
@@ -183,13 +183,13 @@ fn loaded(max: u64, buckets: u64) -> Around {
 
 #[test]
 fn a_module_that_is_loaded_anew_in_an_uptime_forgets_its_limit_and_at_boot_it_does_not() {
-    let table = users(100, 300);
-    let body = judged(&table, sized(&table, 7_500), vec![loaded(30_000, 7_500)]);
+    let table = users(96, 320);
+    let body = judged(&table, sized(&table, 7_680), vec![loaded(30_720, 7_680)]);
     assert_eq!(body.verdict.cause.0, "limit-not-in-force");
     assert!(body.verdict.confidence < Confidence::High, "what was set before is not known");
     assert!(said(&body)[0].contains("forgot its settings"), "{:?}", said(&body));
-    let boot = vec![loaded(30_000, 7_500), around(RelatedKind::BootBegins)];
-    assert_eq!(judged(&table, sized(&table, 7_500), boot).verdict.cause.0, "tiny-default");
+    let boot = vec![loaded(30_720, 7_680), around(RelatedKind::BootBegins)];
+    assert_eq!(judged(&table, sized(&table, 7_680), boot).verdict.cause.0, "tiny-default");
 }
 
 #[test]
@@ -209,19 +209,35 @@ fn kube_proxys_own_value_over_the_configured_one_is_told_to_kube_proxy() {
 
 #[test]
 fn a_few_clients_of_a_small_router_need_more_than_it_was_shipped_with() {
-    let table = users(30, 500);
-    let body = judged(&table, sized(&table, 3_750), Vec::new());
+    let table = users(32, 640);
+    let body = judged(&table, sized(&table, 5_120), Vec::new());
     assert_eq!(body.verdict.cause.0, "tiny-default");
     assert_eq!(body.verdict.confidence, Confidence::High);
     assert!(
-        said(&body)[0].contains("15000 entries is the kernel's default for little memory"),
+        said(&body)[0].contains("20480 entries is the kernel's default for little memory"),
         "{:?}",
         said(&body)
     );
-    assert!(said(&body)[1].contains("30 sources"), "{:?}", said(&body));
-    assert!(lines(&body).contains(&"sysctl -w net.netfilter.nf_conntrack_max=32768".to_owned()));
+    assert!(said(&body)[1].contains("32 sources"), "{:?}", said(&body));
+    assert!(lines(&body).contains(&"sysctl -w net.netfilter.nf_conntrack_max=65536".to_owned()));
     assert!(why_not(&body, "capacity").contains("small machine's by birth"));
     is_fit_to_print(&body);
+}
+
+#[test]
+fn buckets_that_fill_no_whole_pages_are_not_the_kernels_own() {
+    // Four for each bucket is what people choose by hand, too.
+    let (table, by_hand) = (users(32, 640), users(30, 640));
+    let mut own = sized(&table, 5_120);
+    assert_eq!(judged(&table, own.clone(), Vec::new()).verdict.cause.0, "tiny-default");
+    let body = judged(&by_hand, sized(&by_hand, 4_800), Vec::new());
+    assert_eq!(body.verdict.cause.0, "capacity");
+    assert!(!contributes(&body, "tiny-default"));
+    // Where the memory is known it decides: 640 MiB has those buckets, 16 GiB has not.
+    own.memory_bytes = Some(640 << 20);
+    assert_eq!(judged(&table, own.clone(), Vec::new()).verdict.cause.0, "tiny-default");
+    own.memory_bytes = Some(16 << 30);
+    assert_ne!(judged(&table, own, Vec::new()).verdict.cause.0, "tiny-default");
 }
 
 #[test]
@@ -252,7 +268,7 @@ fn with_one_client_that_holds_most_of_it_a_tiny_limit_is_not_the_cause() {
 
 #[test]
 fn noise_and_names_leave_the_limits_verdicts_as_they_are() {
-    for (number, each, buckets, cause) in [(30, 500, 3_750u64, "tiny-default"), (700, 46, 7_875, "capacity")]
+    for (number, each, buckets, cause) in [(32, 640, 5_120u64, "tiny-default"), (700, 46, 7_875, "capacity")]
     {
         let mut table = users(number, each);
         let noise = total(&table) / 20;
@@ -260,7 +276,7 @@ fn noise_and_names_leave_the_limits_verdicts_as_they_are() {
             let from = format!("172.16.{}.{}", n / 250 % 250, n % 250 + 1);
             table.push(udp(&from, ("192.0.2.53", 53), Reply::Replied, 1, (0, 29)));
         }
-        let buckets = (buckets + buckets / 20).next_multiple_of(2);
+        let buckets = (buckets + buckets / 20).next_multiple_of(512);
         let (limit, mut set) = (buckets * 4, sized(&table, buckets));
         set.sysctl.insert(KEY.into(), limit.to_string().into());
         let body = judged(&table, set.clone(), Vec::new());
@@ -397,7 +413,7 @@ fn a_hot_node_stays_one_where_a_file_wants_more_than_kube_proxy_gives() {
 // A limit that something lowered.
 
 fn lowered(release: &str) -> Counters {
-    let table = users(300, 100);
+    let table = users(192, 160);
     let mut set = released(sized(&table, 65_536), release);
     set.addresses.push(LocalAddress { address: ip("172.17.0.1"), interface: Some("docker0".into()) });
     set
@@ -730,7 +746,7 @@ fn a_table_at_its_limit_that_makes_room_is_no_incident_and_one_that_dropped_is_n
 
 #[test]
 fn a_drop_counter_below_the_lines_of_the_log_is_of_something_else() {
-    let table = users(300, 100);
+    let table = users(192, 160);
     let counted = |drop| judged(&table, with_stat(sized(&table, 65_536), drop, 5), Vec::new());
     assert!(has(&counted(3), "log-against-counters"));
     assert!(counted(3).verdict.confidence < Confidence::High);

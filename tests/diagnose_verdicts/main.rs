@@ -18,6 +18,7 @@ mod metamorphic;
 mod nobody;
 mod one_way;
 mod rate;
+mod replays;
 mod table;
 mod web8;
 mod world;

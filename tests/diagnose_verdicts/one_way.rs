@@ -203,6 +203,18 @@ fn one_source_port_and_no_waiting_socket_point_at_a_scanner() {
 }
 
 #[test]
+fn a_scan_that_tries_each_target_twice_is_a_scan_and_a_client_of_dead_servers_is_none() {
+    let twice: Vec<Group> = [scan_from("10.0.3.10"), scan_from("10.0.3.10")].concat();
+    assert_eq!(judged(full_of(&twice)).verdict.cause.0, "outbound-scan");
+    let dead: Vec<Group> = (1..=20u32)
+        .map(|n| tcp("10.0.3.10", (&format!("192.0.2.{n}"), 443), State::SynSent, 450, (0, 119)))
+        .chain(rest())
+        .collect();
+    let body = judged(full_of(&dead));
+    assert!(body.verdict.cause.0 != "outbound-scan" && !runners_up(&body).contains(&"outbound-scan"));
+}
+
+#[test]
 fn a_source_that_is_answered_by_a_third_is_a_crawler_and_no_scanner() {
     let mut groups: Vec<Group> = (0..6_000u32)
         .map(|n| tcp(INSIDE, (&format!("192.{}.{}.7", n / 250, n % 250), 80), State::SynSent, 1, (0, 119)))

@@ -63,9 +63,12 @@ fn measure(case: &Case<'_>) -> Option<Injected> {
     // A kernel of unknown release may count every entry there.
     let counts = case.kernel.release.is_some_and(|release| release >= INSERTED_ONLY);
     let counter = case.counters.stat.and_then(|stat| stat.insert).filter(|n| counts && *n > 0);
-    let entries = if told > 0 { told } else { counter? };
     let outlived = case.timeouts().outlived();
     let above_setting = outlived.values().fold(0u64, |sum, (n, _)| sum.saturating_add(*n));
+    // The log may show one commit of several: what bears timers of another machine came from there as well, as far as
+    // programs have inserted so many.
+    let entries =
+        if told > 0 { told.max(above_setting.min(counter.unwrap_or(above_setting))) } else { counter? };
     // The counter alone speaks of the time since boot: it matters where timers or the log go with it.
     let moved = one_way::marks(case, RelatedKind::Failover).next().is_some();
     if told == 0 && !moved && share(above_setting, case.entries()) < WORTH_NAMING {

@@ -22,6 +22,7 @@ use super::super::mix::Mix;
 use super::super::scales::{Scales, Weight};
 use super::super::{open, remedies, will_not_help};
 use super::Candidate;
+use super::load_generator::replay;
 
 /// Sources that are a crowd, where the server is not known to be here.
 const CROWD: u64 = 64;
@@ -335,6 +336,11 @@ fn neighbours(case: &Case<'_>, visits: &Visits<'_>, scales: &mut Scales) {
             "is that of a datastore: its clients are programs, not visitors"
         ];
         scales.speaks_against(Weight::Deciding, contradicts("datastore-port", said).read_in_table(case));
+    }
+    if let Some(replay) = replay::measure(case).filter(|replay| replay.is_of(visits.peer)) {
+        let weight = if replay.is_known() { Weight::Deciding } else { Weight::Strong };
+        let said = "all of one network come, each as often as the others: traffic is replayed like that";
+        scales.speaks_against(weight, contradicts("one-network", said.into()).read_in_table(case));
     }
     let translated = visits.how.nat.destination.saturating_add(visits.how.nat.both);
     if churn::ipvs(case) == Some(true) && share(translated, visits.how.entries) >= 0.5 {

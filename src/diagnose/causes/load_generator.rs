@@ -1,6 +1,8 @@
 //! C05: a load test or a replay, on this host or through it: one source opens connections to one address and port,
-//! from the moment it was started, through all the source ports it has. Look-alikes: a program that keeps no
+//! from the moment it was started, through all the source ports it has; or, in [`replay`], in the name of a network. Look-alikes: a program that keeps no
 //! connection (it has done so for long), a client behind this router, a load balancer in front of a service here.
+
+pub(super) mod replay;
 
 use crate::model::census::{Leader, LeaderKey, Pair};
 use crate::model::diagnosis::{Remedy, WillNotHelp};
@@ -37,6 +39,13 @@ struct Load<'a> {
 }
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
+    match (one_source(case), replay::judge(case)) {
+        (Some(a), Some(b)) => Some(if b.score() > a.score() { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
+fn one_source(case: &Case<'_>) -> Option<Candidate> {
     let load = measure(case)?;
     Some(Candidate {
         summary: summary(&load),

@@ -26,8 +26,9 @@ use super::Candidate;
 const WORTH_NAMING: f64 = 0.2;
 /// Share of the source's entries that are unanswered SYNs: what it mostly does.
 const MOSTLY: f64 = 0.5;
-/// Targets for each unanswered SYN, at least: it does not come back to the same one.
-const TARGETS_PER_ENTRY: f64 = 0.5;
+/// Targets for each unanswered SYN, at least: a scanner tries each a few times within the two minutes that an entry
+/// stays, from another port each time. A client comes back to its own servers by the hundred.
+const TARGETS_PER_ENTRY: f64 = 0.2;
 /// Ports that a scan of addresses tries, at most.
 const PORTS_MAX: usize = 3;
 /// Share of the source's entries that those ports have.

@@ -85,10 +85,12 @@ fn measure<'a>(case: &Case<'a>) -> Option<Churn<'a>> {
     let narrow = to_few || fast;
     // A crawler or a mailer: only where it is this host for sure, and so many ends that nobody checks them.
     let crawls = holder.is_local == Some(true) && ends >= CRAWLED_MIN;
-    if share(ended, holder.entries) < churn::ENDED || pairs.is_empty() || !(narrow || crawls) {
+    // Where it goes to each address once, no pair leads.
+    if share(ended, holder.entries) < churn::ENDED || (pairs.is_empty() && !crawls) || !(narrow || crawls) {
         return None;
     }
-    let wide = (!narrow).then(|| (ends, holder.how.common_ports.first().map(|(port, _)| *port)));
+    let wide =
+        (!narrow || pairs.is_empty()).then(|| (ends, holder.how.common_ports.first().map(|(port, _)| *port)));
     let lifetime_seconds = case.time_wait_seconds();
     Some(Churn {
         rate_per_second: case.churn_per_second(holder.how),

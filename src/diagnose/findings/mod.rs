@@ -17,6 +17,7 @@ mod ebpf_map;
 mod gc_lag;
 mod hidden_client;
 mod insert_race;
+mod ipvs_ports;
 mod other_tables;
 mod snat_ports;
 
@@ -41,13 +42,14 @@ pub(crate) struct Beside<'a> {
 /// What looks like a full table and is another one, as the counters and the table of a case show it: those that lose
 /// packets first. Without a host.
 pub(crate) fn of_case(case: &Case<'_>) -> Vec<Finding> {
-    let rules: [fn(&Case<'_>) -> Option<Finding>; 6] = [
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 7] = [
         cloud_allowance::find,
         snat_ports::find,
         insert_race::find,
         other_tables::find,
         ebpf_map::find,
         gc_lag::find,
+        ipvs_ports::find,
     ];
     rules.iter().filter_map(|find| find(case)).collect()
 }

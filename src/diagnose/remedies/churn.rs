@@ -12,6 +12,7 @@ use crate::sentence;
 use super::super::beside;
 use super::super::facts::Case;
 use super::super::mix::Mix;
+use super::super::network::Network;
 use super::{here, in_file};
 
 /// Command lines that one remedy prints, at most.
@@ -296,6 +297,25 @@ pub(crate) fn stop_the_test(case: &Case<'_>, source: IpAddr, peer: Peer, entries
     );
     out.side_effects =
         vec!["what the test measures from then on is another thing: connections kept, not opened".into()];
+    out
+}
+
+/// A replay is stopped where it is played.
+pub(crate) fn stop_the_replay(case: &Case<'_>, network: Network, entries: u64) -> Remedy {
+    let find = here(format!("ip route get {}", network.address()), None);
+    let place = "this host: names the machine that the replay's network is routed to".to_owned();
+    let mut out = remedy(
+        "stop-the-replay",
+        sentence![
+            "stop what plays the traffic of",
+            Word::Code(network.to_string()),
+            ", or play it at a host that nothing else depends on"
+        ],
+        vec![Command { place, ..find }],
+        Some(case.entries().saturating_sub(entries)),
+        "its entries in TIME_WAIT run out by themselves; those still open stay until they are closed or deleted",
+    );
+    out.side_effects = vec!["the test ends".into()];
     out
 }
 

@@ -234,7 +234,7 @@ fn counters(counters: &counters::Counters) -> Counters {
         object_bytes: slab.object_bytes,
     };
     Counters {
-        count: counters.count,
+        count: counters.counts().max(),
         stat: counters.stat.map(stat),
         sysctl: sysctl.map(|(key, value)| (String::from(&**key), String::from(&**value))).collect(),
         slabs: counters.slabs.iter().map(slab).collect(),
