@@ -253,3 +253,68 @@ pub fn pack(root: &Path, name: &str, out: impl Write) -> io::Result<()> {
 pub fn words(error: &io::Error) -> String {
     reading::words(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_its_name_only_when_it_is_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let wanted = root.path().join("capture/1-at");
+        let mut directory = Directory::create(&wanted).unwrap();
+        directory.keep("sysctl", b"a = 1\n").unwrap();
+        directory.keep("sysctl.d/10-x.conf", b"b = 2\n").unwrap();
+        directory.keep("slabinfo", &[b'x'; PACKED_FROM_BYTES]).unwrap();
+        let mut begun = directory.begin("table.zst").unwrap();
+        begun.write_all(b"half").unwrap();
+        assert!(!wanted.exists());
+        drop(begun);
+        directory.drop_begun("table.zst");
+        let files = directory.settle().unwrap();
+        let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["sysctl", "sysctl.d/10-x.conf", "slabinfo.zst"]);
+        for file in &files {
+            let bytes = fs::read(wanted.join(&file.path)).unwrap();
+            assert_eq!(file.bytes, Some(bytes.len() as u64));
+            let sha256 =
+                Sha256::digest(&bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+            assert_eq!(file.sha256.as_deref(), Some(sha256.as_str()));
+        }
+    }
+
+    #[test]
+    fn what_a_run_that_died_left_is_swept_away_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let whole = Directory::create(&root.path().join("capture/1-at")).unwrap();
+        whole.settle().unwrap();
+        let mut half = Directory::create(&root.path().join("capture/2-at")).unwrap();
+        half.keep("sysctl", b"a = 1\n").unwrap();
+        drop(half);
+        fs::write(root.path().join("manifest.json.partial"), b"{").unwrap();
+        assert_eq!(sweep(root.path()), 2);
+        let left: Vec<_> =
+            fs::read_dir(root.path().join("capture")).unwrap().flatten().map(|e| e.file_name()).collect();
+        assert_eq!(left, ["1-at"]);
+        assert_eq!(sweep(root.path()), 0);
+    }
+
+    #[test]
+    fn an_archive_holds_the_files_of_the_directory_below_one_name() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("capture")).unwrap();
+        fs::write(root.path().join("capture/uname"), b"Linux\n").unwrap();
+        fs::write(root.path().join("capture/x.partial"), b"half").unwrap();
+        fs::write(root.path().join("manifest.json"), b"{}").unwrap();
+        let mut packed = Vec::new();
+        pack(root.path(), "b", &mut packed).unwrap();
+        let unpacked = zstd::stream::decode_all(&packed[..]).unwrap();
+        let mut archive = tar::Archive::new(&unpacked[..]);
+        let names: Vec<String> = archive
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+            .collect();
+        assert_eq!(names, ["b/manifest.json", "b/capture/uname"]);
+    }
+}

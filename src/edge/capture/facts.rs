@@ -292,3 +292,24 @@ fn names(directory: &str) -> BTreeSet<String> {
         entries.flatten().take(CONFIGURED_MAX).filter_map(|entry| entry.file_name().into_string().ok());
     names.filter(harmless).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn the_cheap_facts_are_there_at_once() {
+        let started = Instant::now();
+        let facts = cheap();
+        let took = started.elapsed();
+        let _ = writeln!(std::io::stderr(), "MEASURED {} cheap facts in {took:.1?}", facts.read.len());
+        assert!(took < Duration::from_secs(2), "{took:?}");
+        for name in ["meminfo", "uptime", "uname"] {
+            assert!(facts.read.iter().any(|fact| fact.name == name), "{name}: {:?}", facts.not_read);
+        }
+        // What is not there has its reason.
+        assert!(facts.not_read.iter().chain(&facts.absent).all(|(_, why)| !why.is_empty()));
+    }
+}

@@ -93,8 +93,8 @@ pub enum Shortfall {
     Damaged(u64),
     /// Receiving failed.
     Receive(String),
-    /// Read from `/proc`, which misses and doubles entries while the table changes.
-    FromProc,
+    /// Read from `/proc`, which misses and doubles entries while the table changes, because netlink was not to be had.
+    FromProc(String),
 }
 
 impl Shortfall {
@@ -120,9 +120,9 @@ impl Shortfall {
             }
             Self::Damaged(entries) => format!("{entries} entries could not be understood"),
             Self::Receive(why) => format!("not read to its end: {why}"),
-            Self::FromProc => {
-                "read from /proc, which misses and doubles entries while the table changes".to_owned()
-            }
+            Self::FromProc(why) => format!(
+                "read from /proc, which misses and doubles entries while the table changes, because of this: {why}"
+            ),
         }
     }
 }

@@ -33,6 +33,7 @@ const PATHS: [(&str, TableDialect); 2] = [
 pub(super) fn dump<S, W>(
     budget: Duration,
     release: Option<Release>,
+    because: String,
     (mut sink, out): (S, W),
 ) -> Result<Dumped<S::Part, W>, DumpError>
 where
@@ -63,7 +64,7 @@ where
     let mut encoder = zstd::stream::write::Encoder::new(out, 1).map_err(DumpError::Keep)?;
     let mut counting = Counting { sink: &mut sink, entries: 0 };
     let mut lines = TableReader::new(dialect);
-    let mut shortfalls = vec![Shortfall::FromProc];
+    let mut shortfalls = vec![Shortfall::FromProc(because)];
     let (mut block, mut filled, mut text_bytes) = (vec![0; BLOCK_BYTES], 0, 0u64);
     let mut kept = Ok(());
     loop {

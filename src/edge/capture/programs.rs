@@ -150,3 +150,32 @@ fn reap(child: &mut std::process::Child, deadline: Instant) -> Option<std::proce
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_program_that_fails_hangs_or_says_too_much_is_told_apart_from_one_that_is_not_there() {
+        let failed = |name: &str, arguments: &[&str], patience: Duration| match output(
+            name, arguments, patience, 1000,
+        ) {
+            Err(NotRun::Failed(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            output("no-such-program", &[], SECOND, 10),
+            Err(NotRun::NotInstalled("no-such-program".to_owned()))
+        );
+        assert_eq!(output("echo", &["three"], SECOND * 20, 10).unwrap(), b"three\n");
+        let said = failed("ls", &["/no/such"], SECOND * 20);
+        assert!(said.starts_with("`ls /no/such` failed: ") && said.contains("No such file"), "{said}");
+        let started = Instant::now();
+        let said = failed("sleep", &["60"], SECOND / 4);
+        assert!(said.contains("did not end in time") && started.elapsed() < SECOND * 20, "{said}");
+        let said = failed("yes", &[], SECOND * 20);
+        assert!(said.contains("prints more than the 1000 bytes"), "{said}");
+    }
+}

@@ -203,7 +203,7 @@ where
             directory.drop_begun(TABLE);
             let why = (bare(TABLE), first.to_string());
             let opened = directory.begin(TABLE_OF_PROC).map(|out| (new_sink(), out)).map_err(DumpError::Keep);
-            match opened.and_then(|open| procfs::dump(budget, facts::release(), open)) {
+            match opened.and_then(|open| procfs::dump(budget, facts::release(), first.to_string(), open)) {
                 Ok(dumped) => Ok(settle(directory, TABLE_OF_PROC, dumped)),
                 Err(second) => {
                     directory.drop_begun(TABLE_OF_PROC);

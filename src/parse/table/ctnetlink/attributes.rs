@@ -283,8 +283,8 @@ fn volume(value: &[u8]) -> Result<Option<Volume>, BlemishKind> {
     let (mut packets, mut bytes) = (None, None);
     for attribute in Attributes(value) {
         match attribute? {
-            (1, value) => packets = Some(be64(value)?),
-            (2, value) => bytes = Some(be64(value)?),
+            (1, value) => packets = Some(counted(value)?),
+            (2, value) => bytes = Some(counted(value)?),
             _ => {}
         }
     }
@@ -370,6 +370,13 @@ fn be32(value: &[u8]) -> Result<u32, BlemishKind> {
 #[inline]
 fn be64(value: &[u8]) -> Result<u64, BlemishKind> {
     exactly(value).map(u64::from_be_bytes)
+}
+
+/// A number of packets or bytes. None reaches 20 digits, which our own reader of the line would refuse.
+#[inline]
+fn counted(value: &[u8]) -> Result<u64, BlemishKind> {
+    const MAX: u64 = 9_999_999_999_999_999_999;
+    be64(value).and_then(|count| if count <= MAX { Ok(count) } else { Err(BlemishKind::ImpossibleNumber) })
 }
 
 #[inline]

@@ -160,10 +160,12 @@ fn field(key: &[u8], number: u64, line: &mut Vec<u8>) {
     line.push(b' ');
 }
 
-/// `key=name `. A name with blanks or control bytes in it would be two fields or two lines.
+/// `key=name `. A name with blanks or control bytes in it would be two fields or two lines; what no security module and
+/// no helper is called by is not printed as it is.
 fn named(key: &[u8], name: &[u8], line: &mut Vec<u8>) {
     line.extend_from_slice(key);
-    line.extend(name.iter().map(|byte| if byte.is_ascii_graphic() { *byte } else { b'?' }));
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-:.,/+@=~#%".contains(byte);
+    line.extend(name.iter().map(|byte| if plain(byte) { *byte } else { b'?' }));
     line.push(b' ');
 }
 
