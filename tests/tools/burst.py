@@ -160,7 +160,7 @@ class Stage:
         self.a, self.children, self.names = args, [], []
         tag = f"ctb{os.getpid()}"
         self.c, self.r, self.s = tag + "c", tag + "r", tag + "s"
-        self.work = a.work or tempfile.mkdtemp(prefix="ctburst.")
+        self.work = self.a.work or tempfile.mkdtemp(prefix="ctburst.")
         self.max_before = open(MAX).read().strip()
 
     def ns(self, ns, *cmd, **kw):

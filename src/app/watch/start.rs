@@ -23,12 +23,13 @@ use super::{Done, Watch};
 
 /// Follows until it is told to stop.
 pub fn run(typed: &Typed) -> anyhow::Result<Exit> {
+    // Whoever tells it to stop while it begins is heard as well.
+    let signals = Signals::listen()?;
     let plan = plan(typed)?;
     let (watch, sources, options) = begin(plan)?;
     let (to, from) = live::channel_of_sources();
     let following = follow::follow::<Scan>(sources, &options, &to)?;
     drop(to);
-    let signals = Signals::listen()?;
     let mut watch = watch;
     Ok(watch.go(&from, following, &signals))
 }
