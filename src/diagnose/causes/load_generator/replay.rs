@@ -182,7 +182,7 @@ fn summary(replay: &Replay<'_>) -> Vec<Sentence> {
             }
         }
         None => {
-            how = how.with(Word::Number(churn::at_least(replay.how.other_ends))).with("sources, as recorded")
+            how = how.with(Word::Number(churn::at_least(replay.how.other_ends))).with("sources, as recorded");
         }
     }
     if let Some(rate) = replay.rate {
