@@ -21,6 +21,11 @@ impl Network {
         self.0
     }
 
+    /// Addresses that it has.
+    pub(crate) fn room(self) -> u64 {
+        if self.0.is_ipv4() { 256 } else { u64::MAX }
+    }
+
     /// Its mask, in the words of `conntrack --mask-src`.
     pub(crate) fn mask(self) -> &'static str {
         if self.0.is_ipv4() { "255.255.255.0" } else { "ffff:ffff:ffff:ffff::" }

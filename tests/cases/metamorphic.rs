@@ -264,6 +264,9 @@ fn join(network: IpAddr, host: u128) -> IpAddr {
 
 // --- more of it ------------------------------------------------------------------------------------------------------
 
+/// What a log counts of the table's entries.
+static COMMITTED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"Committed ([0-9]+) new entries").unwrap());
+
 /// No file of the case's own holds numbers that would have to grow with the table.
 fn may_grow(scene: &Scene) -> bool {
     let numbers = ["conntrack-C", "sysctl", "slabinfo", "nproc", "meminfo", "conntrack-L-dying"];
@@ -303,6 +306,13 @@ fn double(scene: &mut Scene) {
         stat.drop *= 2;
         stat.early_drop *= 2;
         stat.chain_too_long *= 2;
+    }
+    for line in &mut scene.lines {
+        line.text = COMMITTED
+            .replace(&line.text, |found: &regex::Captures<'_>| {
+                format!("Committed {} new entries", found[1].parse::<u64>().unwrap() * 2)
+            })
+            .into_owned();
     }
     if let Some(sockets) = &mut scene.sockets {
         (sockets.inuse, sockets.time_wait) = (sockets.inuse * 2, sockets.time_wait * 2);

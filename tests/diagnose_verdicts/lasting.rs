@@ -220,8 +220,13 @@ fn entries_committed_from_the_other_machine_are_told_from_its_own() {
     assert!(body.will_not_help.iter().any(|useless| useless.id == "tcp_loose"));
     assert!(lines(&body).iter().all(|line| !line.contains("tcp_loose") && !line.contains("conntrack -F")));
     // The log shows one commit of two; as many entries bear the other machine's timers as programs have put in.
-    let body = of_incident(failed_over(9_000), vec![table.clone()]);
+    let mut timed = table.clone();
+    timed.counters.sysctl.insert("net.netfilter.nf_conntrack_tcp_timeout_established".into(), "3600".into());
+    let body = of_incident(failed_over(1_000), vec![timed.clone()]);
     assert_eq!(body.verdict.cause.0, "failover-injected");
+    // Timers that programs did not put in come from a setting that was longer.
+    timed.counters.stat = Some(StatCounters { insert: Some(1_000), ..StatCounters::default() });
+    assert_ne!(of_incident(failed_over(1_000), vec![timed]).verdict.cause.0, "failover-injected");
     // The same table without any sign of it is honest demand.
     table.counters.stat = None;
     assert_eq!(judged(table).verdict.cause.0, "capacity");

@@ -421,35 +421,35 @@ fn lowered(release: &str) -> Counters {
 
 #[test]
 fn a_limit_below_the_kernels_own_beside_containers_was_lowered_by_one() {
-    let wrote = vec![mark(RelatedKind::LimitSet, "kube-proxy", 30_000)];
-    let body = judged(&users(300, 100), lowered("5.4.0"), wrote);
+    let wrote = vec![mark(RelatedKind::LimitSet, "kube-proxy", 30_720)];
+    let body = judged(&users(192, 160), lowered("5.4.0"), wrote);
     assert_eq!(body.verdict.cause.0, "limit-lowered-by-container", "{:?}", said(&body));
     assert_eq!(body.verdict.confidence, Confidence::High);
     assert!(said(&body)[0].contains("below the kernel's own 262144"), "{:?}", said(&body));
     is_fit_to_print(&body);
-    let unsure = judged(&users(300, 100), lowered("5.4.0"), Vec::new());
+    let unsure = judged(&users(192, 160), lowered("5.4.0"), Vec::new());
     assert_eq!(unsure.verdict.cause.0, "capacity", "an administrator may have set it");
     assert!(contributes(&unsure, "limit-lowered-by-container"));
 }
 
 #[test]
 fn a_lost_setting_leaves_the_kernels_limit_and_a_lowered_one_is_below_it() {
-    let wrote = || vec![mark(RelatedKind::LimitSet, "kube-proxy", 30_000)];
-    let body = judged(&users(300, 100), configured(lowered("5.4.0"), KEY, 1_048_576), wrote());
+    let wrote = || vec![mark(RelatedKind::LimitSet, "kube-proxy", 30_720)];
+    let body = judged(&users(192, 160), configured(lowered("5.4.0"), KEY, 1_048_576), wrote());
     assert_eq!(body.verdict.cause.0, "limit-lowered-by-container", "{:?}", said(&body));
     assert!(why_not(&body, "limit-not-in-force").contains("is not that"));
     let mut own = configured(lowered("5.4.0"), KEY, 1_048_576);
-    own.sysctl.insert("net.netfilter.nf_conntrack_buckets".into(), "7500".into());
-    assert_eq!(judged(&users(300, 100), own, wrote()).verdict.cause.0, "limit-not-in-force");
+    own.sysctl.insert("net.netfilter.nf_conntrack_buckets".into(), "7680".into());
+    assert_eq!(judged(&users(192, 160), own, wrote()).verdict.cause.0, "limit-not-in-force");
 }
 
 #[test]
 fn from_5_12_on_no_container_can_and_without_containers_none_did() {
-    let newer = judged(&users(300, 100), lowered("5.13.0"), Vec::new());
+    let newer = judged(&users(192, 160), lowered("5.13.0"), Vec::new());
     assert_eq!(newer.verdict.cause.0, "capacity");
     let mut bare = lowered("5.4.0");
     bare.addresses.pop();
-    assert_eq!(judged(&users(300, 100), bare, Vec::new()).verdict.cause.0, "capacity");
+    assert_eq!(judged(&users(192, 160), bare, Vec::new()).verdict.cause.0, "capacity");
 }
 
 // Chains.

@@ -71,7 +71,7 @@ fn a_replay_is_told_by_its_network_and_its_program() {
     assert_eq!(body.verdict.cause.0, "load-generator");
     assert_eq!(body.verdict.confidence, Confidence::High);
     let three: Vec<String> = body.verdict.summary.iter().map(words).collect();
-    assert!(three[0].starts_with("traffic replayed at 10.0.3.30:80 holds 99."), "{three:?}");
+    assert!(three[0].starts_with("traffic replayed at 10.0.3.30:80 (this host) holds 99."), "{three:?}");
     assert!(three[0].ends_with("in the name of `62.135.200.0/24`"), "{three:?}");
     assert!(three[1].contains("each with about as many"), "{three:?}");
     assert!(three[2].contains("production is not too small"), "{three:?}");
@@ -138,6 +138,37 @@ fn a_few_machines_in_front_and_visitors_from_everywhere_are_no_replay() {
         .collect();
     let body = judged(&everywhere, settings(&everywhere));
     assert!(body.verdict.cause.0 != "load-generator" && !runners_up(&body).contains(&"load-generator"));
+}
+
+#[test]
+fn which_of_equal_sources_stand_among_the_leading_ones_is_an_accident() {
+    // Two networks, and every source with as many: by their order only the first one is seen to lead.
+    let both: Vec<Group> =
+        ["62.135.200", "62.135.201"].iter().flat_map(|network| played(network, 120, |_| 20)).collect();
+    let body = judged(&both, settings(&both));
+    assert!(body.verdict.cause.0 != "load-generator" && !runners_up(&body).contains(&"load-generator"));
+    // One network alone is one, however equal they are.
+    let one: Vec<Group> =
+        played("62.135.200", 240, |_| 20).into_iter().filter(|g| g.peer.port == Some(80)).collect();
+    assert_eq!(judged(&one, settings(&one)).verdict.cause.0, "load-generator");
+}
+
+#[test]
+fn recorded_sources_are_told_from_visitors_by_the_program_alone() {
+    let everywhere: Vec<Group> = (0..240u32)
+        .flat_map(|n| {
+            let source = format!("{}.{}.7.9", 20 + n / 16, 3 + n % 16);
+            [
+                tcp(&source, SERVER, State::TimeWait, 36, (0, 119)),
+                tcp(&source, SERVER, State::Established, 10, (431_700, 431_999)),
+            ]
+        })
+        .collect();
+    let body = judged(&everywhere, with_program(settings(&everywhere), "intercept"));
+    assert_eq!(body.verdict.cause.0, "load-generator");
+    assert!(lines(&body).iter().all(|line| !line.contains("notrack")), "no network to tell it by");
+    let body = judged(&everywhere, with_program(settings(&everywhere), "sshd"));
+    assert_eq!(body.verdict.cause.0, "inbound-short-connections");
 }
 
 #[test]

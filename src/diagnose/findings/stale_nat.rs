@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::census::{Census, Leader, LeaderKey, Pair, Peer, Volumes};
+use crate::model::census::{Census, Distinct, Leader, LeaderKey, Pair, Peer, Volumes};
 use crate::model::diagnosis::{Command, Effect, Finding, Remedy};
 use crate::model::flow::{L4, Reply};
 use crate::model::sentence::{Sentence, Word, noun};
@@ -99,33 +99,28 @@ pub(super) fn of(census: &Census) -> Option<Finding> {
     })
 }
 
-/// Peers of which every entry holds on, then single clients of others.
+/// Peers of which every entry holds on, and single clients of others. Of a peer with one client that client is named.
 fn found(census: &Census) -> Vec<Stale> {
     let mut out: Vec<Stale> = Vec::new();
     let mut whole: BTreeSet<Peer> = BTreeSet::new();
     for (key, how) in &census.how {
-        if let LeaderKey::Peer(peer) = key
-            && let Some((held, volumes)) = unanswered(*peer, how)
-        {
-            whole.insert(*peer);
-            out.push(Stale {
-                peer: *peer,
-                pair: None,
-                entries: how.entries,
-                packets: volumes.original.packets,
-                held,
-            });
+        let (peer, pair) = match key {
+            LeaderKey::Pair(pair) => (pair.peer, Some(*pair)),
+            LeaderKey::Peer(peer) => (*peer, None),
+            _ => continue,
+        };
+        if let Some((held, volumes)) = unanswered(peer, how) {
+            if pair.is_none() && how.other_ends != Distinct::Exactly(1) {
+                whole.insert(peer);
+            }
+            out.push(Stale { peer, pair, entries: how.entries, packets: volumes.original.packets, held });
         }
     }
-    for (key, how) in &census.how {
-        if let LeaderKey::Pair(pair) = key
-            && !whole.contains(&pair.peer)
-            && let Some((held, volumes)) = unanswered(pair.peer, how)
-        {
-            let packets = volumes.original.packets;
-            out.push(Stale { peer: pair.peer, pair: Some(*pair), entries: how.entries, packets, held });
-        }
-    }
+    let named: BTreeSet<Peer> = out.iter().filter(|one| one.pair.is_some()).map(|one| one.peer).collect();
+    out.retain(|one| match one.pair {
+        Some(_) => !whole.contains(&one.peer),
+        None => whole.contains(&one.peer) || !named.contains(&one.peer),
+    });
     out.sort_by(|a, b| b.packets.cmp(&a.packets).then(a.peer.cmp(&b.peer)));
     out
 }

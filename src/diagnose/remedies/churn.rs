@@ -301,17 +301,31 @@ pub(crate) fn stop_the_test(case: &Case<'_>, source: IpAddr, peer: Peer, entries
 }
 
 /// A replay is stopped where it is played.
-pub(crate) fn stop_the_replay(case: &Case<'_>, network: Network, entries: u64) -> Remedy {
-    let find = here(format!("ip route get {}", network.address()), None);
-    let place = "this host: names the machine that the replay's network is routed to".to_owned();
+pub(crate) fn stop_the_replay(case: &Case<'_>, network: Option<Network>, peer: Peer, entries: u64) -> Remedy {
+    let (title, line, place) = match network {
+        Some(network) => (
+            sentence![
+                "stop what plays the traffic of",
+                Word::Code(network.to_string()),
+                ", or play it at a host that nothing else depends on"
+            ],
+            format!("ip route get {}", network.address()),
+            "this host: names the machine that the replay's network is routed to",
+        ),
+        None => (
+            sentence![
+                "stop what plays traffic at",
+                endpoint(peer),
+                ", or play it at a host that nothing else depends on"
+            ],
+            "ss -tnp".to_owned(),
+            "this host: names the machine that the replay's program is connected to",
+        ),
+    };
     let mut out = remedy(
         "stop-the-replay",
-        sentence![
-            "stop what plays the traffic of",
-            Word::Code(network.to_string()),
-            ", or play it at a host that nothing else depends on"
-        ],
-        vec![Command { place, ..find }],
+        title,
+        vec![Command { place: place.to_owned(), ..here(line, None) }],
         Some(case.entries().saturating_sub(entries)),
         "its entries in TIME_WAIT run out by themselves; those still open stay until they are closed or deleted",
     );
