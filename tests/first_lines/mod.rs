@@ -195,7 +195,8 @@ pub(crate) fn wrong(head: &Head) -> Vec<String> {
 /// Columns of a word. A long address of IPv6 counts as one of IPv4: nothing makes it shorter.
 fn width(word: &str) -> usize {
     let columns = word.chars().count();
-    if word.matches(':').count() > 3 { columns.min("[255.255.255.255]:65535".len()) } else { columns }
+    let as_of_four = if word.starts_with('[') { "[255.255.255.255]:65535" } else { "255.255.255.255" };
+    if word.matches(':').count() > 2 { columns.min(as_of_four.len()) } else { columns }
 }
 
 fn words(line: &str) -> impl Iterator<Item = &str> {

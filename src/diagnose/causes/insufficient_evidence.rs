@@ -190,9 +190,9 @@ fn endpoint(peer: Peer) -> Word {
 /// Who.
 fn leaders(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
     let Some(top) = leading(case) else {
-        let mut out = sentence!["the table holds", Word::Count(mix.total(), noun::ENTRY), "of"];
+        let mut out = sentence![Word::Count(mix.total(), noun::ENTRY), "of"];
         out.0.extend(sources(case).0);
-        let out = out.with(", none with more than").with(Word::Count(case.most_of_a_source(), noun::ENTRY));
+        let out = out.with(", none with over").with(part(case.most_of_a_source(), mix));
         return match case.top_peer() {
             Some((peer, entries, _)) => {
                 out.with(";").with(part(entries, mix)).with("go to").with(endpoint(peer))

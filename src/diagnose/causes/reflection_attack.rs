@@ -294,11 +294,8 @@ fn mirror_summary(mirror: &Mirror<'_>, rate: Option<f64>) -> Vec<Sentence> {
     if let Some(times) = mirror.times.and_then(rounded) {
         how = how.with("; answers are").with(Word::Number(times)).with("times as long");
     }
-    let what = sentence![
-        "close",
-        peer,
-        "to strangers, or limit what it answers them; a larger limit helps the attacker"
-    ];
+    let what =
+        sentence!["close", peer, "to strangers, or limit its answers; a larger limit helps the attacker"];
     vec![who, how, what]
 }
 

@@ -98,7 +98,7 @@ fn name(port: u16) -> &'static str {
 }
 
 fn summary(case: &Case<'_>, tunnel: &Tunnel<'_>, rate: Option<f64>) -> Vec<Sentence> {
-    let mut who = sentence!["outer packets of", name(tunnel.port)];
+    let mut who = sentence![name(tunnel.port), "packets"];
     if let Some(pair) = tunnel.pairs.first().filter(|_| tunnel.pairs.len() <= 2) {
         who = who.with("between").with(pair.source).with("and").with(pair.peer.address);
     }

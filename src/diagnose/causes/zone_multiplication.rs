@@ -98,7 +98,7 @@ fn named(zones: &[(u16, u64)]) -> Sentence {
         out = out.with(Word::Code(zone.to_string()));
     }
     if zones.len() > NAMED {
-        out = out.with("and").with(Word::Number((zones.len() - NAMED) as u64)).with("more");
+        out = out.with("and more");
     }
     out
 }
@@ -110,9 +110,9 @@ fn tenths(times: f64) -> Sentence {
 }
 
 fn summary(found: &Zones) -> Vec<Sentence> {
-    let mut who = sentence!["the same connections are tracked in several zones ("];
+    let mut who = sentence!["the same connections are tracked in zones"];
     who.0.extend(named(&found.numbers).0);
-    who = who.with("):");
+    who = who.with(":");
     who.0.extend(tenths(found.times).0);
     let how = sentence![
         "Open vSwitch and OVN track a connection anew in each zone:",
