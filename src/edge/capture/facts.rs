@@ -5,12 +5,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::programs::{self, NotRun};
 use super::reading;
 use crate::model::era::Release;
+use crate::parse::proc_sockets::socket;
 
 /// Bytes of a file of `/proc` that are kept. The list of routes of a router with a full table is a hundred times longer
 /// and tells no more of its own addresses.
@@ -231,11 +234,57 @@ fn programs_output(deadline: Instant, facts: &mut Facts) {
     }
     for (name, why) in whys {
         match why {
+            NotRun::NotInstalled(_) if name == "ss" => facts.add(name, sockets()),
             NotRun::NotInstalled(program) => {
                 facts.absent.push((name.to_owned(), format!("{program} is not installed")));
             }
             NotRun::Failed(why) => facts.not_read.push((name.to_owned(), why)),
         }
+    }
+}
+
+/// The sockets of TCP as `ss -tan` lists them, without the programs: where `ss` is not installed.
+fn sockets() -> Result<Vec<u8>, String> {
+    let mut text = "State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n".to_owned();
+    for path in ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"] {
+        let file = match reading::open(path) {
+            Ok(file) => file,
+            // A kernel without IPv6.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(reading::why(path, &error)),
+        };
+        for line in BufReader::with_capacity(64 * 1024, file).lines() {
+            let line = line.map_err(|error| reading::why(path, &error))?;
+            let Some(socket) = socket(&line) else { continue };
+            let end = |(address, port): (IpAddr, u16)| {
+                let port = if port == 0 { "*".to_owned() } else { port.to_string() };
+                if address.is_ipv6() { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
+            };
+            let _ =
+                writeln!(text, "{} 0 0 {} {}", shown(socket.state), end(socket.local), end(socket.remote));
+            if text.len() > PRINTED_BYTES_MAX {
+                return Err(format!(
+                    "has more sockets than fit the {PRINTED_BYTES_MAX} bytes that are kept of them"
+                ));
+            }
+        }
+    }
+    Ok(text.into_bytes())
+}
+
+/// A state in the words of `ss`.
+fn shown(state: &str) -> &str {
+    match state {
+        "ESTABLISHED" => "ESTAB",
+        "SYN_SENT" => "SYN-SENT",
+        "SYN_RECV" => "SYN-RECV",
+        "FIN_WAIT1" => "FIN-WAIT-1",
+        "FIN_WAIT2" => "FIN-WAIT-2",
+        "TIME_WAIT" => "TIME-WAIT",
+        "CLOSE" => "UNCONN",
+        "CLOSE_WAIT" => "CLOSE-WAIT",
+        "LAST_ACK" => "LAST-ACK",
+        other => other,
     }
 }
 
@@ -298,6 +347,22 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+
+    #[test]
+    fn sockets_are_listed_as_the_reader_of_ss_reads_them() {
+        use crate::parse::counters::{CounterDialect, parse, sniff};
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let _kept = std::net::TcpStream::connect(address).unwrap();
+        let text = sockets().unwrap();
+        assert_eq!(sniff(&text, "ss"), Some(CounterDialect::Ss));
+        let (counters, _, damaged) = parse(CounterDialect::Ss, "ss", &text);
+        assert!(damaged.is_empty(), "{damaged:?}");
+        let found = counters.sockets.unwrap();
+        assert_eq!(found.established_to.get(&address.port()), Some(&1));
+        assert!(found.established_at.contains_key(&address.port()));
+    }
 
     #[test]
     fn the_cheap_facts_are_there_at_once() {
