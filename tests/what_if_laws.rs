@@ -139,6 +139,8 @@ impl World {
             namespace: Namespace::Unknown,
             taken_at: Some(WallTime(READ_AT * SECOND_US)),
             taken_from: TakenFrom::Recorded,
+            role: None,
+            took_seconds: None,
             census: Some(self.census(asked)),
             counters: self.counters(),
             before_after: None,

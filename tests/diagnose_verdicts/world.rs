@@ -53,6 +53,8 @@ pub(crate) fn snapshot(groups: &[Group], counters: Counters) -> Snapshot {
         namespace: Namespace::Unknown,
         taken_at: Some(WallTime((START + 10) * SECOND_US)),
         taken_from: TakenFrom::Recorded,
+        role: None,
+        took_seconds: None,
         census: Some(census(groups, &local)),
         counters,
         before_after: None,

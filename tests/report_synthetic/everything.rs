@@ -170,6 +170,7 @@ fn snapshot_use(role: Role) -> SnapshotUse {
         role,
         leads: role == Role::At,
         taken_at: Some(at(30)),
+        took_seconds: None,
         offset_seconds: Some(if role == Role::Before { -30.25 } else { 30.0 }),
         listed: Some(4),
         count: Some(262_144),

@@ -103,6 +103,7 @@ fn view() -> IncidentView {
             role: Role::At,
             leads: true,
             taken_at: Some(at(600)),
+            took_seconds: None,
             offset_seconds: Some(600.0),
             listed: Some(30_611),
             count: None,

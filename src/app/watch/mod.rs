@@ -187,7 +187,8 @@ impl Watch {
     }
 
     fn effect(&mut self, intent: Intent, now: Now) {
-        self.urgent = true;
+        // Samples are kept with the evidence, within two seconds; all else is committed at once.
+        self.urgent |= !matches!(intent, Intent::Keep { .. });
         match intent {
             Intent::Open(opening) => self.open(&opening),
             Intent::Reopen { incident, .. } => {
@@ -354,10 +355,10 @@ impl Watch {
         let now = self.now();
         for sample in self.sampler.samples(now) {
             if sample.count.is_some() || sample.drop.is_some() {
-                self.step_quietly(Event::Sample(sample));
+                self.step(Event::Sample(sample));
             }
         }
-        self.step_quietly(Event::Tick);
+        self.step(Event::Tick);
         for done in self.jobs.done() {
             self.done(done);
         }
@@ -378,11 +379,6 @@ impl Watch {
         if hears {
             live::alive(&self.status());
         }
-    }
-
-    /// An event of every second: urgent only if something comes of it.
-    fn step_quietly(&mut self, event: Event) {
-        self.step(event);
     }
 
     fn done(&mut self, done: Done) {
@@ -430,7 +426,8 @@ impl Watch {
         let late = now.uptime_us.saturating_sub(self.committed_us) >= COMMIT_EVERY_US;
         if self.urgent || (moved && late) {
             self.commit(now);
-        } else if now.uptime_us.saturating_sub(self.kept_us) >= KEEP_EVERY_US {
+        }
+        if now.uptime_us.saturating_sub(self.kept_us) >= KEEP_EVERY_US {
             self.keep_all(now);
         }
     }

@@ -504,7 +504,7 @@ mod tests {
 
     #[test]
     fn a_namespace_that_came_after_the_line_is_told() {
-        let netns = Netns { inode: 4_026_532_281, initial: false };
+        let netns = Netns { inode: 4_026_532_281, initial: false, born_us: None };
         let at = |since_us| Place { netns, named: None, process: None, since_us };
         let said = Now { uptime_us: 100 * SECOND_US, wall: crate::model::time::WallTime(0) };
         assert!(at(Some(102 * SECOND_US)).is_younger_than(said));
