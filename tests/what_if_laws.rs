@@ -295,8 +295,7 @@ fn any_world(seed: u64, room: f64, seconds: f64, longest: f64) -> World {
     let kernel = KERNELS[dice.below(KERNELS.len())];
     let mut streams = Vec::new();
     for _ in 0..=dice.below(4) {
-        let (client, server) =
-            (u8::try_from(dice.below(4)).unwrap(), u8::try_from(dice.below(3)).unwrap());
+        let (client, server) = (u8::try_from(dice.below(4)).unwrap(), u8::try_from(dice.below(3)).unwrap());
         let life = any_life(&mut dice, room < 1.0, longest);
         let entries = dice.between(300.0, 3_000.0);
         streams.push(stream(client, server, entries / stays(life), life));
@@ -450,19 +449,35 @@ fn much_was_evicted(world: &World) -> bool {
     world.evicted as f64 > 20.0 + 0.05 * WINDOW as f64 * rate
 }
 
+/// The lower end of what is said of the long run: without the packets lost, where that makes a difference.
+fn low_end(said: &WhatIf) -> f64 {
+    let high = said.steady_state_entries.unwrap() as f64;
+    let told = said.assumptions.iter().find_map(|assumption| {
+        let text = spell::plain(assumption);
+        let number =
+            text.strip_prefix("counted without the packets lost it settles at ")?.split(' ').next()?;
+        number.replace(',', "").parse::<f64>().ok()
+    });
+    told.unwrap_or(high).min(high)
+}
+
 /// While a table refuses, connections that were in use end and no others begin: it shows too few of them. Where they are
-/// used for long, too little may be said then; too much in one table of ten at most, and by less than half.
+/// used for long, too little may be said then; too much in one table of ten at most, by less than two fifths, and never
+/// without a lower end beside it that is no more than the truth.
 #[test]
 fn of_connections_used_for_long_too_much_is_hardly_ever_said() {
     const WORLDS: u64 = 40;
     let too_much = (0..WORLDS).filter(|seed| {
         let world = world_of(*seed, LONG);
         let change = Change::of(&[("max", world.table.max * 4)]);
-        let steady = world.predicted(&change).steady_state_entries.unwrap() as f64;
+        let said = world.predicted(&change);
+        let steady = said.steady_state_entries.unwrap() as f64;
         let truth = truth(&world, &change).steady;
         assert!(
-            steady <= 1.5 * truth + 2.0 * tolerance(truth),
-            "{steady} and not {truth}: {:#?}",
+            steady <= 1.4 * truth + 2.0 * tolerance(truth)
+                && low_end(&said) <= truth + 2.0 * tolerance(truth),
+            "{} to {steady} and not {truth}: {:#?}",
+            low_end(&said),
             world.streams
         );
         steady > truth + 2.0 * tolerance(truth)
@@ -471,7 +486,7 @@ fn of_connections_used_for_long_too_much_is_hardly_ever_said() {
     assert!(too_much * 10 <= WORLDS, "{too_much} of {WORLDS}");
 }
 
-/// Freed now, in the long run, full again: what is said is what the model does, in nine of ten tables at least. Tables of
+/// Freed now, in the long run, full again: what is said is what the model does, in every one of these tables. Tables of
 /// one to four streams, full for long, young, or with room; one or two changes. What was evicted is not in the table: the
 /// last law is of such tables.
 #[test]
@@ -488,7 +503,7 @@ fn what_is_said_of_a_change_is_what_the_model_does() {
         wrongs.extend(wrong(&world, &change).map(|wrong| format!("{seed}: {wrong}")));
     }
     assert!(compared * 4 >= worlds, "only {compared} were compared");
-    assert!(wrongs.len() as u64 * 10 <= compared, "{} of {compared}: {}", wrongs.len(), wrongs.join("\n"));
+    assert!(wrongs.is_empty(), "{} of {compared}: {}", wrongs.len(), wrongs.join("\n"));
 }
 
 proptest! {

@@ -28,7 +28,6 @@ mod facts;
 mod findings;
 mod folklore;
 mod gaps;
-mod headroom;
 mod hidden;
 mod hints;
 mod hops;

@@ -16,7 +16,9 @@ pub(crate) fn judge(cases: &[Case], outcomes: &[Outcome]) -> Vec<String> {
     for outcome in outcomes {
         for head in outcome.heads.iter().filter(|head| seen.insert(head)) {
             let case = cases[outcome.case].name;
-            out.extend(first_lines::wrong(head).iter().map(|wrong| format!("{case} {}: {wrong}", outcome.seed)));
+            out.extend(
+                first_lines::wrong(head).iter().map(|wrong| format!("{case} {}: {wrong}", outcome.seed)),
+            );
         }
     }
     out

@@ -129,7 +129,7 @@ fn source_ports_run_out_towards_one_peer_with_most_of_the_table_free() {
     let finding = find(&diagnosis, "snat-port-exhaustion").unwrap();
     assert_eq!(
         words(&finding.summary[0]),
-        "source ports towards 192.0.2.80:443 run out: 64000 of the 64512 that one address has"
+        "64000 of the 64512 ports that one address has towards 192.0.2.80:443 are taken"
     );
     assert!(finding.evidence.iter().any(|e| e.id == "ports-found-taken" && e.speaks_for == Some(true)));
     assert_eq!(diagnosis.snapshots[0].body.verdict.cause.0, "no-incident");

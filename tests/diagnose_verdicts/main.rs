@@ -7,6 +7,8 @@ mod churn;
 mod commands;
 mod correlation;
 mod datagrams;
+#[path = "../first_lines/mod.rs"]
+mod first_lines;
 mod guards;
 mod hints;
 mod lasting;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use conntriage::diagnose::{Diagnosis, diagnose};
 use conntriage::model::counters::{Counters, LocalAddress, StatCounters, Uname};
-use conntriage::model::diagnosis::Body;
+use conntriage::model::diagnosis::{Body, Verdict};
 use conntriage::model::incident::{
     Around, Conclusion, Drops, HighIs, Host, Incident, Method, Namespace, TimeBasis, Timeline, Times,
 };
@@ -14,6 +14,7 @@ use conntriage::model::sentence::{Sentence, Word};
 use conntriage::model::signal::{Limiter, RelatedKind, Table, Wording};
 use conntriage::model::time::{SECOND_US, WallTime};
 
+use crate::first_lines;
 use crate::table::{Group, census, ip};
 
 /// Start of the incident, seconds.
@@ -162,6 +163,13 @@ pub(crate) fn words(sentence: &Sentence) -> String {
         .replace(" :", ":")
         .replace("( ", "(")
         .replace(" )", ")")
+}
+
+/// The first lines obey their law.
+pub(crate) fn is_fit(body: &Body) {
+    let Verdict { cause, summary, .. } = &body.verdict;
+    let wrong = first_lines::wrong(&first_lines::head(cause.0, false, summary));
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// Every command line and its undoing.

@@ -84,18 +84,16 @@ fn measure(case: &Case<'_>) -> Option<Injected> {
 fn summary(case: &Case<'_>, injected: &Injected) -> Vec<Sentence> {
     let who = sentence![
         Word::Count(injected.entries, noun::ENTRY),
-        "of another machine were committed to this table of",
-        Word::Number(case.entries())
+        "of another machine were put into this table of",
+        Word::Count(case.entries(), noun::ENTRY)
     ];
     let how = if one_way::marks(case, RelatedKind::Failover).next().is_some() {
-        sentence![
-            "after a failover it holds both machines' entries, with the timers they were committed with"
-        ]
+        sentence!["after a failover it holds both machines' entries, with the timers they came with"]
     } else {
         sentence!["conntrackd (or a restore) put them in, with timers of their own"]
     };
     let what =
-        sentence!["give each machine room for both; commit only what is established, for a short time"];
+        sentence!["give each machine room for both; let conntrackd hand over only what is established"];
     vec![who, how, what]
 }
 

@@ -103,27 +103,26 @@ fn loses_first_syn(case: &Case<'_>) -> bool {
 fn summary(case: &Case<'_>, services: &Services<'_>) -> Vec<Sentence> {
     let at = Word::Endpoint(services.peer.address, services.peer.port, services.peer.l4);
     let who = sentence![
-        "connections through IPVS of this host, most to",
-        at,
-        ", hold",
+        Word::Count(services.entries, noun::ENTRY),
+        "(",
         Word::Share(services.share_of_table),
-        "of the table:",
-        Word::Count(services.entries, noun::ENTRY)
+        ") are connections through this host's IPVS balancer, most to",
+        at
     ];
     let (state, seconds) = churn::stays(case, services.how);
     let how = match services.rate.filter(|_| loses_first_syn(case)) {
         Some(rate) => sentence![
             "over, they stay",
             Word::Duration(seconds as f64),
-            "in",
-            state,
             "(",
+            state,
+            "),",
             Word::Rate(rate),
-            "); a port used again by then loses its first SYN"
+            "; ports used again by then lose their SYN"
         ],
         None => churn::how_line((state, seconds), services.rate, ", tracked twice"),
     };
-    let what = "let clients keep connections open; take IPVS's out of tracking where no rule needs them";
+    let what = "let clients keep connections open; take IPVS traffic out of tracking where no rule needs it";
     vec![who, how, what.into()]
 }
 

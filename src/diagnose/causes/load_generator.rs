@@ -5,7 +5,7 @@
 use crate::model::census::{Leader, LeaderKey, Pair};
 use crate::model::diagnosis::{Remedy, WillNotHelp};
 use crate::model::flow::L4;
-use crate::model::sentence::{Sentence, Word, noun};
+use crate::model::sentence::{Noun, Sentence, Word, noun};
 use crate::model::services::is_datastore;
 use crate::sentence;
 
@@ -20,6 +20,8 @@ use super::Candidate;
 
 /// Share of them that ended, at least: a test that meets a full table leaves handshakes as well.
 const ENDED: f64 = 0.5;
+
+const SOURCE_PORT: Noun = Noun("source port", "source ports");
 
 struct Load<'a> {
     holder: Holder<'a>,
@@ -86,23 +88,23 @@ fn summary(load: &Load<'_>) -> Vec<Sentence> {
         who = who.with("(this host)");
     }
     let who = who
-        .with("tests")
+        .with("load-tests")
         .with(to)
-        .with("and holds")
+        .with(":")
         .with(Word::Share(load.share_of_table))
-        .with("of the table:")
+        .with("of the table,")
         .with(Word::Count(load.holder.entries, noun::ENTRY));
     let mut how = match load.began {
         Some(seconds) => {
             sentence!["it began", Word::Duration(seconds as f64), "before the table was read"]
         }
-        None => sentence!["one source, one address and port"],
+        None => sentence!["one source tries one address and port"],
     };
     if let Some(rate) = load.rate {
         how = how.with(", at").with(Word::Rate(rate));
     }
-    let how = how.with(", through").with(Word::Count(at_least(load.how.source_ports), noun::PORT));
-    let what = "stop it, or let its connections pass untracked; production is not too small for it";
+    let how = how.with(", from").with(Word::Count(at_least(load.how.source_ports), SOURCE_PORT));
+    let what = "stop the test, or let its connections pass untracked; the limit is not to be sized for it";
     vec![who, how, what.into()]
 }
 

@@ -69,7 +69,7 @@ fn summary(pinned: u64, udp: u64, share_of_table: f64) -> Vec<Sentence> {
         Word::Count(pinned, noun::ENTRY),
         "(",
         Word::Share(share_of_table),
-        ") are handed to a flowtable"
+        ") are handed to a flowtable (the fast path)"
     ];
     if share(udp, pinned) >= MOSTLY_UDP {
         who = who.with(",").with(Word::Share(share(udp, pinned))).with("of them UDP");

@@ -81,7 +81,7 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
                 ": the instance's share of tracked connections was full"
             ],
             sentence![
-                "a larger instance, untracked security group rules or shorter idle timeouts; no kernel setting helps"
+                "take a larger instance, untracked security group rules or shorter timeouts; no sysctl helps"
             ],
         ],
         evidence,

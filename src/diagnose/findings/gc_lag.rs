@@ -43,10 +43,10 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
         summary: vec![
             sentence![
                 Word::Count(gap, noun::ENTRY),
-                "are counted and not listed: they have expired and wait to be collected, up to a minute"
+                "are counted and not listed: they have expired and wait up to a minute for collection"
             ],
             sentence![
-                "no leak: size the limit for the rate times (timeout plus 60 s); reading the list collects them"
+                "this is no leak: size the limit for a minute more of new entries; reading the list collects them"
             ],
         ],
         evidence: vec![

@@ -39,11 +39,11 @@ pub(super) fn of(census: &Census) -> Option<Finding> {
         summary: vec![
             sentence![
                 Word::Count(entries, noun::ENTRY),
-                "of UDP still send to a server that does not answer, first of them to",
+                "of UDP still send to a server that never answers, first to",
                 service
             ],
             sentence![
-                "each packet renews its entry, and with it the choice of that server: delete these entries"
+                "delete these entries: each packet renews its entry, and with it the choice of that server"
             ],
         ],
         evidence: vec![

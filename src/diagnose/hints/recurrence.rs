@@ -90,9 +90,8 @@ pub(crate) fn lines(case: &Case<'_>) -> Option<(Sentence, Option<&'static str>)>
     let last = *case.starts.last()?;
     let rhythm = rhythm(&case.starts)?;
     let so_far = Word::Number(case.starts.len() as u64);
-    let comes = |how: &'static str| {
-        sentence!["it comes", how, "(", so_far.clone(), "times so far): the next is due"]
-    };
+    let comes =
+        |how: &'static str| sentence!["it comes", how, "(", so_far.clone(), "times so far): next due"];
     let due = |said: Sentence, before: &'static str, behind: &'static str| match next(rhythm, last) {
         Some(at) => sentence![before, at, behind].0.into_iter().fold(said, Sentence::with),
         None => said,
@@ -100,7 +99,9 @@ pub(crate) fn lines(case: &Case<'_>) -> Option<(Sentence, Option<&'static str>)>
     let clock = Some("see what runs by the clock then");
     Some(match rhythm {
         Rhythm::Clock { round: Round::Week, .. } => (due(comes("once a week"), "from", "on"), clock),
-        Rhythm::Clock { round: Round::Day, .. } => (due(comes("at one time of the day"), "from", "on"), clock),
+        Rhythm::Clock { round: Round::Day, .. } => {
+            (due(comes("at one time of the day"), "from", "on"), clock)
+        }
         Rhythm::Clock { round: Round::Hour, .. } => {
             (due(comes("in one minute of the hour"), "from", "on"), clock)
         }
@@ -108,14 +109,22 @@ pub(crate) fn lines(case: &Case<'_>) -> Option<(Sentence, Option<&'static str>)>
             (due(comes("in the same hours of the day"), "from", "on"), Some("see what is busy then"))
         }
         Rhythm::Every { seconds, .. } => {
-            let said = sentence!["it comes every", Word::Duration(seconds), "(", so_far, "times so far): the next is due"];
+            let said =
+                sentence!["it comes every", Word::Duration(seconds), "(", so_far, "times so far): next due"];
             (due(said, "about", ""), Some("see which timer does that"))
         }
-        Rhythm::Twice { seconds } => {
-            (sentence!["it came twice,", Word::Duration(seconds), "apart: from two no rhythm can be told"], None)
-        }
+        Rhythm::Twice { seconds } => (
+            sentence!["it came twice,", Word::Duration(seconds), "apart: from two no rhythm can be told"],
+            None,
+        ),
         Rhythm::None { seconds } => (
-            sentence!["it came", so_far, "times within", Word::Duration(seconds), ", with no rhythm: it may come at any time"],
+            sentence![
+                "it came",
+                so_far,
+                "times within",
+                Word::Duration(seconds),
+                ", with no rhythm: it may come at any time"
+            ],
             None,
         ),
     })
@@ -150,9 +159,7 @@ fn next(rhythm: Rhythm, last: WallTime) -> Option<WallTime> {
     match rhythm {
         Rhythm::Clock { round, begin_us, .. } => Some(behind(round.micros(), begin_us)),
         Rhythm::Busy { begin_us, .. } => Some(behind(DAY_US, begin_us)),
-        Rhythm::Every { seconds, .. } => {
-            Some(WallTime(last.0.saturating_add(rounded_us(seconds))))
-        }
+        Rhythm::Every { seconds, .. } => Some(WallTime(last.0.saturating_add(rounded_us(seconds)))),
         Rhythm::Twice { .. } | Rhythm::None { .. } => None,
     }
 }

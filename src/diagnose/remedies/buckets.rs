@@ -33,7 +33,10 @@ pub(crate) fn enough_buckets(case: &Case<'_>) -> Option<Remedy> {
     };
     let full = case.usage.share().is_none_or(|usage| usage >= NEAR_FULL);
     let (when, resize): (&'static str, Command) = if full {
-        ("after the incident, not in it: resize the hash table to", Command { place: format!("{HERE}{AFTERWARDS}"), ..resize })
+        (
+            "after the incident, not in it: resize the hash table to",
+            Command { place: format!("{HERE}{AFTERWARDS}"), ..resize },
+        )
     } else {
         ("in a quiet hour: resize the hash table to", resize)
     };

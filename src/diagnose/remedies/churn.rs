@@ -62,20 +62,20 @@ pub(crate) fn pool(case: &Case<'_>, peer: Peer, pairs: &[(Pair, u64)]) -> Remedy
         && pairs.first().is_some_and(|(pair, _)| case.locals.is_local(pair.source) == Some(true));
     let owner = pairs.first().and_then(|(pair, _)| beside::owner(case, pair.source));
     let program = |title: Sentence| match &owner {
-        Some(owner) => title.with("in").with(Word::Untrusted(owner.name.as_bytes().into())),
+        Some(owner) => title.with(", in").with(Word::Untrusted(owner.name.as_bytes().into())),
         None => title,
     };
     let title = if here_both {
         program(sentence![
             "the cure: use the datastore's unix socket instead of",
             endpoint(peer),
-            ", or a pool,"
+            ", or a pool"
         ])
     } else {
         program(sentence![
             "the cure: keep the connections to",
             endpoint(peer),
-            "open, in a pool or as persistent ones,"
+            "open, in a pool or as persistent ones"
         ])
     };
     let mut commands = Vec::new();

@@ -24,6 +24,7 @@ mod persist;
 mod pickups;
 pub(crate) mod place;
 mod scan;
+mod shorter;
 mod syn;
 mod time_wait;
 pub(crate) mod untracked;

@@ -17,7 +17,8 @@ const FLOORS: [(&str, u64, &str); 5] = [
 /// Why a line must not be printed on any host; none: it may, as far as a single line tells.
 #[cfg(test)]
 pub(crate) fn forbidden(line: &str) -> Option<&'static str> {
-    dangerous(line).or_else(|| Rule::of(line).filter(Rule::untracks).and_then(|rule| rule.too_wide(|_| false)))
+    dangerous(line)
+        .or_else(|| Rule::of(line).filter(Rule::untracks).and_then(|rule| rule.too_wide(|_| false)))
 }
 
 /// The same without what the host decides: whether an address is its own.
@@ -127,7 +128,9 @@ fn too_low(line: &str) -> Option<&'static str> {
 /// The commands of a line that delete entries (`conntrack -D`), wherever in it they stand, each by its words.
 pub(super) fn deletions(line: &str) -> Vec<Vec<&str>> {
     let delete = |word: &&str| *word == "-D" || is_option(word, "--delete", 4);
-    calls(line).filter(|call| behind_conntrack(call).is_some_and(|options| options.iter().any(delete))).collect()
+    calls(line)
+        .filter(|call| behind_conntrack(call).is_some_and(|options| options.iter().any(delete)))
+        .collect()
 }
 
 /// It deletes entries.
@@ -174,7 +177,8 @@ fn loosely_deleted(words: &[&str]) -> Option<&'static str> {
 /// asked for: else the command runs once, without a selection.
 fn listed_loosely(options: &[&str]) -> Option<&'static str> {
     let by_line = behind(options, &["-L", "-l"]) == Some("1");
-    let nothing_for_nothing = options.iter().any(|word| *word == "-r" || is_option(word, "--no-run-if-empty", 4));
+    let nothing_for_nothing =
+        options.iter().any(|word| *word == "-r" || is_option(word, "--no-run-if-empty", 4));
     let narrow = by_line && nothing_for_nothing && behind(options, &["-p", "--proto"]).is_some();
     (!narrow).then_some("an empty list, or one that is not taken line by line, deletes entries of everybody")
 }

@@ -31,7 +31,7 @@ pub(crate) enum Refusal {
     NatUnknown,
     /// Redirects to loopback are translation too, and are common there.
     Loopback,
-    /// Whether the source is this host is not known, so the chains are not.
+    /// Whether an end is this host is not known, so the chains are not.
     PlaceUnknown,
     /// Not TCP with a port.
     NotTcp,
@@ -44,7 +44,7 @@ impl Refusal {
             Self::Nat => "taking these connections out of tracking would break them: their addresses are translated, which needs an entry".into(),
             Self::NatUnknown => "taking these connections out of tracking is not proposed: whether their addresses are translated is not known".into(),
             Self::Loopback => "taking loopback out of tracking is not proposed: containers, redirects and service meshes translate addresses there; look at the nat table first. A unix socket makes no entry at all".into(),
-            Self::PlaceUnknown => "taking these connections out of tracking is not proposed: whether the source is this host is not known, and with it the chains".into(),
+            Self::PlaceUnknown => "taking these connections out of tracking is not proposed: whether one of their ends is this host is not known, and with it the chains".into(),
             Self::NotTcp => "taking these connections out of tracking is not proposed: they have no port that would tell them from others".into(),
         }
     }
@@ -60,11 +60,13 @@ pub(crate) fn notrack(case: &Case<'_>, pair: Pair) -> Result<Remedy, Refusal> {
     if is_loopback(client) || is_loopback(server) || own == (Some(true), Some(true)) {
         return Err(Refusal::Loopback);
     }
+    // Packets for an address of this host pass INPUT, whoever sends them; forwarded they are only where both ends are
+    // known to be others.
     let here = match own {
         (Some(true), _) => Here::Client,
-        (Some(false), Some(true)) => Here::Server,
-        (Some(false), _) => Here::Between,
-        (None, _) => return Err(Refusal::PlaceUnknown),
+        (_, Some(true)) => Here::Server,
+        (Some(false), Some(false)) => Here::Between,
+        (None, _) | (_, None) => return Err(Refusal::PlaceUnknown),
     };
     let traffic = Traffic { client, server, port, here };
     let title = sentence![
