@@ -107,7 +107,7 @@ impl Watcher {
         let output = conntriage(&self.directory).args(arguments).output().unwrap();
         let (text, complaints, _) = outcome(&output);
         serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}{complaints}"))
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}{complaints}{}", self.said()))
     }
 
     /// The incidents of one namespace.

@@ -211,7 +211,7 @@ module(load="imklog"{stamp} permitNonKernelFacility="off")
 
     def start_journald(self):
         w = self.work
-        os.makedirs(f"{w}/run")
+        os.makedirs(f"{w}/run", exist_ok=True)
         write(f"{w}/machine-id", self.a.machine_id + "\n")
         write(f"{w}/boot_id", self.a.boot_id + "\n")
         write(f"{w}/journald.conf", "[Journal]\nStorage=volatile\nAudit=no\nReadKMsg=yes\n")
