@@ -102,7 +102,7 @@ fn summary(case: &Case<'_>, tenant: &Tenant<'_>) -> Vec<Sentence> {
         holder.address,
         ", behind this host, holds",
         Word::Share(tenant.share_of_table),
-        "of the table:",
+        ":",
         Word::Count(holder.entries, noun::ENTRY)
     ];
     if let Some((pair, entries)) = tenant.pairs.first() {

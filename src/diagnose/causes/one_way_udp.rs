@@ -93,7 +93,7 @@ fn summary(case: &Case<'_>, messages: &Messages<'_>, rate: Option<f64>) -> Vec<S
     if let Some(name) = service(messages.port, L4::UDP) {
         who = who.with("(").with(Word::Text(name)).with(")");
     }
-    who = who.with("hold").with(Word::Share(messages.explains)).with("of the table");
+    who = who.with("are").with(Word::Share(messages.explains)).with("of the table");
     let mut how = sentence![
         "nobody answers them, and each comes from a new source port: an entry for",
         Word::Duration(udp_seconds(case) as f64)

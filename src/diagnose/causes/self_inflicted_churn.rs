@@ -114,17 +114,20 @@ fn who(churn: &Churn<'_>) -> Sentence {
         Some(true) => sentence!["this host (", churn.holder.address, ") holds"],
         _ => sentence![churn.holder.address, ", perhaps this host, holds"],
     };
-    out = out
-        .with(Word::Share(churn.share_of_table))
-        .with("of the table:")
-        .with(Word::Count(churn.holder.entries, noun::ENTRY));
+    out = out.with(Word::Share(churn.share_of_table));
     if let Some((ends, port)) = churn.wide {
-        out = out.with(", to").with(Word::Count(ends, ADDRESS));
+        // So many words go into a line, and no more.
+        out = out
+            .with(":")
+            .with(Word::Count(churn.holder.entries, noun::ENTRY))
+            .with("to")
+            .with(Word::Count(ends, ADDRESS));
         return match port {
             Some(port) => out.with(", most on").with(Word::Port(port, L4::TCP)),
             None => out,
         };
     }
+    out = out.with("of the table:").with(Word::Count(churn.holder.entries, noun::ENTRY));
     if let Some((pair, entries)) = churn.pairs.first() {
         out = churn::mostly_to(out, share(*entries, churn.holder.entries), 0.0, pair.peer);
     }

@@ -24,10 +24,10 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
     let stalls = loses_first_syn(case);
     let then = if stalls {
         sentence![
-            "a port used again by then loses its first SYN: the connection stalls for a second, and no table is full"
+            "a port used again by then loses its first SYN, and a second: let clients keep connections open"
         ]
     } else {
-        sentence!["a port used again by then meets its old entry; a larger limit gives no client more ports"]
+        sentence!["a port used again by then meets its old entry: let clients keep their connections open"]
     };
     let pairs = [(reused.pair, reused.ports)];
     let mut cures = vec![remedies::reuse_in_front(case, peer, &pairs, reused.ports)];
@@ -72,9 +72,8 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
                 reused.pair.source,
                 "uses its ports towards",
                 at,
-                "again within the",
-                Word::Duration(seconds),
-                "that IPVS and its entry keep them"
+                "again within",
+                Word::Duration(seconds)
             ],
             then,
         ],

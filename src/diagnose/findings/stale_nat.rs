@@ -56,14 +56,14 @@ pub(super) fn of(census: &Census) -> Option<Finding> {
     let service = Word::Endpoint(first.peer.address, first.peer.port, L4::UDP);
     let outside = first.held == Held::Outside;
     let what: &'static str = if outside {
-        "of UDP go out under another address and are never answered, first of them to"
+        "of UDP go out translated and are never answered, first to"
     } else {
-        "of UDP still send to a server that does not answer, first of them to"
+        "of UDP still send to a server that never answers, first to"
     };
     let why: &'static str = if outside {
-        "each packet renews its entry, and with it the address it goes out under: delete them if that has changed"
+        "delete them if the address they go out under has changed: each packet renews its entry"
     } else {
-        "each packet renews its entry, and with it the choice of that server: delete these entries"
+        "delete these entries: each packet renews its entry, and with it the choice of that server"
     };
     let mut evidence = vec![
         supports(

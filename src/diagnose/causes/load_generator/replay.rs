@@ -169,16 +169,17 @@ fn word(network: Network) -> Word {
 
 fn summary(replay: &Replay<'_>) -> Vec<Sentence> {
     let at = Word::Endpoint(replay.peer.address, replay.peer.port, replay.peer.l4);
-    let begins: &'static str =
-        if replay.is_known() { "traffic replayed at" } else { "traffic, replayed it seems, at" };
+    let begins: &'static str = if replay.is_known() { "replayed traffic to" } else { "traffic to" };
     let mut who = sentence![begins, at, "holds", Word::Share(replay.share_of_table), "of the table"];
+    if !replay.is_known() {
+        who = who.with(": a replay, it seems");
+    }
     let mut how = sentence![Word::Count(replay.how.entries, noun::ENTRY), "from"];
     match replay.one {
         Some(one) => {
-            who = who.with(", in the name of").with(word(one.network));
-            how = how.with(Word::Number(one.addresses)).with("addresses and more of one network");
+            how = how.with(Word::Number(one.addresses)).with("addresses or more of").with(word(one.network));
             if one.is_even() {
-                how = how.with(", each with about as many");
+                how = how.with(", all alike");
             }
         }
         None => {
