@@ -222,11 +222,14 @@ fn entries_committed_from_the_other_machine_are_told_from_its_own() {
     // The log shows one commit of two; as many entries bear the other machine's timers as programs have put in.
     let mut timed = table.clone();
     timed.counters.sysctl.insert("net.netfilter.nf_conntrack_tcp_timeout_established".into(), "3600".into());
-    let body = of_incident(failed_over(1_000), vec![timed.clone()]);
-    assert_eq!(body.verdict.cause.0, "failover-injected");
+    let named = |table: Snapshot| {
+        let body = of_incident(failed_over(1_000), vec![table]);
+        body.verdict.cause.0 == "failover-injected" || runners_up(&body).contains(&"failover-injected")
+    };
+    assert!(named(timed.clone()), "half of the table bears such timers");
     // Timers that programs did not put in come from a setting that was longer.
     timed.counters.stat = Some(StatCounters { insert: Some(1_000), ..StatCounters::default() });
-    assert_ne!(of_incident(failed_over(1_000), vec![timed]).verdict.cause.0, "failover-injected");
+    assert!(!named(timed));
     // The same table without any sign of it is honest demand.
     table.counters.stat = None;
     assert_eq!(judged(table).verdict.cause.0, "capacity");

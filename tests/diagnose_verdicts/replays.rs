@@ -7,7 +7,7 @@ use conntriage::model::signal::Wording;
 use conntriage::model::sockets::{Call, Calls, Sockets};
 
 use crate::table::{Group, ip, tcp};
-use crate::world::{counters, incident, lines, of_incident, runners_up, snapshot, told, words};
+use crate::world::{counters, incident, lines, of_incident, released, runners_up, snapshot, told, words};
 
 const SERVER: (&str, u16) = ("10.0.3.30", 80);
 
@@ -67,7 +67,8 @@ fn why(body: &Body, id: &str) -> Option<bool> {
 #[test]
 fn a_replay_is_told_by_its_network_and_its_program() {
     let groups = played("62.135.200", 240, evenly);
-    let body = judged(&groups, with_program(settings(&groups), "intercept"));
+    let set = released(settings(&groups), "5.10.0-21-amd64");
+    let body = judged(&groups, with_program(set, "intercept"));
     assert_eq!(body.verdict.cause.0, "load-generator");
     assert_eq!(body.verdict.confidence, Confidence::High);
     let three: Vec<String> = body.verdict.summary.iter().map(words).collect();
