@@ -332,6 +332,10 @@ impl World {
         let kept: BTreeSet<u64> = self.kept.iter().copied().collect();
         let lost = std::mem::take(&mut self.lost_with_follower);
         self.lost.extend(lost.into_iter().filter(|number| !kept.contains(number)));
+        if self.position.is_none() {
+            // It was never followed as far as anybody remembers: it begins with what the path names now.
+            self.lost.extend((1..self.next).filter(|number| !self.newest.contains(number)));
+        }
         let places = self.position.as_ref().map(|position| &position.place);
         self.blind = matches!(places, Some(Place::File(places)) if places.is_empty());
         self.follower = Follower::new(&self.path(), self.position.clone(), MANNER);

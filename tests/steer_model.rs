@@ -357,7 +357,8 @@ fn moved(intent: &Intent, by: i64) -> Intent {
     let now = |now: &mut Now| *now = Now { uptime_us: now.uptime_us - by, wall: WallTime(0) };
     let place = |place: &mut conntriage::model::live::life::Place| {
         if let conntriage::model::live::life::Place::Netns { born_us: Some(born), .. } = place {
-            *born -= by;
+            // 0 stands for an earlier namespace of which only that is known.
+            *born -= if *born == 0 { 0 } else { by };
         }
     };
     match &mut intent {

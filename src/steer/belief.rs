@@ -268,7 +268,7 @@ impl Step<'_> {
         }
         let near = reaches(last, self.policy.near_full_percent);
         let before = self.ring.before(netns, first_us.saturating_sub(SLACK_US));
-        let before = before.filter(|before| before.at < last.at);
+        let before = before.filter(|before| before.at.uptime_us < last.at.uptime_us);
         let seen_before = before.is_some_and(|before| before.at.uptime_us <= first_us);
         let rise = before.and_then(|before: &Sample| Rise::between(before, last));
         match (rise, near) {

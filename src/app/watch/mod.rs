@@ -166,6 +166,8 @@ impl Watch {
             self.say_of(source.0, &format!("{}{lost}", gap.words));
         }
         let Some(kept) = self.sources.get_mut(source.0) else { return };
+        // Without a place that is remembered a crash would have it begin at the end once more.
+        self.urgent |= kept.position.is_none();
         kept.take(part, position, now);
         for told in lines {
             self.urgent = true;

@@ -114,7 +114,7 @@ fn summary(crawler: &Crawler<'_>) -> Vec<Sentence> {
         Some(true) => sentence!["this host (", holder.address, ") holds"],
         _ => sentence![holder.address, "holds"],
     };
-    who = who.with(Word::Share(crawler.explains)).with("of the table: it talks to");
+    who = who.with(Word::Share(crawler.explains)).with(": it talks to");
     who = joined(who, counted(holder.how.other_ends, noun::PEER));
     if let Some((port, _)) = crawler.port {
         who = who.with("from").with(Word::Port(port, L4::UDP));
