@@ -99,7 +99,8 @@ struct World {
     late: BTreeSet<u64>,
     /// May be missing.
     lost: BTreeSet<u64>,
-    /// Begun from a place where there was no file: nobody can tell generations made since from older ones.
+    /// Begun from a place where there was no file, or not begun yet: nobody can tell generations made since from older
+    /// ones.
     blind: bool,
     /// May be missing if the follower is gone before it kept them.
     lost_with_follower: BTreeSet<u64>,
@@ -127,7 +128,7 @@ impl World {
             late: BTreeSet::new(),
             lost: BTreeSet::new(),
             lost_with_follower: BTreeSet::new(),
-            blind: false,
+            blind: true,
         }
     }
 
@@ -337,7 +338,11 @@ impl World {
             self.lost.extend((1..self.next).filter(|number| !self.newest.contains(number)));
         }
         let places = self.position.as_ref().map(|position| &position.place);
-        self.blind = matches!(places, Some(Place::File(places)) if places.is_empty());
+        self.blind = match places {
+            None => true,
+            Some(Place::File(places)) => places.is_empty(),
+            Some(_) => false,
+        };
         self.follower = Follower::new(&self.path(), self.position.clone(), MANNER);
     }
 

@@ -339,9 +339,8 @@ fn one_port_that_talks_to_thousands_at_random_ports_is_a_peer_to_peer_program() 
     assert_eq!((body.verdict.cause.0, body.verdict.confidence), ("p2p-crawler", Confidence::High));
     let said = summary(&body);
     assert!(
-        said[0].starts_with(
-            "this host (10.0.3.10) holds 100.0 % of the table: it talks to over 4096 peers from port 6881"
-        ),
+        said[0]
+            .starts_with("this host (10.0.3.10) holds 100.0 %: it talks to over 4096 peers from port 6881"),
         "{said:?}"
     );
     let all = lines(&body);
@@ -401,10 +400,7 @@ fn log_messages_from_a_new_port_each_are_one_way() {
     let body = verdict(&messages(514, &[INNER]));
     assert_eq!((body.verdict.cause.0, body.verdict.confidence), ("one-way-udp", Confidence::High));
     let said = summary(&body);
-    assert_eq!(
-        said[0],
-        "messages of this host (10.0.3.10) to 10.0.9.9:514 (syslog) hold 91.8 % of the table"
-    );
+    assert_eq!(said[0], "messages of this host (10.0.3.10) to 10.0.9.9:514 (syslog) are 91.8 % of the table");
     assert!(said[1].ends_with("300/s"), "{said:?}");
     let all = lines(&body);
     assert!(all.contains(&"*.* @@10.0.9.9:514".to_owned()));
@@ -536,7 +532,7 @@ fn associations_of_five_days_are_named_by_their_protocol_and_timer() {
         (body.verdict.cause.0, body.verdict.confidence),
         ("long-lived-other-protocol", Confidence::High)
     );
-    assert!(summary(&body)[0].starts_with("SCTP and other protocols"), "{:?}", summary(&body));
+    assert!(summary(&body)[0].starts_with("SCTP and others beside TCP and UDP"), "{:?}", summary(&body));
     assert!(lines(&body).iter().any(|line| line.ends_with("sctp_timeout_established=210")));
 }
 

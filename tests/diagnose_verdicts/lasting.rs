@@ -312,7 +312,7 @@ fn a_client_that_never_falls_silent_holds_on_to_a_server_that_is_gone() {
         groups.iter().copied().chain((0..6).map(phone)).collect()
     };
     let finding = found(&phones(5_060, 90_000, Reply::Unreplied)).unwrap();
-    assert!(words(&finding.summary[0]).starts_with("6 entries of UDP go out under another address"));
+    assert!(words(&finding.summary[0]).starts_with("6 entries of UDP go out translated"));
     assert_eq!(finding.remedies[0].commands[0].line, "conntrack -D -p udp -d 198.51.100.60 --dport 5060");
     assert!(found(&phones(5_060, 90_000, Reply::Assured)).is_none(), "they are answered");
     assert!(found(&phones(5_060, 40, Reply::Unreplied)).is_none(), "a server that is down for a while");

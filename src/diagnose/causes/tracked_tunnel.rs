@@ -113,7 +113,7 @@ fn summary(case: &Case<'_>, tunnel: &Tunnel<'_>, rate: Option<f64>) -> Vec<Sente
     let what = sentence![
         "take",
         Word::Port(tunnel.port, L4::UDP),
-        "between the nodes' addresses out of tracking, in PREROUTING and OUTPUT"
+        "between the nodes out of tracking, in PREROUTING and OUTPUT"
     ];
     vec![who, how, what]
 }
