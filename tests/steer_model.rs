@@ -541,7 +541,8 @@ proptest! {
     fn a_second_source_with_the_same_lines_opens_nothing_more(policy in policy(), acts in acts(calm_act())) {
         let mut one = machine(policy.clone());
         let mut two = machine(policy);
-        for act_ in &acts {
+        // A line of the very moment in which its inode is given to another namespace may mean either.
+        for act_ in acts.iter().filter(|act_| !matches!(act_, Act::Recycle(_))) {
             act(&mut one, act_);
             act(&mut two, act_);
             if matches!(act_, Act::Lines(Trust::Kernel, ..) | Act::Expectation(Trust::Kernel)) {

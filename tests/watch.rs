@@ -203,7 +203,7 @@ fn a_full_table_is_captured_kept_and_told_as_it_was_whatever_is_followed() {
         serde_json::from_str(&std::fs::read_to_string(out.join("truth.json")).unwrap()).unwrap();
     assert!(truth["drops"].as_u64().unwrap() > 20, "the table was not full: {truth}");
     for watcher in &mut watchers {
-        watcher.wait_for(": over;", Duration::from_secs(60));
+        watcher.wait_for(": over;", Duration::from_mins(1));
         watcher.stop();
         what_was_kept_is_true(watcher, &truth);
     }

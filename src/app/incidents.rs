@@ -25,7 +25,7 @@ pub fn run(command: &IncidentsCommand) -> anyhow::Result<Exit> {
 }
 
 fn list(state: &Path, format: ListFormat) -> anyhow::Result<Exit> {
-    let kept = if state.join("state.db").exists() { state::list(state)? } else { Vec::new() };
+    let kept = state::list(state)?;
     let mut rows = Vec::new();
     for incident in &kept {
         match row(state, incident) {
@@ -72,7 +72,7 @@ fn export(state: &Path, id: &str, to: Option<&Path>) -> anyhow::Result<Exit> {
     let root = directory_of(state, id).map_err(anyhow::Error::msg)?;
     let name = format!("conntriage-{id}");
     if to == Some(Path::new("-")) {
-        pack(&root, &name, std::io::stdout().lock())?;
+        output::through_stdout(|out| pack(&root, &name, out))?;
         return Ok(Exit::Done);
     }
     let path = to.map_or_else(|| format!("{name}.tar.zst").into(), Path::to_owned);

@@ -110,7 +110,7 @@ fn wall(kind: StampKind, us: i64, clocks: &Clocks<'_>) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::{DAY_US, SECOND_US, WallTime, YEARLESS_BASE_US};
+    use crate::model::time::{DAY_US, SECOND_US, WallTime};
 
     const NEW_YEAR: i64 = 1_798_761_600 * SECOND_US;
 
@@ -121,10 +121,9 @@ mod tests {
 
     #[test]
     fn a_stamp_without_year_is_the_nearest_to_now() {
-        let december = 1_000 * DAY_US - 1_000 * DAY_US + 366 * DAY_US - SECOND_US;
+        let december = 366 * DAY_US - SECOND_US;
         assert_eq!(wall(StampKind::Yearless, december, &clocks("UTC")), Some(NEW_YEAR - SECOND_US));
         assert_eq!(wall(StampKind::Yearless, 0, &clocks("UTC")), Some(NEW_YEAR));
-        assert!(YEARLESS_BASE_US > 0);
     }
 
     #[test]

@@ -108,8 +108,7 @@ impl Step<'_> {
         sample.at.uptime_us = sample.at.uptime_us.min(self.uptime());
         let netns = sample.netns;
         let held: Vec<Netns> = self.ring.known().filter(|netns| self.is_held(*netns)).collect();
-        self.ring.push(sample, |netns| held.contains(&netns));
-        if self.ring.last(netns) != Some(&sample) {
+        if !self.ring.push(sample, |netns| held.contains(&netns)) {
             return;
         }
         self.sample_of_incident(sample);

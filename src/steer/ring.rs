@@ -22,8 +22,8 @@ pub(super) struct Ring {
 
 impl Ring {
     /// Takes in one sample. `held` says of which namespaces an incident is open: these stay, and of the others the
-    /// fullest and most recent.
-    pub(super) fn push(&mut self, sample: Sample, held: impl Fn(Netns) -> bool) {
+    /// fullest and most recent. Whether it is newer than what was known, and there was room for its namespace.
+    pub(super) fn push(&mut self, sample: Sample, held: impl Fn(Netns) -> bool) -> bool {
         let newest = sample.at.uptime_us;
         // The same inode with another age is another namespace, and the one before it is no more.
         self.tables.retain(|netns, samples| {
@@ -33,7 +33,7 @@ impl Ring {
         });
         let samples = self.tables.entry(sample.netns).or_default();
         if samples.back().is_some_and(|last| last.at.uptime_us >= newest) {
-            return;
+            return false;
         }
         samples.push_back(sample);
         let old = |first: &Sample| newest.saturating_sub(first.at.uptime_us) > KEPT_US;
@@ -49,6 +49,7 @@ impl Ring {
             let least = self.tables.iter().min_by_key(claim).map(|(netns, _)| *netns);
             least.and_then(|netns| self.tables.remove(&netns));
         }
+        self.tables.contains_key(&sample.netns)
     }
 
     /// The samples of a place, ascending.

@@ -57,7 +57,7 @@ impl Kept {
             let (last_record, numbers) = (piece.last_record.take(), piece.numbers.take());
             // A gap in the numbers behind it is a loss like any other.
             let numbers = numbers.map(|of| Numbers { first: of.last, boots_before: 0, last: of.last });
-            *piece = Piece { last_record, numbers, ..Piece::default() };
+            *piece = Piece { numbers, last_record, ..Piece::default() };
             self.last_said_us = None;
         }
     }
@@ -72,7 +72,7 @@ fn empty(source: &Source, zone: Option<&str>) -> LogStream {
         Source::JournalExport(path) => (path.display().to_string(), "journal-export"),
     };
     let digest = Sha256::digest(format!("conntriage watch\n{source}"));
-    let id: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let id = digest.iter().take(6).fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
     let hints = Hints { path: path.into(), reader_zone: zone.map(Into::into), ..Hints::default() };
     LogStream { id: id.into(), hints, dialect, piece: Piece::default() }
 }

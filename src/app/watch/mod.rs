@@ -116,10 +116,6 @@ impl Watch {
         self.finish()
     }
 
-    fn now(&self) -> Now {
-        clock::now()
-    }
-
     fn hear(&mut self, heard: Heard<Piece>) {
         match heard {
             Heard::Part(part) => self.part(*part),
@@ -157,7 +153,7 @@ impl Watch {
     /// What a source handed over: who must decide now hears of it first.
     fn part(&mut self, heard: HeardPart<Piece>) {
         let HeardPart { source, part, position, gaps, .. } = heard;
-        let now = self.now();
+        let now = clock::now();
         let clocks =
             Clocks { now, boot: Some(self.boot), asleep_us: live::asleep_us(), zone: self.zone.as_deref() };
         let lines = told(&part, &clocks);
@@ -182,7 +178,7 @@ impl Watch {
     }
 
     fn step(&mut self, event: Event) {
-        let now = self.now();
+        let now = clock::now();
         for intent in self.steer.step(event, now) {
             self.effect(intent, now);
         }
@@ -289,15 +285,12 @@ impl Watch {
     }
 
     fn capture(&mut self, order: CaptureOrder) {
-        let (root, directory) = match order.incident.and_then(|incident| self.cases.get(incident)) {
-            Some(case) => {
-                let directory = case.next_capture(order.role);
-                (case.root.clone(), directory)
-            }
-            None => {
-                let root = self.cases.directory.join(format!("early-{}", order.capture.0));
-                (root, "capture/0-before".to_owned())
-            }
+        let (root, directory) = if let Some(case) = order.incident.and_then(|of| self.cases.get(of)) {
+            let directory = case.next_capture(order.role);
+            (case.root.clone(), directory)
+        } else {
+            let root = self.cases.directory.join(format!("early-{}", order.capture.0));
+            (root, "capture/0-before".to_owned())
         };
         let (budget, capture) = (self.plan.config.policy.time_budget_us, order.capture);
         let work = move || Done::Looked(Box::new(look::at(order, root, directory, budget)));
@@ -313,12 +306,11 @@ impl Watch {
         match result {
             Ok((record, files, owners)) => {
                 let case = order.incident.and_then(|incident| self.cases.get(incident));
-                let kept = match case {
-                    Some(case) => case.take_up(record, files, owners.as_ref()),
-                    None => {
-                        self.early.insert(order.capture.0, root.clone());
-                        Evidence::early(&root, self.machine.clone(), record, files)
-                    }
+                let kept = if let Some(case) = case {
+                    case.take_up(record, files, owners.as_ref())
+                } else {
+                    self.early.insert(order.capture.0, root.clone());
+                    Evidence::early(&root, self.machine.clone(), record, files)
                 };
                 if let Err(error) = kept {
                     self.complain(format!("{}: {error}", root.display()));
@@ -354,7 +346,7 @@ impl Watch {
         if self.seconds.is_multiple_of(LOOK_EVERY_SECONDS) {
             self.sampler.look();
         }
-        let now = self.now();
+        let now = clock::now();
         for sample in self.sampler.samples(now) {
             if sample.count.is_some() || sample.drop.is_some() {
                 self.step(Event::Sample(sample));
@@ -416,14 +408,14 @@ impl Watch {
                 self.plan.config.policy = policy;
             }
             Err(error) => {
-                output::complain(&escape::text(&format!("the configuration stays as it was: {error:#}")))
+                output::complain(&escape::text(&format!("the configuration stays as it was: {error:#}")));
             }
         }
     }
 
     /// Commits what must be, when it must be.
     fn settle(&mut self) {
-        let now = self.now();
+        let now = clock::now();
         let moved = self.sources.iter().any(|kept| kept.moved);
         let late = now.uptime_us.saturating_sub(self.committed_us) >= COMMIT_EVERY_US;
         if self.urgent || (moved && late) {
@@ -518,7 +510,7 @@ impl Watch {
         for done in self.jobs.done() {
             self.done(done);
         }
-        let now = self.now();
+        let now = clock::now();
         self.keep_all(now);
         self.sources.iter_mut().for_each(|kept| kept.moved = kept.position.is_some());
         self.commit(now);

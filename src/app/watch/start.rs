@@ -154,7 +154,7 @@ impl Watch {
         for mut kept in known {
             // The policy forgot it: it is over.
             if kept.closed_us.is_none() && !open.contains(&kept.number) {
-                kept.closed_us = Some(self.now().wall.0);
+                kept.closed_us = Some(clock::now().wall.0);
                 over.push(kept.number);
             }
             self.take_up(kept);

@@ -1,5 +1,6 @@
 //! All keys of the configuration, in the order in which a person reads them.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use toml_edit::Item;
@@ -373,7 +374,9 @@ fn quoted(word: &str) -> String {
     for c in word.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
             c => out.push(c),
         }
     }

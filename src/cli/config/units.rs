@@ -34,7 +34,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 
 /// The same in words that are read again.
 pub(super) fn size_words(bytes: u64) -> String {
-    let unit = SIZES.iter().find(|(_, unit)| bytes % unit == 0).unwrap_or(&SIZES[3]);
+    let unit = SIZES.iter().find(|(_, unit)| bytes.is_multiple_of(*unit)).unwrap_or(&SIZES[3]);
     format!("{}{}", bytes / unit.1, unit.0)
 }
 

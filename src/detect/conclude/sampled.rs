@@ -302,14 +302,12 @@ fn unseen(watch: &Watch<'_>, (begin, end): (usize, usize), hosts: &mut Vec<Host>
         (watch.samples.get(begin)?, watch.samples.get(begin + 1)?, watch.samples.get(end)?);
     let (low, high) = dropped(before, last)?;
     let word = watch.stream.hints.host.clone().unwrap_or_else(|| "this host".into());
-    let host = match hosts.iter().position(|host| is_called(host, &word)) {
-        Some(host) => host,
-        None => {
-            let boot_ids = watch.boot().into_iter().collect();
-            hosts.push(Host { name: word.clone(), also_written_as: Vec::new(), boot_ids });
-            hosts.len() - 1
-        }
-    };
+    let known = hosts.iter().position(|host| is_called(host, &word));
+    let host = known.unwrap_or_else(|| {
+        let boot_ids = watch.boot().into_iter().collect();
+        hosts.push(Host { name: word.clone(), also_written_as: Vec::new(), boot_ids });
+        hosts.len() - 1
+    });
     let name = hosts.get(host).map_or(word, |host| host.name.clone());
     let (start, boot, namespace) = (rose.at.wall, watch.boot(), watch.namespace());
     let between = last.at.uptime_us.saturating_sub(before.at.uptime_us);

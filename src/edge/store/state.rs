@@ -170,9 +170,12 @@ impl State {
     }
 }
 
-/// Reads the incidents of a state that a watcher may be keeping.
+/// Reads the incidents of a state that a watcher may be keeping; none where there never was one.
 pub fn list(directory: &Path) -> Result<Vec<KeptIncident>, StateError> {
     let path = directory.join("state.db");
+    if matches!(path.try_exists(), Ok(false)) {
+        return Ok(Vec::new());
+    }
     let wrong = |error| StateError::File { path: path.clone(), error };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(&path, flags).map_err(wrong)?;
