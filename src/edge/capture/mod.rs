@@ -2,7 +2,7 @@
 //!
 //! [`netlink`] dumps the table, [`procfs`] where that is not to be had; [`facts`] reads what stands beside it, [`reading`]
 //! says in words why something could not be read; [`namespaces`] finds and enters the namespace that is full and polls
-//! all of them; [`owners`] says whose the busiest sources are; [`bundle`] keeps it all; [`take`] does it in the order in
+//! all of them; [`owners`] says whose the busiest sources are; [`bundle`] keeps it all; [`mod@take`] does it in the order in
 //! which it is of use: what changes at once first, the table next, the rest last.
 
 pub mod bundle;

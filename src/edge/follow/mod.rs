@@ -5,7 +5,7 @@
 //! position has to keep them in the same commit; that a source hears nothing, and that it hears again, are messages of
 //! their own. When it last looked can be asked at any time ([`Following::looked`]): a source that hangs says nothing.
 //!
-//! [`file`] follows a path through rotations, `kmsg` reads the kernel's ring, `journal` a `journalctl` of its own,
+//! [`mod@file`] follows a path through rotations, `kmsg` reads the kernel's ring, `journal` a `journalctl` of its own,
 //! `stream` FIFOs, standard input and journal exports.
 
 mod bell;

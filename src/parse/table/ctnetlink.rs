@@ -1,7 +1,7 @@
 //! ctnetlink: the table as the kernel hands it over, message by message, and the line that conntrack(8) prints of each.
 //!
-//! [`messages`] walks one datagram of a dump and decides what of it is ours; [`attributes`] walks what is nested in a
-//! message; [`write`] prints an entry as `conntrack -L -o extended,id` does, so that our own reader of tables and
+//! [`mod@messages`] walks one datagram of a dump and decides what of it is ours; [`attributes`] walks what is nested in a
+//! message; [`mod@write`] prints an entry as `conntrack -L -o extended,id` does, so that our own reader of tables and
 //! everybody's `grep` understand what is kept.
 //!
 //! Sources: `ctnetlink_fill_info` of net/netfilter/nf_conntrack_netlink.c (3.10 to 6.18), linux/netlink.h,
