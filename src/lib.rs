@@ -27,6 +27,7 @@
 //! | [`detect`] | model | records → runs → incidents |
 //! | [`census`] | model | flows → census |
 //! | [`diagnose`] | model | which table fits, what caused it, what helps; one file per cause |
+//! | [`steer`] | model | event + time → intents: what is captured, kept, told, when; pure policy |
 //! | [`report`] | model | the report view → text; one file per format |
 //! | [`edge`] | model, parse, wire | files, threads, terminal, clock: the only room that touches the world |
 //! | [`cli`] | model | arguments → plan, exit codes |
@@ -56,6 +57,8 @@ pub mod detect;
 pub mod census;
 
 pub mod diagnose;
+
+pub mod steer;
 
 pub mod report;
 

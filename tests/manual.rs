@@ -19,7 +19,7 @@ fn the_manual_page_is_the_one_the_program_prints() {
 #[test]
 fn every_command_and_option_of_the_help_stands_in_the_manual() {
     let manual = outcome(&conntriage(root()).arg("man").output().unwrap()).0.replace('\\', "");
-    for command in ["analyze", "scan", "schema", "completions", "man"] {
+    for command in ["analyze", "scan", "capture", "doctor", "check", "schema", "completions", "man"] {
         let help = outcome(&conntriage(root()).args([command, "--help"]).output().unwrap()).0;
         for word in help.split_whitespace().filter(|word| word.starts_with("--") && *word != "--help") {
             let option = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());

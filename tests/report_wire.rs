@@ -303,6 +303,9 @@ fn a_manifest_validates_against_its_schema() {
             namespace: conntriage::model::incident::Namespace::Netns(7),
             complete: true,
             not_read: vec![("slabinfo".into(), "permission denied".into())],
+            entries: Some(30_611),
+            duplicates_removed: Some(3),
+            note: Some("a walk of 0.1 s".into()),
         }],
         files: vec![bundle::File { path: "manifest.json".into(), bytes: None, sha256: None }],
         ..bundle::Manifest::default()

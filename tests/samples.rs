@@ -196,7 +196,7 @@ fn a_table_pasted_twice_is_counted_once_and_that_is_said() {
         .unwrap();
     let (text, _, _) = outcome(&output);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("holds 100 % of the table: 4,000 entries"), "{text}");
+    assert!(text.contains("holds 100 %: 4,000 entries"), "{text}");
     assert!(text.contains("holds 2 lists of a table"), "{text}");
     assert!(!text.contains("200 %"), "{text}");
 }

@@ -2,9 +2,8 @@
 //! freed at once, entries in the long run, time until it is full again.
 
 mod common;
-mod model {
-    pub(crate) mod connections;
-}
+#[path = "model/connections.rs"]
+mod connections;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -28,7 +27,7 @@ use conntriage::model::time::{SECOND_US, WallTime};
 use conntriage::report::spell;
 use proptest::prelude::*;
 
-use model::connections::{Arrivals, Chance, Life, Table};
+use connections::{Arrivals, Dice, Life, Table};
 
 /// Seconds before the table is read over which the log tells of lost packets.
 const WINDOW: i64 = 60;
@@ -140,6 +139,8 @@ impl World {
             namespace: Namespace::Unknown,
             taken_at: Some(WallTime(READ_AT * SECOND_US)),
             taken_from: TakenFrom::Recorded,
+            role: None,
+            took_seconds: None,
             census: Some(self.census(asked)),
             counters: self.counters(),
             before_after: None,
@@ -220,6 +221,7 @@ fn incident(lost: u64) -> Incident {
             streams: Vec::new(),
             host_total: None,
         },
+        sampled: None,
         timeline: Timeline::default(),
         around: Vec::new(),
         lines: Vec::new(),
@@ -269,18 +271,18 @@ fn stays(life: Life) -> f64 {
 
 /// Streams of datagrams tell their rate in balance only: there are none where the table is `full`. `longest`: how long a
 /// connection may be used, as a part of the time that its entry stays afterwards.
-fn any_life(chance: &mut Chance, full: bool, longest: f64) -> Life {
-    match chance.below(8) {
+fn any_life(dice: &mut Dice, full: bool, longest: f64) -> Life {
+    match dice.below(8) {
         5 if !full => {
-            Life::Stream { in_use: chance.between(0.1, 180.0 * longest), gap: chance.between(1.0, 10.0) }
+            Life::Stream { in_use: dice.between(0.1, 180.0 * longest), gap: dice.between(1.0, 10.0) }
         }
-        4 | 5 => Life::Datagram { answered: chance.unit() < 0.5 },
+        4 | 5 => Life::Datagram { answered: dice.unit() < 0.5 },
         6 => Life::HalfOpen(State::SynRecv),
         7 => Life::HalfOpen(State::SynSent),
         _ => {
-            let end = if chance.unit() < 0.8 { State::TimeWait } else { State::Close };
+            let end = if dice.unit() < 0.8 { State::TimeWait } else { State::Close };
             let over = if end == State::TimeWait { 120.0 } else { 10.0 };
-            Life::Tcp { in_use: chance.between(0.1, over * longest), gap: chance.between(1.0, 10.0), end }
+            Life::Tcp { in_use: dice.between(0.1, over * longest), gap: dice.between(1.0, 10.0), end }
         }
     }
 }
@@ -292,32 +294,31 @@ const LONG: f64 = 0.4;
 
 /// A table of random streams. `room`: its limit as a part of what would stand in it without one.
 fn any_world(seed: u64, room: f64, seconds: f64, longest: f64) -> World {
-    let mut chance = Chance(seed);
-    let kernel = KERNELS[chance.below(KERNELS.len())];
+    let mut dice = Dice(seed);
+    let kernel = KERNELS[dice.below(KERNELS.len())];
     let mut streams = Vec::new();
-    for _ in 0..=chance.below(4) {
-        let (client, server) =
-            (u8::try_from(chance.below(4)).unwrap(), u8::try_from(chance.below(3)).unwrap());
-        let life = any_life(&mut chance, room < 1.0, longest);
-        let entries = chance.between(300.0, 3_000.0);
+    for _ in 0..=dice.below(4) {
+        let (client, server) = (u8::try_from(dice.below(4)).unwrap(), u8::try_from(dice.below(3)).unwrap());
+        let life = any_life(&mut dice, room < 1.0, longest);
+        let entries = dice.between(300.0, 3_000.0);
         streams.push(stream(client, server, entries / stays(life), life));
     }
     let demand: f64 = streams.iter().map(|stream| stream.rate * stays(stream.life)).sum();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand entries")]
     let max = (demand * room) as u64;
     let buckets = usize::try_from(max / 4).unwrap().max(16);
-    let told = chance.unit() < 0.5;
-    let table = Table::new(chance.roll(), streams.clone(), max, buckets, World::early_drop(kernel));
+    let told = dice.unit() < 0.5;
+    let table = Table::new(dice.roll(), streams.clone(), max, buckets, World::early_drop(kernel));
     World::after(table, streams, seconds, kernel, told)
 }
 
 /// A change of something that this world has.
 fn any_change(world: &World, seed: u64) -> Change {
-    let mut chance = Chance(seed);
+    let mut dice = Dice(seed);
     let flows = world.table.flows();
     let mut out = Change::default();
-    for _ in 0..=chance.below(2) {
-        match chance.below(5) {
+    for _ in 0..=dice.below(2) {
+        match dice.below(5) {
             0 | 1 => {
                 let names = [
                     "tcp_timeout_time_wait",
@@ -327,20 +328,20 @@ fn any_change(world: &World, seed: u64) -> Change {
                     "tcp_timeout_syn_recv",
                     "tcp_timeout_syn_sent",
                 ];
-                let name = names[chance.below(names.len())];
+                let name = names[dice.below(names.len())];
                 let now = world.table.timeouts[name];
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "minutes")]
-                let then = (now as f64 * chance.between(0.25, 1.5)) as u64;
+                let then = (now as f64 * dice.between(0.25, 1.5)) as u64;
                 // Streams send a packet every ten seconds: below that they are cut, which is another story.
                 out.settings.insert(name, if name.starts_with("udp") { then.max(12) } else { then });
             }
             2 => {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "thousands")]
-                out.settings.insert("max", (world.table.max as f64 * chance.between(0.7, 3.0)) as u64);
+                out.settings.insert("max", (world.table.max as f64 * dice.between(0.7, 3.0)) as u64);
             }
             _ if flows.is_empty() => {}
             kind => {
-                let flow = &flows[chance.below(flows.len())];
+                let flow = &flows[dice.below(flows.len())];
                 let port = match flow.original.l4 {
                     conntriage::model::flow::L4Part::Ports { destination, .. } => Some(destination),
                     _ => None,
@@ -423,7 +424,7 @@ fn wrong(world: &World, change: &Change) -> Option<String> {
 }
 
 /// Where the table settles close to its limit, or has hardly any room left, whether and when it is full is a matter of
-/// chance.
+/// dice.
 fn is_a_matter_of_chance(world: &World, change: &Change, steady: Option<f64>, truth: &Truth) -> bool {
     let limit = change.settings.get("max").copied().unwrap_or(world.table.max) as f64;
     let held = (world.table.held() - truth.freed) as f64;
@@ -436,11 +437,11 @@ fn is_a_matter_of_chance(world: &World, change: &Change, steady: Option<f64>, tr
 
 /// A world of this seed: full for long, young, or with room.
 fn world_of(seed: u64, longest: f64) -> World {
-    let mut chance = Chance(seed);
-    match chance.below(4) {
-        0 => any_world(seed, chance.between(1.1, 1.6), 450.0, LONG),
-        1 => any_world(seed, chance.between(0.3, 0.7), chance.between(70.0, 110.0), longest),
-        _ => any_world(seed, chance.between(0.4, 0.95), 450.0, longest),
+    let mut dice = Dice(seed);
+    match dice.below(4) {
+        0 => any_world(seed, dice.between(1.1, 1.6), 450.0, LONG),
+        1 => any_world(seed, dice.between(0.3, 0.7), dice.between(70.0, 110.0), longest),
+        _ => any_world(seed, dice.between(0.4, 0.95), 450.0, longest),
     }
 }
 
@@ -451,19 +452,35 @@ fn much_was_evicted(world: &World) -> bool {
     world.evicted as f64 > 20.0 + 0.05 * WINDOW as f64 * rate
 }
 
+/// The lower end of what is said of the long run: without the packets lost, where that makes a difference.
+fn low_end(said: &WhatIf) -> f64 {
+    let high = said.steady_state_entries.unwrap() as f64;
+    let told = said.assumptions.iter().find_map(|assumption| {
+        let text = spell::plain(assumption);
+        let number =
+            text.strip_prefix("counted without the packets lost it settles at ")?.split(' ').next()?;
+        number.replace(',', "").parse::<f64>().ok()
+    });
+    told.unwrap_or(high).min(high)
+}
+
 /// While a table refuses, connections that were in use end and no others begin: it shows too few of them. Where they are
-/// used for long, too little may be said then; too much in one table of ten at most, and by less than half.
+/// used for long, too little may be said then; too much in one table of ten at most, by less than two fifths, and never
+/// without a lower end beside it that is no more than the truth.
 #[test]
 fn of_connections_used_for_long_too_much_is_hardly_ever_said() {
     const WORLDS: u64 = 40;
     let too_much = (0..WORLDS).filter(|seed| {
         let world = world_of(*seed, LONG);
         let change = Change::of(&[("max", world.table.max * 4)]);
-        let steady = world.predicted(&change).steady_state_entries.unwrap() as f64;
+        let said = world.predicted(&change);
+        let steady = said.steady_state_entries.unwrap() as f64;
         let truth = truth(&world, &change).steady;
         assert!(
-            steady <= 1.5 * truth + 2.0 * tolerance(truth),
-            "{steady} and not {truth}: {:#?}",
+            steady <= 1.4 * truth + 2.0 * tolerance(truth)
+                && low_end(&said) <= truth + 2.0 * tolerance(truth),
+            "{} to {steady} and not {truth}: {:#?}",
+            low_end(&said),
             world.streams
         );
         steady > truth + 2.0 * tolerance(truth)
@@ -472,7 +489,7 @@ fn of_connections_used_for_long_too_much_is_hardly_ever_said() {
     assert!(too_much * 10 <= WORLDS, "{too_much} of {WORLDS}");
 }
 
-/// Freed now, in the long run, full again: what is said is what the model does, in nine of ten tables at least. Tables of
+/// Freed now, in the long run, full again: what is said is what the model does, in every one of these tables. Tables of
 /// one to four streams, full for long, young, or with room; one or two changes. What was evicted is not in the table: the
 /// last law is of such tables.
 #[test]
@@ -489,7 +506,7 @@ fn what_is_said_of_a_change_is_what_the_model_does() {
         wrongs.extend(wrong(&world, &change).map(|wrong| format!("{seed}: {wrong}")));
     }
     assert!(compared * 4 >= worlds, "only {compared} were compared");
-    assert!(wrongs.len() as u64 * 10 <= compared, "{} of {compared}: {}", wrongs.len(), wrongs.join("\n"));
+    assert!(wrongs.is_empty(), "{} of {compared}: {}", wrongs.len(), wrongs.join("\n"));
 }
 
 proptest! {
@@ -583,18 +600,18 @@ fn each_kind_of_connection_alone_is_told_right() {
 #[test]
 fn connections_used_again_leave_a_pool_and_drain() {
     for seed in 0..20 {
-        let mut chance = Chance(seed);
-        let in_use = chance.between(0.05, 20.0);
+        let mut dice = Dice(seed);
+        let in_use = dice.between(0.05, 20.0);
         let churn = Life::Tcp { in_use, gap: 2.0, end: State::TimeWait };
         let other = Life::Tcp { in_use: 3.0, gap: 2.0, end: State::TimeWait };
         let streams = vec![
             stream(1, 1, 20.0, churn),
             stream(2, 1, 5.0, churn),
-            stream(3, 2, chance.between(1.0, 20.0), other),
+            stream(3, 2, dice.between(1.0, 20.0), other),
         ];
         let demand: f64 = streams.iter().map(|s| s.rate * stays(s.life)).sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand entries")]
-        let max = (demand * chance.between(0.5, 1.2)) as u64;
+        let max = (demand * dice.between(0.5, 1.2)) as u64;
         let kernel = KERNELS[1];
         let table = Table::new(seed, streams.clone(), max, 1_024, World::early_drop(kernel));
         let world = World::after(table, streams, 450.0, kernel, true);

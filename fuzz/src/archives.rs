@@ -63,6 +63,8 @@ fn kind<P>(what: &Understood<P>) -> &'static str {
         Understood::Beside(dialect, ..) => dialect.name(),
         Understood::Counters(dialect, ..) => dialect.name(),
         Understood::Signals(_) => "signals",
+        Understood::Samples(_) => "samples",
+        Understood::Owners(_) => "owners",
         Understood::Manifest(_) => "manifest",
         Understood::Archive(_) => "archive",
         Understood::Passed(what) => what,

@@ -7,6 +7,7 @@ pub mod dice;
 pub mod journal_file;
 pub mod lines;
 pub mod messages;
+pub mod netlink;
 pub mod records;
 pub mod signals;
 pub mod streams;

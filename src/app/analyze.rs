@@ -6,7 +6,7 @@ use crate::census::{self, HowSink, WhoSink};
 use crate::cli::args::{Colour, Format};
 use crate::cli::exit::Exit;
 use crate::cli::plan::AnalyzePlan;
-use crate::detect::conclude::conclude;
+use crate::detect::conclude::{conclude_beside, keep_ids};
 use crate::detect::scan::Scan;
 use crate::diagnose;
 use crate::diagnose::gather::{Surroundings, gather};
@@ -28,10 +28,7 @@ use crate::wire;
 pub fn run(plan: &AnalyzePlan, local_zone: Option<String>) -> anyhow::Result<Exit> {
     let report = report(plan, local_zone);
     let exit = complaints(&report.inputs);
-    let written = match plan.format {
-        Format::Json => wire::report::to_json(&report, &spell::plain),
-        Format::Text => text::render(&report, look(plan)),
-    };
+    let written = written(&report, plan);
     match &plan.output {
         Some(path) => output::to_file(path, &written)
             .map_err(|error| anyhow::anyhow!("{}: cannot be written: {error}", path.display()))?,
@@ -41,15 +38,24 @@ pub fn run(plan: &AnalyzePlan, local_zone: Option<String>) -> anyhow::Result<Exi
     Ok(if found { Exit::Incident } else { exit })
 }
 
+/// The report in the form that was asked for.
+pub fn written(report: &Report, plan: &AnalyzePlan) -> String {
+    match plan.format {
+        Format::Json => wire::report::to_json(report, &spell::plain),
+        Format::Text => text::render(report, look(plan)),
+    }
+}
+
 /// Inputs → report view.
 pub fn report(plan: &AnalyzePlan, local_zone: Option<String>) -> Report {
     let progress = if plan.progress { Wanted::OnTerminal } else { Wanted::Never };
     let reading = Reading { paths: plan.paths.clone(), reader_zone: local_zone, progress };
     let mut first = read::first_look::<Scan, WhoSink>(&reading);
     let tables = second_looks(&mut first, &plan.settings);
-    let FirstLook { mut inputs, logs, counters, bundles, .. } = first;
+    let FirstLook { mut inputs, logs, counters, samples, bundles, .. } = first;
     let places: Vec<_> = logs.iter().map(|log| (log.id.clone(), log.hints.clone())).collect();
-    let conclusion = conclude(logs, &plan.settings);
+    let mut conclusion = conclude_beside(logs, &samples, &plan.settings);
+    keep_ids(&mut conclusion, &places, &bundles);
     for input in &mut inputs {
         if let Some((_, first, last)) = conclusion.coverage.iter().find(|(id, _, _)| *id == input.id) {
             (input.first, input.last) = (*first, *last);

@@ -1,11 +1,17 @@
 //! Wiring only: an `if` about the domain is in the wrong room.
 
 pub mod analyze;
+pub mod capture;
+pub mod check;
+pub mod doctor;
+pub mod incidents;
 pub mod scan;
+pub mod watch;
 
 use clap::Parser;
 
-use crate::cli::args::{self, Command, Typed};
+use crate::cli::args::{self, Command, ConfigCommand, Typed};
+use crate::cli::config;
 use crate::cli::exit::Exit;
 use crate::cli::plan;
 use crate::edge::{output, zone};
@@ -30,12 +36,26 @@ fn carry_out(command: Command) -> anyhow::Result<Exit> {
             analyze::run(&plan, local_zone)
         }
         Command::Scan(typed) => scan::run(typed, zone::local_zone_name()),
+        Command::Watch(typed) => watch::run(&typed),
+        Command::Incidents { command } => incidents::run(&command),
+        Command::Config { command } => configuration(&command),
+        Command::Capture(typed) => capture::run(&typed),
+        Command::Doctor => doctor::run(),
+        Command::Check(typed) => check::run(&typed),
         Command::Schema(typed) => {
             let schema = crate::wire::schema(&typed.name);
             print(&schema.ok_or_else(|| anyhow::anyhow!("no schema is called {}", typed.name))?)
         }
         Command::Completions(typed) => print(&args::completions(typed.shell)),
         Command::Man => print(&args::manual()),
+    }
+}
+
+fn configuration(command: &ConfigCommand) -> anyhow::Result<Exit> {
+    match command {
+        ConfigCommand::Show(flags) => print(&config::show(&watch::of_flags(flags)?)),
+        ConfigCommand::Check(flags) => watch::of_flags(flags).map(|_| Exit::Done),
+        ConfigCommand::Template => print(&config::template()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::model::live::source::Source;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Who filled the connection-tracking table, how, since when, and what it cost.
@@ -28,6 +29,43 @@ pub enum Command {
     Analyze(Analyze),
     /// Sum logs up as JSON lines, for `analyze` to join: many machines can scan, one concludes
     Scan(Scan),
+    /// Follow logs, capture the table when it is full, keep the evidence
+    ///
+    /// A small daemon for a machine in trouble: it follows its sources, counts once a second beside them, takes the table
+    /// at the moment it is full and at intervals after it, and keeps what it took. Ends on SIGTERM; reads its
+    /// configuration again on SIGHUP. Needs CAP_NET_ADMIN for the table and CAP_SYSLOG for kmsg; `conntriage doctor` says
+    /// what is missing.
+    Watch(Watch),
+    /// List, show and export the incidents that `watch` kept
+    Incidents {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: IncidentsCommand,
+    },
+    /// Show, check or begin a configuration
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Take an evidence bundle of this machine, now
+    ///
+    /// The connection-tracking table as the kernel lists it, and beside it its settings and counters, memory, sockets with
+    /// their programs, addresses and packet filter: what `analyze` reads, in one archive or directory. The table is
+    /// streamed, never held in memory; what could not be read is said on standard error, with the reason. Needs
+    /// CAP_NET_ADMIN for the table; run as root to see all.
+    Capture(Capture),
+    /// Say what the program can and cannot see and do here, and why
+    ///
+    /// Each source of lines, each file, each capability: whether it is there, and if not, what to change. The table's
+    /// headroom of today. Answers 0 where nothing is amiss, 1 where something would fail, 3 where something could not be
+    /// examined.
+    Doctor,
+    /// One line and a code for Nagios or node-problem-detector
+    ///
+    /// How full the fullest table of this machine is. Codes of Nagios: 0 fine, 1 filling (90 % of the limit), 2 full (98 %,
+    /// or packets refused while it was watched), 3 not known.
+    Check(Check),
     /// Print the JSON Schema of one of the program's own formats
     Schema(Schema),
     /// Print completions for a shell
@@ -103,11 +141,136 @@ pub struct Scan {
     pub no_progress: bool,
 }
 
+/// `capture`
+#[derive(Debug, Args)]
+pub struct Capture {
+    /// Where to: PATH ending with .tar.zst or - for standard output is one archive, any other a directory [default:
+    /// conntriage-HOST-TIME.tar.zst here]
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+    /// Another network namespace, by its name or inode (needs CAP_SYS_ADMIN) [default: the one this runs in]
+    #[arg(long, value_name = "NAME|INODE")]
+    pub netns: Option<String>,
+    /// Longest time that all of it may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub time_budget: u16,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Answer as a plugin of node-problem-detector does: 0 fine, 1 a problem, 2 not known
+    #[arg(long)]
+    pub npd: bool,
+}
+
+/// Flags of every command that reads the configuration.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigFlags {
+    /// Configuration [default: /etc/conntriage/config.toml, where it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where state and evidence are kept [default: /var/lib/conntriage; for an ordinary user below ~/.local/state]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// `watch`
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// What to follow: kmsg, journal, file:PATH or journal-export:PATH; PATH may be a FIFO or - (repeatable) [default: as
+    /// configured, journal]
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Vec<Source>,
+    /// Take no table, only samples of the counters
+    #[arg(long)]
+    pub no_capture: bool,
+    /// Read what there is, from the beginning, and stop when the sources end
+    #[arg(long)]
+    pub once: bool,
+    /// Configuration and state.
+    #[command(flatten)]
+    pub config: ConfigFlags,
+}
+
+/// `incidents`
+#[derive(Debug, Subcommand)]
+pub enum IncidentsCommand {
+    /// A line for each incident, the oldest first
+    List(ListIncidents),
+    /// The report of one incident
+    Show(ShowIncident),
+    /// The evidence of one incident as a bundle that `analyze` reads anywhere
+    Export(ExportIncident),
+}
+
+/// `incidents list`
+#[derive(Debug, Args)]
+pub struct ListIncidents {
+    /// Form of the list
+    #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+    pub format: ListFormat,
+    /// Configuration and state.
+    #[command(flatten)]
+    pub config: ConfigFlags,
+}
+
+/// Forms of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people, in a terminal
+    Text,
+    /// For programs: conntriage.incidents/1
+    Json,
+}
+
+/// `incidents show`
+#[derive(Debug, Args)]
+pub struct ShowIncident {
+    /// Its id: twelve hex digits
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Colour in text
+    #[arg(long, value_enum, default_value_t = Colour::Auto)]
+    pub color: Colour,
+    /// Configuration and state.
+    #[command(flatten)]
+    pub config: ConfigFlags,
+}
+
+/// `incidents export`
+#[derive(Debug, Args)]
+pub struct ExportIncident {
+    /// Its id: twelve hex digits
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Where to, or - for standard output [default: conntriage-ID.tar.zst here]
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+    /// Configuration and state.
+    #[command(flatten)]
+    pub config: ConfigFlags,
+}
+
+/// `config`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// What is in force, in the form of the file
+    Show(ConfigFlags),
+    /// Whether the configuration is right; says all that is wrong, each with its line
+    Check(ConfigFlags),
+    /// Every key with its default and what it is for
+    Template,
+}
+
 /// `schema`
 #[derive(Debug, Args)]
 pub struct Schema {
     /// Which format
-    #[arg(value_name = "NAME", value_parser = ["report", "incidents", "bundle", "signals"])]
+    #[arg(value_name = "NAME", value_parser = ["report", "incidents", "bundle", "signals", "samples"])]
     pub name: String,
 }
 

@@ -12,6 +12,8 @@ pub enum Exit {
     Partial,
     /// `--fail-on-incident` was given, and there is one. Outranks `Partial`.
     Incident,
+    /// `check`: the code that its reader gives a meaning.
+    Plugin(u8),
 }
 
 impl Exit {
@@ -22,6 +24,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Partial => 3,
             Self::Incident => 10,
+            Self::Plugin(code) => code,
         }
     }
 }

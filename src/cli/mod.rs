@@ -2,6 +2,7 @@
 //! in the house sees a flag. [`exit`] says what the program answers.
 
 pub mod args;
+pub mod config;
 pub mod exit;
 pub mod plan;
 pub mod scenario;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
 
-use super::args::{Analyze, Colour, Format};
+use super::args::{Analyze, Colour, ConfigFlags, Format};
 use super::scenario::{self, Scenario, ScenarioError};
+use crate::model::live::config::Config;
 use crate::model::report::Settings;
 use crate::model::time::WallTime;
 
@@ -88,6 +89,51 @@ pub fn analyze(typed: Analyze, local_zone: Option<&str>) -> Result<AnalyzePlan, 
         progress: !typed.no_progress,
         shown_zone: shown.name().to_owned(),
     })
+}
+
+/// The analysis of an incident's evidence: nothing is asked for but what it tells.
+pub fn of_bundle(root: &std::path::Path, local_zone: Option<&str>) -> AnalyzePlan {
+    let shown = local_zone.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC);
+    AnalyzePlan {
+        paths: vec![root.to_owned()],
+        settings: Settings { top: TOP, quiet_seconds: QUIET_SECONDS, ..Settings::default() },
+        format: Format::Text,
+        output: None,
+        colour: Colour::Never,
+        fail_on_incident: false,
+        progress: false,
+        shown_zone: shown.name().to_owned(),
+    }
+}
+
+/// Rows of each ranking, where nobody asks for another number.
+pub const TOP: usize = 5;
+
+/// `watch`, ready to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchPlan {
+    /// The configuration, with the flags over it.
+    pub config: Config,
+    /// Where it came from, to read it again.
+    pub from: Origin,
+    /// It stops when the sources end.
+    pub once: bool,
+}
+
+/// Which configuration was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The file; none: the usual one.
+    pub file: Option<PathBuf>,
+    /// The state directory; none: the configuration's.
+    pub state_dir: Option<PathBuf>,
+}
+
+impl Origin {
+    /// What the flags say.
+    pub fn of(flags: &ConfigFlags) -> Self {
+        Self { file: flags.config.clone(), state_dir: flags.state_dir.clone() }
+    }
 }
 
 fn parse_zone(name: &str) -> Result<Tz, PlanError> {

@@ -3,4 +3,5 @@
 pub mod conclude;
 pub mod interval;
 pub mod join;
+pub mod live;
 pub mod scan;

@@ -10,7 +10,7 @@ use crate::sentence;
 use super::arith::share;
 use super::evidence::{Cited, context};
 use super::facts::{Case, NEAR_FULL};
-use super::outlook::{Change, outlook};
+use super::outlook::headroom;
 use super::timeouts::{Known, Timeout};
 
 /// From this share of the table, or of its source ports, on a pair's ports are worth a sentence.
@@ -127,7 +127,7 @@ fn memory(case: &Case<'_>) -> Option<Evidence> {
 
 fn full_again(case: &Case<'_>) -> Option<Evidence> {
     let doubled = doubled(case)?;
-    let out = outlook(case, &Change { limit: Some(doubled), ..Change::default() });
+    let out = headroom(case, doubled);
     let offered = out.offered?;
     let fact = sentence!["with twice the limit,", Word::Count(doubled, noun::ENTRY), ","];
     let fact = match out.full_again_seconds {

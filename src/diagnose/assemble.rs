@@ -100,8 +100,11 @@ impl<'a> Room<'a> {
         let mut incident = of.clone();
         let sides = drops::both_sides(fits);
         let mut confirmed_by = Vec::new();
-        if let Some((id, sides)) = sides {
-            match drops::count(&mut incident, sides, self.fitting(id)) {
+        // What was sampled once a second is nearer to the incident than any two saved listings.
+        let sampled = of.sampled.as_ref().map(|sampled| (1, sampled));
+        let sides = sampled.or_else(|| sides.map(|(id, sides)| (self.fitting(id), sides)));
+        if let Some((fitting, sides)) = sides {
+            match drops::count(&mut incident, sides, fitting) {
                 Ok(()) => confirmed_by.push("counters"),
                 Err(unused) => out.miss(vec![unused_gap(unused)]),
             }
@@ -293,6 +296,7 @@ fn merged(fits: &[Fit<'_>]) -> Counters {
     let mut out = with_later_side(lead);
     for fit in fits {
         let other = with_later_side(fit);
+        let known = other.counts().max();
         for (key, value) in other.sysctl {
             if !key.ends_with("_conntrack_count") {
                 out.sysctl.entry(key).or_insert(value);
@@ -320,8 +324,8 @@ fn merged(fits: &[Fit<'_>]) -> Counters {
         if out.slabs.is_empty() {
             out.slabs = other.slabs;
         }
-        if lead.snapshot.census.is_none() {
-            out.count = out.count.or(other.count);
+        if lead.snapshot.census.is_none() && out.counts().next().is_none() {
+            out.count = known;
         }
     }
     out
@@ -353,6 +357,7 @@ fn used(fit: &Fit<'_>) -> SnapshotUse {
         role: fit.role,
         leads: false,
         taken_at: snapshot.taken_at,
+        took_seconds: snapshot.took_seconds,
         offset_seconds: fit.offset_seconds,
         listed: usage.listed,
         count: usage.count,

@@ -41,9 +41,9 @@ fn opener(case: &Case<'_>, source: IpAddr) -> Option<(Opener, Word)> {
     Some((opener, Word::Endpoint(peer.address, peer.port, peer.l4)))
 }
 
-/// Who holds an own address, as far as a list of sockets names it.
+/// Who holds an address, as far as a list of sockets names the program, or a watcher found it at the time.
 pub(crate) fn owner(case: &Case<'_>, source: IpAddr) -> Option<Owner> {
-    let (opener, peer) = opener(case, source)?;
+    let Some((opener, peer)) = opener(case, source) else { return found_at_the_time(case, source) };
     Some(Owner {
         kind: "process",
         name: opener.program.clone(),
@@ -57,6 +57,23 @@ pub(crate) fn owner(case: &Case<'_>, source: IpAddr) -> Option<Owner> {
             "to",
             peer,
             "that name a program"
+        ],
+    })
+}
+
+/// The owner that a watcher found: of the sockets to the leading peer before one of the address as such.
+fn found_at_the_time(case: &Case<'_>, source: IpAddr) -> Option<Owner> {
+    let peer = case.pairs_of(source).into_iter().next().map(|(pair, _)| (pair.peer.address, pair.peer.port));
+    let of_it = || case.counters.owners.iter().filter(|owner| owner.address == source);
+    let found = of_it().find(|owner| owner.peer.is_some() && owner.peer == peer);
+    let found = found.or_else(|| of_it().find(|owner| owner.peer.is_none()))?;
+    Some(Owner {
+        kind: found.kind,
+        name: found.name.clone(),
+        id: found.id.clone(),
+        from: sentence![
+            "as it was while the table was captured:",
+            Word::Untrusted(found.from.as_bytes().into())
         ],
     })
 }

@@ -1,7 +1,7 @@
 //! What the rules about short connections measure alike: what is over, where it stays and for how long, at which rate
 //! it comes, how its ages are spread, since when it goes on.
 
-use crate::model::census::{Distinct, Leader, Pair};
+use crate::model::census::{Distinct, Leader, Pair, Peer};
 use crate::model::diagnosis::Evidence;
 use crate::model::flow::{L4, Reply, State};
 use crate::model::sentence::{Sentence, Word};
@@ -177,10 +177,14 @@ pub(crate) fn sweep(case: &Case<'_>, how: &Leader) -> Option<f64> {
 /// The program that opens the connections of an own address, where it is one that makes load.
 pub(crate) fn load_tool(case: &Case<'_>, holder: &Holder<'_>) -> Option<Box<str>> {
     let name = beside::owner(case, holder.address)?.name;
+    makes_load(&name).then_some(name)
+}
+
+/// A program whose work is to open connections.
+pub(crate) fn makes_load(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    let known = LOAD_TOOLS.contains(&lower.as_str())
-        || LOAD_TOOL_BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning));
-    known.then_some(name)
+    LOAD_TOOLS.contains(&lower.as_str())
+        || LOAD_TOOL_BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning))
 }
 
 /// Entries among these pairs that go to the port of a datastore.
@@ -213,12 +217,23 @@ pub(crate) fn ipvs_loaded(case: &Case<'_>) -> bool {
     modules.iter().any(|module| &*module.name == "ip_vs")
 }
 
+/// Where so large a part of what is spoken of goes: all, most, or (from `least` on) the largest part.
+pub(crate) fn mostly_to(said: Sentence, part: f64, least: f64, peer: Peer) -> Sentence {
+    let to: &'static str = match part {
+        part if part < least => return said,
+        all if all >= 0.995 => ", all to",
+        most if most >= 0.5 => ", most to",
+        _ => ", the largest part to",
+    };
+    said.with(to).with(Word::Endpoint(peer.address, peer.port, peer.l4))
+}
+
 /// The second line of these verdicts: where it stays, at which rate it comes, and how.
 pub(crate) fn how_line(stays: (State, u64), rate: Option<f64>, tail: &'static str) -> Sentence {
     let (state, seconds) = stays;
     let out = sentence!["most are over and stay", Word::Duration(seconds as f64), "in", state];
     match rate {
-        Some(rate) => out.with(": new connections at").with(Word::Rate(rate)).with(tail),
+        Some(rate) => out.with(": new ones at").with(Word::Rate(rate)).with(tail),
         None => out.with(tail),
     }
 }

@@ -30,14 +30,24 @@ impl Cloud {
         }
     }
 
-    /// Seconds of silence after which its network or its load balancers forget an established connection by default:
-    /// NLB, NAT gateway and (from the sixth Nitro generation on) the instances' own tracking of AWS; load balancer and
-    /// outbound NAT of Azure; VPC of Google.
+    /// Seconds of silence after which [`Self::forgetful`] forget an established connection by default. Sources, read in
+    /// 2026: EC2 `ConnectionTrackingConfiguration` (350 s from the sixth Nitro generation on, five days before; NAT gateway
+    /// and network load balancer 350 s in any case); Azure load balancer and NAT gateway (4 min; a cluster of AKS sets
+    /// 30 min for what goes out); Compute Engine (10 min for every VPC network; Cloud NAT 20 min).
     pub(crate) fn forgets_after_seconds(self) -> u64 {
         match self {
             Self::Amazon => 350,
             Self::Azure => 240,
             Self::Google => 600,
+        }
+    }
+
+    /// What of it forgets then.
+    pub(crate) fn forgetful(self) -> &'static str {
+        match self {
+            Self::Amazon => "NAT gateways and network load balancers of AWS, and its instances of Nitro v6,",
+            Self::Azure => "load balancers and NAT gateways of Azure",
+            Self::Google => "networks of Google Cloud",
         }
     }
 

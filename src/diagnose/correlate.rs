@@ -84,6 +84,7 @@ pub(crate) fn correlate<'a>(
                 .0
                 .cmp(&second.0)
                 .then(first.1.total_cmp(&second.1))
+                .then((a.role != Role::At).cmp(&(b.role != Role::At)))
                 .then_with(|| a.snapshot.id.cmp(&b.snapshot.id))
         });
     }
@@ -251,6 +252,8 @@ fn fit<'a>(snapshot: &'a Snapshot, incident: &Incident, host: &Host, only_host: 
     }
     let (role, distance) =
         placed(within_doubt(taken, (start, end), incident.times.uncertainty_us), start, end);
+    // A look that was taken as a follow-up while the table was still full is one all the same.
+    let role = if role == Role::At { snapshot.role.unwrap_or(role) } else { role };
     (distance <= REACH_US).then(|| Fit {
         role,
         offset_seconds: Some(seconds(taken.saturating_sub(start))),

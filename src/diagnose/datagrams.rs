@@ -26,6 +26,12 @@ pub(crate) const FRESH_PORTS: u64 = 1_000;
 pub(crate) const MANY_ENDS: u64 = 50;
 /// Destination ports of tunnels that carry whole networks: VXLAN, its older port (flannel, Cilium), Geneve.
 pub(crate) const TUNNELS: [u16; 3] = [4_789, 8_472, 6_081];
+/// Services that are told and do not answer: syslog, traps, flow records (NetFlow, IPFIX, sFlow), metrics (statsd,
+/// collectd, carbon, telegraf), log records (GELF), traces (Jaeger).
+pub(crate) const ONE_WAY: [u16; 17] = [
+    162, 514, 2_003, 2_055, 2_056, 4_739, 5_140, 6_343, 6_831, 6_832, 8_089, 8_094, 8_125, 9_995, 9_996,
+    12_201, 25_826,
+];
 
 /// Entries of a set by what was seen of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

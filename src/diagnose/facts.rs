@@ -68,7 +68,8 @@ pub(crate) fn usage(counters: &Counters, census: Option<&Census>) -> Usage {
     let setting = |name: &str| counters.setting(name).map(|(_, value)| value);
     Usage {
         listed: census.map(|c| c.who.entries),
-        count: counters.count.or_else(|| setting("count")).or_else(|| counters.stat.and_then(|s| s.entries)),
+        // Of two, the one of before the list was read is the greater: it is what filled the table.
+        count: counters.counts().max().or_else(|| counters.stat.and_then(|s| s.entries)),
         max: setting("max").filter(|max| *max > 0),
         buckets: setting("buckets"),
     }

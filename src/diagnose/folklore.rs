@@ -18,6 +18,9 @@ const OTHERS: [&str; 2] = ["no-incident", "expectation-table"];
 /// From this share of the table on, a service's old entries tempt to be deleted by its address.
 const TEMPTING: f64 = 0.2;
 
+/// What comes fills so much of the table before the first of it leaves.
+const FILLS: f64 = 0.9;
+
 /// What the verdict says will not help, and the methods that go round for any full table.
 pub(crate) fn with(
     case: &Case<'_>,
@@ -57,7 +60,11 @@ fn unload_module(case: &Case<'_>, remedies: &[Remedy]) -> WillNotHelp {
     let mut out = Sentence::from(
         "every connection loses its entry with it (translated ones break), limits and timeouts begin anew, and the next rule that asks for a state loads it again",
     );
-    if let (Some(max), Some(rate)) = (case.usage.max, case.admitted_per_second().filter(|rate| *rate > 0.0)) {
+    // Where entries leave before the table is full again, their rate does not tell when that is.
+    let fills = |max: &u64| case.pace().settles_at() >= FILLS * *max as f64;
+    if let (Some(max), Some(rate)) =
+        (case.usage.max.filter(fills), case.admitted_per_second().filter(|rate| *rate > 0.0))
+    {
         out = out.with("; at this rate an empty table is full after").with(Word::Duration(max as f64 / rate));
     }
     out = match case.counters.rules.as_ref().filter(|rules| rules.rules > 0) {

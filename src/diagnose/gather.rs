@@ -119,7 +119,8 @@ struct Placed<'a> {
 impl Placed<'_> {
     /// A snapshot of which only its place is known.
     fn blank(&self, id: &str, path: &str, place: &Place, modified: Option<WallTime>) -> Snapshot {
-        let recorded = place.capture(self.around.bundles).and_then(|capture| capture.taken_at);
+        let capture = place.capture(self.around.bundles);
+        let recorded = capture.and_then(|capture| capture.taken_at);
         let modified = modified.filter(|_| self.file_times_are_believed(place));
         let host = place.host(self.around.bundles).map(Into::into);
         Snapshot {
@@ -129,6 +130,8 @@ impl Placed<'_> {
             namespace: place.namespace(self.around.bundles),
             taken_at: recorded.or(modified),
             taken_from: if recorded.is_some() { TakenFrom::Recorded } else { TakenFrom::FileTime },
+            role: capture.and_then(|capture| capture.role),
+            took_seconds: capture.and_then(|capture| capture.took_seconds),
             census: None,
             counters: Counters::default(),
             before_after: None,

@@ -69,8 +69,12 @@ pub(crate) fn hidden(case: &Case<'_>) -> Option<Hidden> {
         return None;
     }
     let pair = case.lead.and_then(|fit| fit.snapshot.before_after.as_ref());
-    let later =
-        pair.and_then(|(_, after)| after.count.or_else(|| after.setting("count").map(|(_, count)| count)));
+    // The second of two readings of one moment is the lesser one, where the list was read between them.
+    let between = || {
+        let (least, most) = (case.counters.counts().min()?, case.counters.counts().max()?);
+        (least < most).then_some(least)
+    };
+    let later = pair.and_then(|(_, after)| after.counts().min()).or_else(between);
     let waiting =
         case.admitted_per_second().and_then(|rate| rounded(rate * COLLECTED_WITHIN_SECONDS * RATE_DOUBT));
     if let Some((listed, counted)) =

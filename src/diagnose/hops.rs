@@ -56,15 +56,20 @@ impl Hop {
         match self {
             Self::Proxy(program) => sentence![
                 Word::Untrusted(program.as_bytes().into()),
-                "on this host passes on what others open: they are behind it, it is not the culprit"
+                "on this host passes on what others open: look who stands behind it"
             ],
             Self::Bridge(interface) => sentence![
                 "this host's address on",
                 Word::Untrusted(interface.as_bytes().into()),
-                ": what docker-proxy passes on for others bears it, and so does what this host itself opens to its containers"
+                ": clients of docker-proxy bear it, and this host itself"
             ],
-            Self::Gateway => "looks like the gateway of its network: others may stand behind it (masqueraded there), so it may be a hop and not the culprit".into(),
-            Self::Node => "may be another node of this cluster: outside clients that come in there bear its address, so it may be a hop and not the culprit".into(),
+            Self::Gateway => {
+                "perhaps the gateway of its network: others may stand behind it, so it may be no culprit"
+                    .into()
+            }
+            Self::Node => {
+                "perhaps another node of this cluster: clients from outside may stand behind it".into()
+            }
         }
     }
 

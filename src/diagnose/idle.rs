@@ -83,6 +83,11 @@ impl Ages<'_> {
     /// Idle ages of one protocol and state: (seconds, entries), not sorted. Empty where the timeout is not known, or
     /// where entries of one state stand on different timeouts (UDP with and without stream).
     pub(crate) fn of(&self, l4: L4, state: Option<State>, timeouts: &Timeouts<'_>) -> Vec<(u64, u64)> {
+        self.told(l4, state, timeouts).into_iter().map(|(age, _, entries)| (age, entries)).collect()
+    }
+
+    /// The same, with whether the bin is a wide one, whose middle is given; of a second, its end is.
+    fn told(&self, l4: L4, state: Option<State>, timeouts: &Timeouts<'_>) -> Vec<(u64, bool, u64)> {
         let (Some(remaining), Some(flag)) = (self.remaining.get(&(l4, state)), self.one_timeout(l4, state))
         else {
             return Vec::new();
@@ -93,10 +98,11 @@ impl Ages<'_> {
             .bins
             .iter()
             .filter_map(|(bin, entries)| {
-                let left = u64::from(*bin).saturating_add(if *bin >= FINE_BELOW { HALF_BIN } else { 0 });
+                let wide = *bin >= FINE_BELOW;
+                let left = u64::from(*bin).saturating_add(if wide { HALF_BIN } else { 0 });
                 // A timer above the setting was started under an older, longer one.
                 let age = timeout.seconds.checked_sub(left).or_else(|| older?.checked_sub(left))?;
-                Some((age, *entries))
+                Some((age, wide, *entries))
             })
             .collect()
     }
@@ -186,10 +192,15 @@ impl Ages<'_> {
         timeouts: &Timeouts<'_>,
     ) -> Option<f64> {
         self.one_timeout(class.l4, class.state)?;
-        let known = self.of(class.l4, class.state, timeouts);
-        let those = known.iter().filter(|(age, _)| *age as f64 > ages.0 && *age as f64 <= ages.1);
-        let those = those.fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
-        (ages.1 > ages.0).then(|| those as f64 / (ages.1 - ages.0))
+        // Entries of a bin lie anywhere in it: of one that reaches over an end, its part counts.
+        let part = |(age, wide, entries): (u64, bool, u64)| {
+            let (age, half) = (age as f64, HALF_BIN as f64);
+            let (young, old) = if wide { (age - half, age + half) } else { (age - 1.0, age) };
+            let within = (old.min(ages.1) - young.max(ages.0)).max(0.0);
+            entries as f64 * within / (old - young)
+        };
+        let those: f64 = self.told(class.l4, class.state, timeouts).into_iter().map(part).sum();
+        (ages.1 > ages.0).then(|| those / (ages.1 - ages.0))
     }
 
     /// Entries of a state that reach the end of their timers each second, by those in the last tenth of them.

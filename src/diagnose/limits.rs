@@ -3,8 +3,8 @@
 
 use crate::model::diagnosis::{Cause, Evidence};
 use crate::model::era::{
-    DefaultSize, KUBE_PROXY_CAP, KUBE_PROXY_FLOOR, KUBE_PROXY_PER_CORE, MAX_PER_BUCKET_GIVEN, SHIPPED_LIMITS,
-    TIMEOUTS, buckets_by_memory,
+    DefaultSize, Era, KUBE_PROXY_CAP, KUBE_PROXY_FLOOR, KUBE_PROXY_PER_CORE, MAX_PER_BUCKET_GIVEN,
+    SHIPPED_LIMITS, TIMEOUTS, buckets_by_memory,
 };
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
@@ -21,6 +21,9 @@ const SMALL: u64 = 65_536;
 const MEMORY_DOUBT: (u64, u64) = (23, 20);
 /// Numbers copied by hand, and roundings to pages, differ by no more than one in so many.
 const SAME_WITHIN: u64 = 1_000;
+/// Heads of buckets in the smallest page: from 2.6.24 on the kernel fills whole pages with them
+/// (`nf_ct_alloc_hashtable`). Another number is not its own, but that of a note taken by hand or of a box's maker.
+const HEADS_PER_PAGE: u64 = 512;
 /// Entries for each bucket from which on chains hurt.
 pub(crate) const LONG_CHAINS: u64 = 16;
 
@@ -109,6 +112,7 @@ fn natural(case: &Case<'_>) -> Option<u64> {
     let era = case.kernel.era?;
     let least = |sizes: &[DefaultSize]| sizes.iter().map(|size| size.buckets).min();
     let (up, down) = MEMORY_DOUBT;
+    let in_pages = era == Era::A || buckets % HEADS_PER_PAGE == 0;
     let natural = lists.iter().any(|sizes| match case.counters.memory_bytes {
         Some(memory) => {
             let more = memory.saturating_mul(up) / down;
@@ -121,7 +125,7 @@ fn natural(case: &Case<'_>) -> Option<u64> {
         }
         None => {
             sizes.iter().any(|size| size.buckets == buckets)
-                || least(sizes).is_some_and(|least| buckets < least)
+                || in_pages && least(sizes).is_some_and(|least| buckets < least)
         }
     });
     natural.then_some(buckets)

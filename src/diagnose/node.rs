@@ -111,7 +111,7 @@ pub(crate) fn rule(case: &Case<'_>) -> Option<Rule> {
 }
 
 /// The rule in words.
-pub(crate) fn rule_words(rule: Rule) -> Sentence {
+fn rule_words(rule: Rule) -> Sentence {
     match rule.processors {
         _ if rule.max == KUBE_PROXY_FLOOR => {
             sentence!["kube-proxy's least,", Word::Count(KUBE_PROXY_FLOOR, noun::ENTRY)]

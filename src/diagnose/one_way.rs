@@ -213,6 +213,18 @@ pub(crate) fn ask_packets(case: &Case<'_>, what: &'static str) -> Open {
     }
 }
 
+/// Share of UDP without an answer that goes with another path of the answers.
+pub(crate) const ALSO_ONE_WAY: f64 = 0.7;
+/// Fewer entries of UDP say nothing.
+const OTHERS_MIN: u64 = 50;
+
+/// Entries of UDP, and the share of them that was not answered; none where there are hardly any.
+pub(crate) fn udp_unanswered(mix: Mix<'_>) -> Option<(u64, f64)> {
+    let udp = mix.count(|class| class.l4 == L4::UDP);
+    let unanswered = mix.count(|class| class.l4 == L4::UDP && class.replied == Reply::Unreplied);
+    (udp >= OTHERS_MIN).then(|| (udp, share(unanswered, udp)))
+}
+
 /// The kernel's release.
 pub(crate) fn ask_release(what: &'static str) -> Open {
     Open {

@@ -25,7 +25,6 @@ use crate::sentence;
 
 use super::arith::{rounded, share};
 use super::facts::{Case, FULL, duration_seconds};
-use super::headroom::Growth;
 use super::pace::{Pace, lasting, over};
 use super::portion::Portion;
 use super::timeouts::Known;
@@ -40,6 +39,8 @@ const MANY: f64 = 0.1;
 const SPAN_MIN: f64 = 5.0;
 /// Below this share of all that come, classes in balance cannot be told from stragglers.
 const OTHERS_MIN: f64 = 0.1;
+/// Two predictions that differ by this share are both said.
+const WORTH_A_RANGE: f64 = 0.05;
 /// Where a limit is missed by less than this share of it, a table that is full now stays full.
 const NEARLY: f64 = 0.01;
 
@@ -69,6 +70,26 @@ impl Change {
         Self {
             lifetimes: classes.filter_map(|class| Some((*class, then(class)?))).collect(),
             ..Self::default()
+        }
+    }
+}
+
+/// What fills a larger table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Growth {
+    /// The table is in balance: what is refused now.
+    #[default]
+    Lost,
+    /// The table is young: what filled it.
+    Filling,
+}
+
+impl Growth {
+    /// At which rate, in words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Lost => "at the rate of the packets lost",
+            Self::Filling => "at the rate at which this one filled",
         }
     }
 }
@@ -117,6 +138,11 @@ fn rests_on(case: &Case<'_>) -> Option<&'static str> {
     })
 }
 
+/// The prediction for a limit of `max` entries and nothing else changed.
+pub(crate) fn headroom(case: &Case<'_>, max: u64) -> Outlook {
+    outlook(case, &Change { limit: Some(max), ..Change::default() })
+}
+
 /// The prediction for this table. Without a table nothing is known.
 pub(crate) fn outlook(case: &Case<'_>, change: &Change) -> Outlook {
     let Some(census) = case.census else {
@@ -137,6 +163,7 @@ pub(crate) fn outlook(case: &Case<'_>, change: &Change) -> Outlook {
         assumptions.push(why.clone());
     }
     let offered = course.known().then(|| rounded(course.settles_at())).flatten();
+    assumptions.extend(offered.and_then(|offered| without_the_lost(case, &parts, change, &rate, offered)));
     let limit = change.limit.or(case.usage.max);
     // A table that is above its limit (lowered since, or an excess of a moment) keeps what it has.
     let most = limit.map(|limit| if change.limit.is_some() { limit } else { limit.max(case.entries()) });
@@ -173,6 +200,28 @@ pub(crate) fn outlook(case: &Case<'_>, change: &Change) -> Outlook {
     }
     out.assumptions = assumptions;
     out
+}
+
+/// Each packet lost is counted as one more connection, which retries make too many. Without them it settles lower: what
+/// comes true lies between.
+fn without_the_lost(
+    case: &Case<'_>,
+    parts: &Parts,
+    change: &Change,
+    rate: &Rate,
+    offered: u64,
+) -> Option<Sentence> {
+    let admitted = Rate { pace: rate.pace.clone(), factor: 1.0, ..*rate };
+    let low = rounded(Course::of(case, parts, change, &admitted).settles_at())?;
+    (low as f64 <= (1.0 - WORTH_A_RANGE) * offered as f64).then(|| {
+        sentence![
+            "counted without the packets lost it settles at",
+            Word::Count(low, noun::ENTRY),
+            "and with them at",
+            Word::Count(offered, noun::ENTRY),
+            ": the truth lies between"
+        ]
+    })
 }
 
 /// How many come.

@@ -12,8 +12,8 @@ use crate::sentence;
 use super::arith::share;
 use super::evidence::{Cited, supports};
 use super::facts::Case;
-use super::headroom::headroom;
 use super::idle::older_than;
+use super::outlook::headroom;
 use super::scales::Weight;
 
 /// Connections silent for longer than this may be dead: what they come to is not known.
@@ -184,7 +184,7 @@ pub(crate) fn would_hold(case: &Case<'_>, limit: u64) -> Option<bool> {
         return Some(false);
     }
     let outlook = headroom(case, limit);
-    if let Some(settles) = outlook.steady_state {
+    if let Some(settles) = outlook.offered {
         return Some(settles <= limit);
     }
     let mix = case.mix()?;

@@ -6,7 +6,7 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::facts::{Case, Holder};
-use super::headroom::{Growth, headroom};
+use super::outlook::{Growth, headroom};
 
 mod churn;
 mod limits;
@@ -14,7 +14,7 @@ mod one_way;
 
 pub(crate) use churn::{
     blocking_checkers, connlimit, cookies_for_finished, for_ipvs, limit_for_a_test,
-    more_connections_of_the_datastore, rate_limiting_visitors,
+    more_connections_of_the_datastore, production_for_a_test, rate_limiting_visitors,
 };
 pub(crate) use limits::*;
 pub(crate) use one_way::*;
@@ -121,7 +121,7 @@ pub(crate) fn limit_alone(case: &Case<'_>) -> Option<WillNotHelp> {
     let doubled = max.checked_mul(2)?;
     let outlook = headroom(case, doubled);
     let out = sentence!["doubling it to", Word::Number(doubled), "buys room, not a cure"];
-    let out = match (outlook.full_again_seconds, outlook.steady_state) {
+    let out = match (outlook.full_again_seconds, outlook.offered) {
         (Some(seconds), _) => out
             .with(":")
             .with(outlook.growth.words())

@@ -17,6 +17,14 @@ pub fn to_stdout(text: &str) -> io::Result<()> {
     }
 }
 
+/// Hands standard output to whoever writes more than fits into memory. A reader that went away is success.
+pub fn through_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    match write(&mut io::stdout().lock()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
 /// Writes a file: under a temporary name beside it, synced, then renamed, so that no half report is ever found there.
 /// A destination that is no regular file (a FIFO, `/dev/null`) is written to directly.
 pub fn to_file(path: &Path, text: &str) -> io::Result<()> {

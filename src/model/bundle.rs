@@ -5,10 +5,14 @@ use super::report::Role;
 use super::time::{BootId, WallTime};
 
 /// A bundle. What it does not say is not known.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Bundle {
     /// The directory or archive, as in [`Hints::bundle`](super::input::Hints::bundle).
     pub root: Box<str>,
+    /// The incident that it was kept for.
+    pub incident: Option<Box<str>>,
+    /// The watcher saw the end of it.
+    pub closed: bool,
     /// Names of its machine, the shown one first.
     pub host_names: Vec<Box<str>>,
     /// One moment on the printk clock and on the wall.
@@ -29,7 +33,7 @@ pub struct BootTie {
 }
 
 /// Files that were read at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Capture {
     /// Their directory, root included.
     pub directory: Box<str>,
@@ -37,6 +41,8 @@ pub struct Capture {
     pub role: Option<Role>,
     /// When.
     pub taken_at: Option<WallTime>,
+    /// Seconds that it took.
+    pub took_seconds: Option<f64>,
     /// Of which namespace.
     pub namespace: Namespace,
     /// Everything that was wanted was read.

@@ -84,7 +84,8 @@ pub struct Counters {
     pub addresses_known: bool,
     /// Kernel and host.
     pub uname: Option<Uname>,
-    /// `conntrack -C` or the `count` file: entries as counted by the kernel.
+    /// `conntrack -C`: entries as counted by the kernel at a moment of its own. What the settings say of the same number
+    /// stands among them ([`Self::counts`]).
     pub count: Option<u64>,
     /// Total RAM in bytes (meminfo).
     pub memory_bytes: Option<u64>,
@@ -109,9 +110,31 @@ pub struct Counters {
     /// Allowances of a cloud's virtual network card (`conntrack_allowance_exceeded`), summed over the cards of one
     /// input.
     pub allowances: BTreeMap<Box<str>, u64>,
+    /// Who held which address while the table was captured (`owners.json` of a bundle), the busiest first.
+    pub owners: Vec<NamedOwner>,
     /// The machine.
     pub machine: Machine,
 }
+
+/// Who held an address, or the sockets between it and a peer, as a watcher found it at the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedOwner {
+    /// The address.
+    pub address: IpAddr,
+    /// The peer; none: whoever it talked to.
+    pub peer: Option<(IpAddr, Option<u16>)>,
+    /// `process`, `unit`, `container`, `namespace`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: Box<str>,
+    /// Its id: of a container, a namespace, a process.
+    pub id: Option<Box<str>>,
+    /// How that is known, in words.
+    pub from: Box<str>,
+}
+
+/// What may own an address.
+pub const OWNER_KINDS: [&str; 4] = ["process", "unit", "container", "namespace"];
 
 /// Slab caches of entries together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -157,6 +180,13 @@ impl Counters {
             object_bytes: caches().map(|slab| slab.object_bytes).max()?,
             namespaces: (namespaces > 0).then_some(namespaces),
         })
+    }
+
+    /// Entries as counted by the kernel, each reading of one moment: with the settings, by itself. Which came first is
+    /// not known. Reading the table between them collects what has expired, so they may differ by a good part.
+    pub fn counts(&self) -> impl Iterator<Item = u64> {
+        let with_settings = self.setting("count").map(|(_, count)| count);
+        with_settings.into_iter().chain(self.count)
     }
 
     /// Any other sysctl as a number.
@@ -222,6 +252,9 @@ impl Counters {
         for (key, value) in &other.allowances {
             let own = self.allowances.entry(key.clone()).or_insert(*value);
             *own = (*own).max(*value);
+        }
+        if self.owners.is_empty() {
+            self.owners.clone_from(&other.owners);
         }
         self.machine.fill_from(&other.machine);
         self.dying = self.dying.or(other.dying);

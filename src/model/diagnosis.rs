@@ -125,7 +125,7 @@ pub enum StateLabel {
 /// Who holds an address.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Owner {
-    /// `process`.
+    /// `process`, `unit`, `container`, `namespace`.
     pub kind: &'static str,
     /// Its name, as the input has it.
     pub name: Box<str>,

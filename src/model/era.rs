@@ -301,7 +301,7 @@ pub const MAX_PER_BUCKET_GIVEN: u64 = 8;
 pub const KUBE_PROXY_PER_CORE: u64 = 32_768;
 /// And at least (`--conntrack-min`).
 pub const KUBE_PROXY_FLOOR: u64 = 131_072;
-/// And at most, from 2025 on.
+/// And at most, from 1.36 on (2026; kubernetes#137002).
 pub const KUBE_PROXY_CAP: u64 = 1_048_576;
 /// What it sets two timeouts to, by their bare names: a node is known by the pair.
 pub const KUBE_PROXY_TIMEOUTS: [(&str, u64); 2] =

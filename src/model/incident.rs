@@ -1,5 +1,6 @@
 //! What a set of logs amounts to: hosts, incidents, what they cost, and everything that had to be assumed.
 
+use super::counters::Counters;
 use super::record::Trust;
 use super::sentence::Sentence;
 use super::signal::{Limiter, Table, Wording};
@@ -225,6 +226,8 @@ pub struct Incident {
     pub times: Times,
     /// Cost.
     pub drops: Drops,
+    /// Counters of its table before and after it, as a watcher sampled them.
+    pub sampled: Option<(Counters, Counters)>,
     /// Timeline.
     pub timeline: Timeline,
     /// Related lines within the incident and ten minutes around it.

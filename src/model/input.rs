@@ -3,6 +3,7 @@
 use super::bundle::BootTie;
 use super::census::Census;
 use super::counters::Counters;
+use super::live::sample::Sample;
 use super::piece::Piece;
 use super::time::WallTime;
 
@@ -129,6 +130,20 @@ pub struct LogStream {
     /// What it says.
     pub piece: Piece,
 }
+
+/// Counters of one machine, once a second or so, as a watcher took them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleStream {
+    /// Stream id.
+    pub id: Box<str>,
+    /// Hints.
+    pub hints: Hints,
+    /// Looks, as they stand.
+    pub samples: Vec<Sample>,
+}
+
+/// Looks of one input that are kept: three days of one a second.
+pub const SAMPLES_MAX: usize = 262_144;
 
 /// One table, read and counted.
 #[derive(Debug, Clone, PartialEq)]

@@ -85,6 +85,10 @@ pub struct Snapshot {
     pub taken_at: Option<WallTime>,
     /// Whence that is known.
     pub taken_from: TakenFrom,
+    /// What the manifest of its bundle calls it, seen from the incident.
+    pub role: Option<Role>,
+    /// Seconds that taking it took, where the manifest says.
+    pub took_seconds: Option<f64>,
     /// The table; none: only counters.
     pub census: Option<super::census::Census>,
     /// Counters beside it.
@@ -106,6 +110,8 @@ pub struct SnapshotUse {
     pub leads: bool,
     /// When.
     pub taken_at: Option<WallTime>,
+    /// Seconds that taking it took, where known.
+    pub took_seconds: Option<f64>,
     /// Seconds after the incident's start (negative: before).
     pub offset_seconds: Option<f64>,
     /// Entries listed.

@@ -7,6 +7,7 @@ pub mod json_frames;
 pub mod kernel;
 pub mod log;
 pub mod packet;
+pub mod proc_sockets;
 pub mod programs;
 pub mod sniff;
 pub mod table;

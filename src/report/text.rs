@@ -8,6 +8,7 @@ mod bar;
 mod census;
 mod ending;
 mod incident;
+pub mod incidents;
 mod page;
 mod remedies;
 mod scene;

@@ -19,6 +19,8 @@ use super::value::{Number, moment, pretty, schema_of};
 pub const SCHEMA: &str = "conntriage.bundle/1";
 /// A manifest larger than this is refused: it lists a few dozen files.
 pub const BYTES_MAX: usize = 16 << 20;
+/// Key of [`Manifest::settings`]: when the watcher that kept the incident saw that it was over.
+pub const CLOSED: &str = "incident.closed";
 /// Captures, files and names that are read, each; more are an error.
 pub const ITEMS_MAX: usize = 65_536;
 
@@ -79,6 +81,12 @@ pub struct Capture {
     pub complete: bool,
     /// What was not read: file and reason.
     pub not_read: Vec<(String, String)>,
+    /// Entries of its table, each once.
+    pub entries: Option<u64>,
+    /// Entries that the kernel listed again while it did so, left out of the table.
+    pub duplicates_removed: Option<u64>,
+    /// What a reader of the table should know, in words.
+    pub note: Option<String>,
 }
 
 /// One file.
@@ -210,6 +218,12 @@ struct WireCapture {
     complete: bool,
     /// What was not read.
     not_read: Vec<WireNotRead>,
+    /// Entries of its table, each once.
+    entries: Option<u64>,
+    /// Entries that came again in the dump, left out.
+    duplicates_removed: Option<u64>,
+    /// What a reader of the table should know.
+    note: Option<String>,
 }
 
 /// A network namespace.
@@ -323,6 +337,9 @@ impl WireCapture {
             namespace: WireNamespace { kind: Some((&capture.namespace).into()), inode, name },
             complete: capture.complete,
             not_read: capture.not_read.iter().map(not_read).collect(),
+            entries: capture.entries,
+            duplicates_removed: capture.duplicates_removed,
+            note: capture.note.clone(),
         }
     }
 
@@ -343,6 +360,9 @@ impl WireCapture {
             namespace: self.namespace.into_namespace(),
             complete: self.complete,
             not_read: self.not_read.into_iter().map(|missing| (missing.what, missing.why)).collect(),
+            entries: self.entries,
+            duplicates_removed: self.duplicates_removed,
+            note: self.note,
         })
     }
 }
@@ -427,6 +447,9 @@ mod tests {
                 namespace,
                 complete: false,
                 not_read: vec![("slabinfo".into(), "permission denied".into())],
+                entries: Some(30_611),
+                duplicates_removed: Some(0),
+                note: Some("a walk of 0.1 s".into()),
             })
             .into(),
             files: vec![File {

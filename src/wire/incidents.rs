@@ -97,6 +97,51 @@ pub fn to_json(incidents: Vec<Row>) -> String {
     pretty(&Incidents { schema: SCHEMA.to_owned(), incidents })
 }
 
+/// Rows as words: id, when it began, how long it lasted, packets lost, cause, who had most entries.
+pub fn lines(rows: &[Row]) -> Vec<[String; 6]> {
+    rows.iter().map(line).collect()
+}
+
+fn line(row: &Row) -> [String; 6] {
+    let read = |text: &Option<String>| chrono::DateTime::parse_from_rfc3339(text.as_deref()?).ok();
+    let (start, end) = (read(&row.start), read(&row.end));
+    let began =
+        start.map_or_else(|| "not known".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+    let lasted = start.zip(end).map(|(start, end)| (end - start).num_seconds().max(0));
+    let lasted = match lasted {
+        None => "not known".to_owned(),
+        Some(seconds) if seconds < 120 => format!("{seconds} s"),
+        Some(seconds) if seconds < 7_200 => format!("{} min", seconds / 60),
+        Some(seconds) => format!("{} h", seconds / 3_600),
+    };
+    let drops = match row.drops.high {
+        Some(high) if high == row.drops.low => high.to_string(),
+        Some(high) => format!("{} to {high}", row.drops.low),
+        None => format!("at least {}", row.drops.low),
+    };
+    let peer = row.top_peer.as_ref().map(|peer| {
+        peer.port.map_or_else(|| peer.address.clone(), |port| format!("{}:{port}", peer.address))
+    });
+    let most = match (&row.top_source, peer) {
+        (None, None) => "not known".to_owned(),
+        (Some(source), None) => source.clone(),
+        (None, Some(peer)) => format!("all to {peer}"),
+        (Some(source), Some(peer)) => format!("{source} to {peer}"),
+    };
+    [row.id.clone(), began, lasted, drops, row.cause.clone(), most]
+}
+
+/// One row as JSON, to be kept.
+pub fn row_to_json(row: &Row) -> String {
+    // Strings and numbers can always be written.
+    serde_json::to_string(row).unwrap_or_default()
+}
+
+/// A row that was kept. An error says what is wrong with it.
+pub fn row_from_json(json: &str) -> Result<Row, String> {
+    serde_json::from_str(json).map_err(|error| error.to_string())
+}
+
 /// Its JSON Schema.
 pub fn schema() -> String {
     schema_of::<Incidents>()

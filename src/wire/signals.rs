@@ -1,6 +1,6 @@
 //! `conntriage.signals/1`: pieces as JSON lines, what `scan` prints and `analyze` reads. `read(write(p)) == p`.
 //!
-//! A line is an object; its first key is `schema`. It mirrors the model's structs field by field (`mirror` says how,
+//! A line is an object; its first key is `schema`. It mirrors the model's structs field by field ([`super::mirror`] says how,
 //! `fields` says which), so that a field added to the model and forgotten here does not compile. Raw bytes are written
 //! as text with one character per byte (U+0000 to U+00FF), moments as arrays.
 //!
@@ -9,13 +9,12 @@
 
 mod fields;
 mod limits;
-mod mirror;
 mod packets;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::mirror::Mirror;
+use super::mirror::Mirror;
 use crate::model::input::{Hints, LOG_DIALECTS, LogStream};
 use crate::model::piece::Piece;
 

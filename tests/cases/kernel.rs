@@ -88,7 +88,8 @@ impl Kernel {
             Era::C | Era::D if gibibytes > 4.0 => 65_536,
             Era::B | Era::C | Era::D if gibibytes > 1.0 => 16_384,
             Era::A => mebibytes * 1_048_576 / 16_384 / 16,
-            _ => mebibytes * 1_048_576 / 16_384 / 8,
+            // Whole pages of them (`nf_ct_alloc_hashtable`).
+            _ => (mebibytes * 1_048_576 / 16_384 / 8).next_multiple_of(512),
         };
         buckets * self.per_bucket
     }

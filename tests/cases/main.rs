@@ -6,7 +6,8 @@
 //!
 //! - `cargo test --test cases`: every case under 50 seeds, the tables, and an exit code.
 //! - `CONNTRIAGE_SEEDS=5`: fewer of them; `CONNTRIAGE_SEED=7`: that one alone. `CONNTRIAGE_CASE=name`: that case alone, and
-//!   with `CONNTRIAGE_SHOW=1` its report (under the first seed of the run), and where its bundle lies.
+//!   with `CONNTRIAGE_SHOW=1` its report (under the first seed of the run), and where its bundle lies; without a case, the
+//!   first lines of all that was said, by cause, to be read.
 
 #![allow(
     clippy::disallowed_methods,
@@ -22,6 +23,7 @@ mod flow;
 mod judge;
 mod kernel;
 mod life;
+mod lines;
 mod metamorphic;
 mod neighbours;
 mod noise;
@@ -30,6 +32,8 @@ mod run;
 mod scene;
 mod write;
 
+#[path = "../first_lines/mod.rs"]
+mod first_lines;
 #[path = "../model/limiter.rs"]
 mod limiter;
 #[path = "../owned/mod.rs"]
@@ -63,6 +67,10 @@ fn main() -> ExitCode {
     }
     let outcomes = run::all(&cases, &seeds);
     let mut wrong = judge::judge(&cases, &seeds, &outcomes);
+    wrong.extend(lines::judge(&cases, &outcomes));
+    if told("CONNTRIAGE_CASE").is_none() && told("CONNTRIAGE_SHOW").is_some() {
+        lines::show(&cases, &outcomes);
+    }
     wrong.extend(metamorphic::judge(&cases, |case| !judge::not_yet().contains(&case.name)));
     for line in &wrong {
         println!("WRONG: {line}");

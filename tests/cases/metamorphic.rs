@@ -24,8 +24,8 @@ use crate::write;
 pub(crate) const SEEDS: [u64; 2] = [1, 2];
 /// Of all entries, so many of other traffic come in addition.
 const MORE_NOISE: f64 = 0.05;
-/// Where a table has fewer different ports of one side, it is not the ports that make its entries different.
-const DIFFERENT_PORTS_MIN: usize = 50;
+/// Flows that share both of their ports with as many others are not made different by ports.
+const SAME_PORTS_MIN: usize = 50;
 
 /// Cases whose answer still changes when everything is there twice, one a line.
 const NOT_YET_DOUBLED: &str = include_str!("not-yet-doubled.txt");
@@ -264,6 +264,9 @@ fn join(network: IpAddr, host: u128) -> IpAddr {
 
 // --- more of it ------------------------------------------------------------------------------------------------------
 
+/// What a log counts of the table's entries.
+static COMMITTED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"Committed ([0-9]+) new entries").unwrap());
+
 /// No file of the case's own holds numbers that would have to grow with the table.
 fn may_grow(scene: &Scene) -> bool {
     let numbers = ["conntrack-C", "sysctl", "slabinfo", "nproc", "meminfo", "conntrack-L-dying"];
@@ -279,16 +282,13 @@ fn may_grow(scene: &Scene) -> bool {
 }
 
 fn double(scene: &mut Scene) {
-    let sources: HashSet<u16> = scene.flows.iter().map(|flow| flow.original.sport).collect();
-    let targets: HashSet<u16> = scene.flows.iter().map(|flow| flow.original.dport).collect();
-    let by_source = sources.len() >= DIFFERENT_PORTS_MIN;
-    let by_target = targets.len() >= DIFFERENT_PORTS_MIN;
+    let varying = Varying::of(scene);
     // The same flow in two zones stays the same flow in two zones.
     let mut twins: HashMap<Way, Way> = HashMap::new();
     for flow in scene.flows.clone() {
         for _ in 0..200 {
             let dice = &mut scene.dice;
-            let twin = *twins.entry(flow.original).or_insert_with(|| twin(dice, &flow, by_source, by_target));
+            let twin = *twins.entry(flow.original).or_insert_with(|| twin(dice, &flow, &varying));
             if scene.add(moved(&flow, twin)) {
                 break;
             }
@@ -307,22 +307,69 @@ fn double(scene: &mut Scene) {
         stat.early_drop *= 2;
         stat.chain_too_long *= 2;
     }
+    for line in &mut scene.lines {
+        line.text = COMMITTED
+            .replace(&line.text, |found: &regex::Captures<'_>| {
+                format!("Committed {} new entries", found[1].parse::<u64>().unwrap() * 2)
+            })
+            .into_owned();
+    }
     if let Some(sockets) = &mut scene.sockets {
         (sockets.inuse, sockets.time_wait) = (sockets.inuse * 2, sockets.time_wait * 2);
     }
 }
 
-/// Another flow of the same kind between the same machines, or, where only addresses make flows different, another one.
-fn twin(dice: &mut Dice, flow: &Flow, by_source: bool, by_target: bool) -> Way {
+/// What makes the flows of a table different.
+struct Varying {
+    sports: HashMap<u16, usize>,
+    dports: HashMap<u16, usize>,
+    /// Of the flows that ports do not make different, there are more targets than sources.
+    targets_vary: bool,
+}
+
+impl Varying {
+    fn of(scene: &Scene) -> Self {
+        let (mut sports, mut dports) = (HashMap::new(), HashMap::new());
+        for flow in &scene.flows {
+            *sports.entry(flow.original.sport).or_default() += 1;
+            *dports.entry(flow.original.dport).or_default() += 1;
+        }
+        let mut varying = Self { sports, dports, targets_vary: false };
+        let alike = || scene.flows.iter().map(|flow| flow.original).filter(|way| varying.by_address(*way));
+        let targets: HashSet<IpAddr> = alike().map(|way| way.target).collect();
+        let sources: HashSet<IpAddr> = alike().map(|way| way.source).collect();
+        varying.targets_vary = targets.len() > sources.len();
+        varying
+    }
+
+    /// So many flows have its source port, and its destination port.
+    fn counts(&self, way: Way) -> (usize, usize) {
+        let of = |ports: &HashMap<u16, usize>, port| ports.get(&port).copied().unwrap_or(0);
+        (of(&self.sports, way.sport), of(&self.dports, way.dport))
+    }
+
+    /// Both of its ports are those of many: a scanner's with one port of its own, a question between two servers.
+    fn by_address(&self, way: Way) -> bool {
+        let (sports, dports) = self.counts(way);
+        sports.min(dports) >= SAME_PORTS_MIN
+    }
+}
+
+/// Another flow of the same kind between the same machines: the port that fewer flows have is the one that was chosen
+/// anew. Or, where only addresses make flows different, another one.
+fn twin(dice: &mut Dice, flow: &Flow, varying: &Varying) -> Way {
     let other = |dice: &mut Dice, port_now: u16| {
         let low = if port_now < 1_024 { 600 } else { 1_024 };
         port(dice.whole((low, if low == 600 { 1_023 } else { 65_535 })))
     };
     let mut way = flow.original;
     let without_ports = [GRE, ESP, IGMP].contains(&flow.l4);
-    if without_ports {
-        way.source = noise::stranger(dice, way.source);
-    } else if by_source && (way.sport >= 1_024 || !by_target) {
+    let (sports, dports) = varying.counts(way);
+    if without_ports || varying.by_address(way) && !varying.targets_vary {
+        way.source = another(dice, way.source);
+    } else if varying.by_address(way) {
+        way.target = another(dice, way.target);
+    } else if sports <= dports {
         way.sport = other(dice, way.sport);
         // An echo request has one id in both places.
         if flow.original.sport == flow.original.dport {
@@ -332,6 +379,17 @@ fn twin(dice: &mut Dice, flow: &Flow, by_source: bool, by_target: bool) -> Way {
         way.dport = other(dice, way.dport);
     }
     way
+}
+
+/// Another address: of the same network where it is a private one, else of the internet.
+fn another(dice: &mut Dice, like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(v4) if AddressKind::of(like) == AddressKind::Private => {
+            let host = u32::try_from(dice.whole((1, 0xfffe))).unwrap();
+            IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & 0xffff_0000 | host))
+        }
+        _ => noise::stranger(dice, like),
+    }
 }
 
 fn moved(flow: &Flow, to: Way) -> Flow {

@@ -12,6 +12,7 @@ use conntriage::report::text;
 
 use crate::answer::{self, answers};
 use crate::case::Case;
+use crate::first_lines::{self, Head};
 use crate::write;
 
 /// Threads: as many as cores, and not more than a small machine has.
@@ -25,6 +26,8 @@ pub(crate) struct Outcome {
     pub(crate) answers: Vec<&'static str>,
     /// Place of the right answer.
     pub(crate) place: Option<usize>,
+    /// First lines of all that it says.
+    pub(crate) heads: Vec<Head>,
 }
 
 /// Runs every case under every seed. The order of the outcomes is that of cases and seeds.
@@ -35,7 +38,7 @@ pub(crate) fn all(cases: &[Case], seeds: &[u64]) -> Vec<Outcome> {
         let report = report(&cases[case], seed, directory.path());
         let answers = answers(&report);
         let place = answer::place(&answers, cases[case].expected);
-        Outcome { case, seed, answers, place }
+        Outcome { case, seed, answers, place, heads: first_lines::heads(&report) }
     })
 }
 

@@ -12,7 +12,9 @@ use conntriage::model::sockets::Sockets;
 use crate::cases::{gateway, leak, limits};
 use crate::one_way::{full_of, has, mounts, one_direction, scan_from, silent_target, summary, verdict};
 use crate::table::{Group, masqueraded, tcp, udp};
-use crate::world::{around, incident, lines, of_incident, of_table, released, runners_up, snapshot, told};
+use crate::world::{
+    around, incident, lines, of_incident, of_table, released, runners_up, snapshot, told, words,
+};
 
 fn judged(table: Snapshot) -> Body {
     of_incident(incident(Wording::NfDoubled, 402), vec![table])
@@ -217,6 +219,17 @@ fn entries_committed_from_the_other_machine_are_told_from_its_own() {
     assert_eq!(verdict(&body), ("failover-injected", Confidence::High));
     assert!(body.will_not_help.iter().any(|useless| useless.id == "tcp_loose"));
     assert!(lines(&body).iter().all(|line| !line.contains("tcp_loose") && !line.contains("conntrack -F")));
+    // The log shows one commit of two; as many entries bear the other machine's timers as programs have put in.
+    let mut timed = table.clone();
+    timed.counters.sysctl.insert("net.netfilter.nf_conntrack_tcp_timeout_established".into(), "3600".into());
+    let named = |table: Snapshot| {
+        let body = of_incident(failed_over(1_000), vec![table]);
+        body.verdict.cause.0 == "failover-injected" || runners_up(&body).contains(&"failover-injected")
+    };
+    assert!(named(timed.clone()), "half of the table bears such timers");
+    // Timers that programs did not put in come from a setting that was longer.
+    timed.counters.stat = Some(StatCounters { insert: Some(1_000), ..StatCounters::default() });
+    assert!(!named(timed));
     // The same table without any sign of it is honest demand.
     table.counters.stat = None;
     assert_eq!(judged(table).verdict.cause.0, "capacity");
@@ -287,6 +300,23 @@ fn a_client_that_never_falls_silent_holds_on_to_a_server_that_is_gone() {
     groups.pop();
     groups.push(stale(1));
     assert!(found(&groups).is_none());
+    // Telephones that register under an address which this host no longer has.
+    groups.pop();
+    let phones = |port: u16, packets: u64, replied: Reply| -> Vec<Group> {
+        let back = if replied == Reply::Unreplied { (0, 0) } else { (packets, packets * 400) };
+        let phone = |n: u32| {
+            let source = format!("10.1.0.{}", n + 20);
+            let group = udp(&source, ("198.51.100.60", port), replied, 1, (25, 29)).at_source_port(port);
+            masqueraded(group).with_volumes((packets, packets * 420), back)
+        };
+        groups.iter().copied().chain((0..6).map(phone)).collect()
+    };
+    let finding = found(&phones(5_060, 90_000, Reply::Unreplied)).unwrap();
+    assert!(words(&finding.summary[0]).starts_with("6 entries of UDP go out translated"));
+    assert_eq!(finding.remedies[0].commands[0].line, "conntrack -D -p udp -d 198.51.100.60 --dport 5060");
+    assert!(found(&phones(5_060, 90_000, Reply::Assured)).is_none(), "they are answered");
+    assert!(found(&phones(5_060, 40, Reply::Unreplied)).is_none(), "a server that is down for a while");
+    assert!(found(&phones(2_055, 90_000, Reply::Unreplied)).is_none(), "flow records are never answered");
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn source_ports_run_out_towards_one_peer_with_most_of_the_table_free() {
     let finding = find(&diagnosis, "snat-port-exhaustion").unwrap();
     assert_eq!(
         words(&finding.summary[0]),
-        "source ports towards 192.0.2.80:443 run out: 64000 of the 64512 that one address has"
+        "64000 of the 64512 ports that one address has towards 192.0.2.80:443 are taken"
     );
     assert!(finding.evidence.iter().any(|e| e.id == "ports-found-taken" && e.speaks_for == Some(true)));
     assert_eq!(diagnosis.snapshots[0].body.verdict.cause.0, "no-incident");
@@ -172,6 +172,71 @@ fn what_has_expired_and_waits_for_the_collector_is_no_leak() {
     assert_eq!(find(&lagging(3_000, 100, "6.1.0-18-amd64"), "gc-lag"), None, "a hundredth is no matter");
     assert_eq!(find(&lagging(3_000, 20_000, "6.1.0-18-amd64"), "gc-lag"), None, "more than a minute brings");
     assert_eq!(find(&lagging(3_000, 1_000, "3.10.0-1160.el7"), "gc-lag"), None, "a timer for each entry");
+}
+
+/// The same, counted once more by itself.
+fn counted_again(listed: u64, with_settings: u64, again: Option<u64>) -> Diagnosis {
+    let groups = [udp("10.0.3.10", ("192.0.2.53", 53), Reply::Replied, listed, (0, 29))];
+    let set =
+        [("net.netfilter.nf_conntrack_max", 65_536), ("net.netfilter.nf_conntrack_count", with_settings)];
+    let mut table = snapshot(&groups, released(counters(&set, &["10.0.3.10"]), "6.1.0-18-amd64"));
+    table.counters.count = again;
+    say(table)
+}
+
+#[test]
+fn of_two_counts_the_one_after_the_list_tells_whether_it_leaks() {
+    // More than half of what was counted first is gone: without the second count that may be a leak.
+    let diagnosis = counted_again(3_000, 6_600, Some(3_010));
+    let finding = find(&diagnosis, "gc-lag").unwrap();
+    assert!(words(&finding.summary[0]).starts_with("3600 entries are counted and not listed"));
+    let again = finding.evidence.iter().find(|evidence| evidence.id == "counted-again").unwrap();
+    assert_eq!(again.speaks_for, Some(true));
+    assert_eq!(find(&counted_again(3_000, 6_600, None), "gc-lag"), None, "one count may be a leak");
+    assert_eq!(
+        find(&counted_again(3_000, 6_600, Some(6_500)), "gc-lag"),
+        None,
+        "it is still there after the list"
+    );
+    let once = counted_again(3_000, 4_000, None);
+    let finding = find(&once, "gc-lag").unwrap();
+    assert!(finding.evidence.iter().any(|evidence| evidence.id == "counted-once"));
+}
+
+/// One client whose connections a virtual server hands on, and everyday entries beside it.
+fn virtual_server(ports: u64, limit: u64, tracks: &str, release: &str) -> Diagnosis {
+    let one = tcp("10.0.3.30", ("10.0.3.100", 80), State::TimeWait, ports, (0, 119));
+    let groups = [
+        Group { destination_nat: true, ..one },
+        tcp("10.0.3.20", ("10.0.3.10", 22), State::Established, 40, (431_000, 431_999)),
+    ];
+    let set = [("net.netfilter.nf_conntrack_max", limit), ("net.netfilter.nf_conntrack_count", ports + 40)];
+    let mut set = released(counters(&set, &["10.0.3.10", "10.0.3.100"]), release);
+    set.sysctl.insert("net.ipv4.vs.conntrack".into(), tracks.into());
+    set.sysctl.insert("net.ipv4.vs.conn_reuse_mode".into(), "1".into());
+    say(snapshot(&groups, set))
+}
+
+#[test]
+fn ports_used_again_through_ipvs_stall_connections_below_any_limit() {
+    let diagnosis = virtual_server(26_000, 65_536, "1", "5.4.0-150-generic");
+    let finding = find(&diagnosis, "ipvs-port-reuse").unwrap();
+    assert!(words(&finding.summary[1]).contains("loses its first SYN"), "{}", words(&finding.summary[1]));
+    assert!(finding.remedies.iter().any(|remedy| remedy.id == "newer-kernel"));
+    assert_eq!(diagnosis.snapshots[0].body.verdict.cause.0, "no-incident");
+    let cured = virtual_server(26_000, 65_536, "1", "6.1.0-18-amd64");
+    let finding = find(&cured, "ipvs-port-reuse").unwrap();
+    assert!(!words(&finding.summary[1]).contains("SYN"), "{}", words(&finding.summary[1]));
+    assert_eq!(find(&virtual_server(26_000, 65_536, "0", "5.4.0-150-generic"), "ipvs-port-reuse"), None);
+    assert_eq!(
+        find(&virtual_server(9_000, 65_536, "1", "5.4.0-150-generic"), "ipvs-port-reuse"),
+        None,
+        "a third"
+    );
+    // At a full table it is the verdict.
+    let full = virtual_server(26_000, 26_040, "1", "5.4.0-150-generic");
+    assert_eq!(full.snapshots[0].body.verdict.cause.0, "ipvs-port-reuse");
+    assert_eq!(find(&full, "ipvs-port-reuse"), None);
 }
 
 #[test]

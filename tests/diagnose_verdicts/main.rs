@@ -7,6 +7,8 @@ mod churn;
 mod commands;
 mod correlation;
 mod datagrams;
+#[path = "../first_lines/mod.rs"]
+mod first_lines;
 mod guards;
 mod hints;
 mod lasting;
@@ -16,6 +18,7 @@ mod metamorphic;
 mod nobody;
 mod one_way;
 mod rate;
+mod replays;
 mod table;
 mod web8;
 mod world;

@@ -144,8 +144,8 @@ fn one_client_behind_this_host_is_named_with_its_rate_and_what_it_needs() {
     let said: Vec<String> = body.verdict.summary.iter().map(words).collect();
     assert!(said[0].starts_with("192.0.2.10, behind this host, holds 100.0 %"), "{said:?}");
     assert!(said[0].ends_with(", all to 192.0.2.40:8080"), "{said:?}");
-    assert!(said[1].contains("are over and stay 120 s in TimeWait: new connections at 40"), "{said:?}");
-    assert!(said[2].contains("let that client use its connections again"), "{said:?}");
+    assert!(said[1].contains("are over and stay 120 s in TimeWait: new ones at 40"), "{said:?}");
+    assert!(said[2].contains("let that client reuse its connections"), "{said:?}");
     let remedies: Vec<_> = body.remedies.iter().map(|remedy| remedy.id).collect();
     assert_eq!(
         remedies[..5],

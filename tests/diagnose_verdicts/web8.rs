@@ -170,7 +170,7 @@ fn settings_that_hurt_on_their_own_are_findings() {
     let diagnosis = told(incident(Wording::IpPeriod, 2), vec![table()]);
     let causes: Vec<&str> = diagnosis.findings.iter().map(|finding| finding.cause.0).collect();
     assert_eq!(causes, ["timeout-too-low", "tw-recycle"]);
-    assert!(words(&diagnosis.findings[1].summary[0]).contains("a separate danger for visitors behind NAT"));
+    assert!(words(&diagnosis.findings[1].summary[0]).contains("some visitors behind NAT are refused"));
     assert!(diagnosis.assumptions.iter().any(|a| a.about == "snapshot-time"));
     assert!(diagnosis.assumptions.iter().any(|a| a.about == "host"));
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use conntriage::diagnose::{Diagnosis, diagnose};
 use conntriage::model::counters::{Counters, LocalAddress, StatCounters, Uname};
-use conntriage::model::diagnosis::Body;
+use conntriage::model::diagnosis::{Body, Verdict};
 use conntriage::model::incident::{
     Around, Conclusion, Drops, HighIs, Host, Incident, Method, Namespace, TimeBasis, Timeline, Times,
 };
@@ -14,6 +14,7 @@ use conntriage::model::sentence::{Sentence, Word};
 use conntriage::model::signal::{Limiter, RelatedKind, Table, Wording};
 use conntriage::model::time::{SECOND_US, WallTime};
 
+use crate::first_lines;
 use crate::table::{Group, census, ip};
 
 /// Start of the incident, seconds.
@@ -52,6 +53,8 @@ pub(crate) fn snapshot(groups: &[Group], counters: Counters) -> Snapshot {
         namespace: Namespace::Unknown,
         taken_at: Some(WallTime((START + 10) * SECOND_US)),
         taken_from: TakenFrom::Recorded,
+        role: None,
+        took_seconds: None,
         census: Some(census(groups, &local)),
         counters,
         before_after: None,
@@ -89,6 +92,7 @@ pub(crate) fn incident(wording: Wording, low: u64) -> Incident {
             streams: Vec::new(),
             host_total: None,
         },
+        sampled: None,
         timeline: Timeline::default(),
         around: Vec::new(),
         lines: Vec::new(),
@@ -162,6 +166,13 @@ pub(crate) fn words(sentence: &Sentence) -> String {
         .replace(" :", ":")
         .replace("( ", "(")
         .replace(" )", ")")
+}
+
+/// The first lines obey their law.
+pub(crate) fn is_fit(body: &Body) {
+    let Verdict { cause, summary, .. } = &body.verdict;
+    let wrong = first_lines::wrong(&first_lines::head(cause.0, false, summary));
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// Every command line and its undoing.

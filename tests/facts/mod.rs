@@ -64,7 +64,7 @@ fn facts(counters: &Counters, out: &mut String) {
     }
     say(out, "uname", uname.as_ref());
     say(out, "release", counters.release.as_ref());
-    say(out, "count", counters.count);
+    say(out, "count", counters.counts().last());
     say(out, "memory", counters.memory_bytes);
     if let Some(sockets) = sockets {
         writeln!(out, "sockets from {}, left out {}", sockets.from, sockets.left_out).unwrap();

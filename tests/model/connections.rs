@@ -17,39 +17,12 @@ use conntriage::model::era::{EarlyDrop, TIMEOUTS, default_timeout, timeout_name}
 use conntriage::model::flow::{Flow, L3, L4, L4Part, Reply, State, Tuple, Zones};
 use conntriage::model::scenario::Deed;
 
+mod dice;
+
+pub(crate) use dice::Dice;
+
 /// There and back.
 const ROUND_TRIP: f64 = 0.05;
-
-/// Deterministic random numbers (splitmix64).
-#[derive(Debug, Clone)]
-pub(crate) struct Chance(pub u64);
-
-impl Chance {
-    pub(crate) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to 1, never 1.
-    pub(crate) fn unit(&mut self) -> f64 {
-        (self.roll() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.unit()
-    }
-
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.roll() % end as u64).unwrap()
-    }
-
-    /// Time to the next of events that come at a rate, independently.
-    fn until_next(&mut self, rate: f64) -> f64 {
-        -(1.0 - self.unit()).ln() / rate
-    }
-}
 
 /// What becomes of a connection.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -149,7 +122,7 @@ pub(crate) struct Table {
     pub(crate) timeouts: BTreeMap<&'static str, u64>,
     pub(crate) max: u64,
     early_drop: EarlyDrop,
-    chance: Chance,
+    dice: Dice,
     now: f64,
     queue: BinaryHeap<Reverse<(Micros, Next)>>,
     connections: Vec<Connection>,
@@ -177,7 +150,7 @@ impl Table {
             timeouts: timeouts.collect(),
             max,
             early_drop,
-            chance: Chance(seed),
+            dice: Dice(seed),
             now: 0.0,
             queue: BinaryHeap::new(),
             connections: Vec::new(),
@@ -325,7 +298,7 @@ impl Table {
     fn expect_arrival(&mut self, of: usize) {
         let rate = self.streams[of].rate;
         if rate > 0.0 {
-            let wait = self.chance.until_next(rate);
+            let wait = self.dice.until_next(rate);
             self.later(wait, Next::Arrival(of));
         }
     }
@@ -397,7 +370,7 @@ impl Table {
     }
 
     fn connection(&mut self, of: usize, state: Option<State>, replied: Reply) -> usize {
-        let bucket = |chance: &mut Chance, n: usize| chance.below(n);
+        let bucket = |dice: &mut Dice, n: usize| dice.below(n);
         let buckets = self.buckets.len();
         let connection = Connection {
             of,
@@ -407,7 +380,7 @@ impl Table {
             until: None,
             used_until: self.now,
             refused: false,
-            buckets: [bucket(&mut self.chance, buckets), bucket(&mut self.chance, buckets)],
+            buckets: [bucket(&mut self.dice, buckets), bucket(&mut self.dice, buckets)],
         };
         self.connections.push(connection);
         self.connections.len() - 1

@@ -15,6 +15,10 @@ use conntriage::model::time::{Moment, SECOND_US, Stamp};
 
 use crate::owned::Owned;
 
+mod dice;
+
+pub(crate) use dice::Dice;
+
 pub(crate) const BURST: u32 = 10;
 pub(crate) const COST_US: i64 = 5 * SECOND_US;
 /// Wall time of the boot.
@@ -24,37 +28,6 @@ const BOOT_US: i64 = 1_700_000_000 * SECOND_US + 123_456;
 #[expect(clippy::cast_possible_truncation, reason = "the model runs for hours, not for ages")]
 pub(crate) fn micros(seconds: f64) -> i64 {
     (seconds * 1e6) as i64
-}
-
-/// Deterministic random numbers (splitmix64).
-#[derive(Debug, Clone)]
-pub(crate) struct Dice(pub u64);
-
-impl Dice {
-    pub(crate) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to 1, never 1.
-    pub(crate) fn unit(&mut self) -> f64 {
-        (self.roll() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.unit()
-    }
-
-    /// Evenly over the orders of magnitude.
-    pub(crate) fn magnitude(&mut self, low: f64, high: f64) -> f64 {
-        self.between(low.ln(), high.ln()).exp()
-    }
-
-    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.roll() % from.len() as u64).unwrap()]
-    }
 }
 
 /// Who calls.

@@ -103,6 +103,7 @@ fn view() -> IncidentView {
             role: Role::At,
             leads: true,
             taken_at: Some(at(600)),
+            took_seconds: None,
             offset_seconds: Some(600.0),
             listed: Some(30_611),
             count: None,
@@ -152,6 +153,7 @@ fn incident() -> Incident {
             streams: vec![StreamDrops { input: LOG.into(), visible: 2, suppressed: 13, leads: true }],
             host_total: None,
         },
+        sampled: None,
         timeline: Timeline { step_seconds: 16, points: vec![point(0, 1, 9), point(1_440, 1, 4)] },
         around: vec![],
         lines: vec![

@@ -12,6 +12,7 @@ What it records into --out:
   journal.export      systemd-journald of our own (own mount + UTS namespace), `journalctl -o export`
   journal.short       the same as `-o short-precise`
   (--journal-files DIR: journald's own file too, while it is written to and after)
+  (--work DIR: logs are written there, messages and run/log/journal, where a follower finds them while they grow)
   stat_nf_conntrack.before / .after, nf_conntrack (at the height), sysctl, ip-addr, slabinfo, uname, count
   truth.json          the kernel's counters: what any report about the logs must be held against
 
@@ -159,7 +160,7 @@ class Stage:
         self.a, self.children, self.names = args, [], []
         tag = f"ctb{os.getpid()}"
         self.c, self.r, self.s = tag + "c", tag + "r", tag + "s"
-        self.work = tempfile.mkdtemp(prefix="ctburst.")
+        self.work = self.a.work or tempfile.mkdtemp(prefix="ctburst.")
         self.max_before = open(MAX).read().strip()
 
     def ns(self, ns, *cmd, **kw):
@@ -210,7 +211,7 @@ module(load="imklog"{stamp} permitNonKernelFacility="off")
 
     def start_journald(self):
         w = self.work
-        os.makedirs(f"{w}/run")
+        os.makedirs(f"{w}/run", exist_ok=True)
         write(f"{w}/machine-id", self.a.machine_id + "\n")
         write(f"{w}/boot_id", self.a.boot_id + "\n")
         write(f"{w}/journald.conf", "[Journal]\nStorage=volatile\nAudit=no\nReadKMsg=yes\n")
@@ -370,6 +371,7 @@ def main():
     p.add_argument("--no-rsyslog", dest="rsyslog", action="store_false")
     p.add_argument("--no-journal", dest="journal", action="store_false")
     p.add_argument("--journal-files")
+    p.add_argument("--work")
     p.add_argument("--host", default="gw1")
     p.add_argument("--machine-id", default="8f3c1a5be27d4c06a94e5d1b7f20c36e")
     p.add_argument("--boot-id", default="5d0e7c1a-93b4-4f27-8a6e-c21f04b98d73")

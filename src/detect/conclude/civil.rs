@@ -12,7 +12,7 @@ pub(super) const CLOCK_CHANGE_US: i64 = 3_600 * SECOND_US;
 
 /// The zone of a writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Zone {
+pub(in crate::detect) enum Zone {
     /// Seconds east of Greenwich.
     Fixed(i32),
     /// A zone with its rules.
@@ -21,11 +21,11 @@ pub(super) enum Zone {
 
 /// What a civil time means in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reading {
+pub(in crate::detect) struct Reading {
     /// Microseconds since the epoch: of two meanings the earlier.
-    pub(super) us: i64,
+    pub(in crate::detect) us: i64,
     /// The later meaning, in the hour that is repeated when summer time ends.
-    pub(super) later: Option<i64>,
+    pub(in crate::detect) later: Option<i64>,
     /// The hour is repeated or skipped.
     pub(super) doubtful: bool,
 }
@@ -46,7 +46,7 @@ impl Reading {
 
 impl Zone {
     /// `Europe/Berlin`, `UTC`, `+02:00`, `-0530`, `Z`; none for words that name no zone.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(in crate::detect) fn named(name: &str) -> Option<Self> {
         let name = name.trim();
         if name.eq_ignore_ascii_case("z") || name.eq_ignore_ascii_case("utc") {
             return Some(Self::Fixed(0));
@@ -55,7 +55,7 @@ impl Zone {
     }
 
     /// What a clock in this zone means when it shows `civil`.
-    pub(super) fn read(self, civil: NaiveDateTime) -> Reading {
+    pub(in crate::detect) fn read(self, civil: NaiveDateTime) -> Reading {
         let shown = civil.and_utc().timestamp_micros();
         match self {
             Self::Fixed(east) => Reading::sure(shown.saturating_sub(i64::from(east) * SECOND_US)),
@@ -100,12 +100,12 @@ fn fixed_offset(text: &str) -> Option<i32> {
 }
 
 /// Civil microseconds as a date and time; none beyond the calendar.
-pub(super) fn civil(us: i64) -> Option<NaiveDateTime> {
+pub(in crate::detect) fn civil(us: i64) -> Option<NaiveDateTime> {
     DateTime::from_timestamp_micros(us).map(|at| at.naive_utc())
 }
 
 /// A stamp without year, put into `year`; none on February 29 of a common year.
-pub(super) fn in_year(yearless_us: i64, year: i32) -> Option<NaiveDateTime> {
+pub(in crate::detect) fn in_year(yearless_us: i64, year: i32) -> Option<NaiveDateTime> {
     let shown = civil(YEARLESS_BASE_US.checked_add(yearless_us)?)?;
     if shown.year() != 2_000 {
         return None;

@@ -94,6 +94,7 @@ mod tests {
                 streams: vec![row],
                 host_total: None,
             },
+            sampled: None,
             timeline: Timeline::default(),
             around: Vec::new(),
             lines: Vec::new(),

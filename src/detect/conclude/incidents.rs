@@ -127,6 +127,7 @@ fn describe(case: &Case<'_>, known: &Known<'_>) -> Incident {
         trust: trust(case, known),
         times,
         drops,
+        sampled: None,
         timeline: timeline::of(case, known),
         around: around(case, known, leader),
         lines: lines(case, known, leader),

@@ -13,12 +13,13 @@
 //! 8. `incidents` (with `shares`, `timeline`, `around`, `packets`): where an incident begins and ends. `containers`: one line of
 //!    a container in its host's log and its own.
 //!    `forerunners`: what stands before incidents more often than chance has it.
+//!    `sampled`: what a watcher sampled of the tables beside the log.
 //! 9. `told`: what had to be assumed and what stays unknown; `chosen`: what the user asked to see.
 
 mod around;
 mod boots;
 mod chosen;
-mod civil;
+pub(super) mod civil;
 mod containers;
 mod copies;
 mod cost;
@@ -26,10 +27,12 @@ mod equal;
 mod forerunners;
 mod hosts;
 mod incidents;
+mod kept;
 mod named;
 mod notes;
 mod packets;
 mod place;
+mod sampled;
 mod shares;
 mod successors;
 #[cfg(test)]
@@ -42,11 +45,12 @@ mod years;
 mod zones;
 
 pub use incidents::incident_id;
+pub use kept::keep_ids;
 
 use std::collections::BTreeMap;
 
 use crate::model::incident::{Conclusion, Incident, TimeBasis};
-use crate::model::input::LogStream;
+use crate::model::input::{LogStream, SampleStream};
 use crate::model::report::Settings;
 use crate::model::time::{SECOND_US, WallTime};
 
@@ -55,9 +59,14 @@ const QUIET_SECONDS: u64 = 600;
 
 /// What all streams together amount to. Order and repetition of `streams` change nothing.
 pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
+    conclude_beside(streams, &[], settings)
+}
+
+/// The same with what was sampled of the same machines.
+pub fn conclude_beside(streams: Vec<LogStream>, samples: &[SampleStream], settings: &Settings) -> Conclusion {
     let mut notes = notes::Notes::default();
     let streams = equal::without_repetition(streams);
-    let hosts = hosts::tell_apart(&streams, settings, &mut notes);
+    let mut hosts = hosts::tell_apart(&streams, settings, &mut notes);
     let zones = zones::choose(&streams, settings, &mut notes);
     let clocks = years::infer(&streams, &hosts, &zones, settings);
     let mut coverage = coverage(&streams, &clocks);
@@ -90,9 +99,10 @@ pub fn conclude(streams: Vec<LogStream>, settings: &Settings) -> Conclusion {
     let cases = incidents::cases(&known);
     let found = incidents::describe_all(&cases, &known);
     told::say(&cases, &found, &known, &mut notes);
-    let found = containers::merge(found, &hosts.list, &mut notes);
+    let mut found = containers::merge(found, &hosts.list, &mut notes);
     let forerunners = evidence.forerunners(&found);
     let other_tables = evidence.of_other_tables(&found, &tracks);
+    sampled::add(&mut hosts.list, &mut found, samples, quiet_us(settings), &mut notes);
     let mut incidents = chosen::by(settings, found, &hosts.list);
     incidents.sort_by_cached_key(place_in_report);
     let (assumptions, gaps) = notes.into_lists();

@@ -12,8 +12,7 @@ use crate::sentence;
 use super::super::arith::share;
 use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::Case;
-use super::super::mix::Mix;
-use super::super::one_way::{self, OneWay, pickup};
+use super::super::one_way::{self, ALSO_ONE_WAY, OneWay, pickup};
 use super::super::scales::{Scales, Weight};
 use super::super::{remedies, will_not_help};
 use super::Candidate;
@@ -30,10 +29,7 @@ const DATA: f64 = 5.0;
 const ONCE: f64 = 3.0;
 /// Above this share of the table, one source, one peer or one port of the other side is what it is about.
 const CONCENTRATED: f64 = 0.5;
-/// Fewer entries of other protocols say nothing.
-const OTHERS_MIN: u64 = 50;
-/// Share of UDP without an answer that goes with it; below the other one the other direction passes here.
-const ALSO_ONE_WAY: f64 = 0.7;
+/// Below this share of UDP without an answer the other direction passes here.
 const ANSWERED: f64 = 0.3;
 /// From this share of the timeout on an entry was seen a moment ago, and the share of such entries that says that traffic
 /// keeps them.
@@ -74,7 +70,7 @@ fn measure(case: &Case<'_>) -> Option<Path> {
     let met_once = packets_each.is_some_and(|n| n <= ONCE);
     let beyond_syns = share(seen.met_in_the_middle(), one_way) >= BEYOND_SYNS && !met_once;
     let data = packets_each.is_some_and(|n| n >= DATA);
-    let also_udp = udp_unanswered(mix).is_some_and(|part| part >= ALSO_ONE_WAY);
+    let also_udp = one_way::udp_unanswered(mix).is_some_and(|(_, part)| part >= ALSO_ONE_WAY);
     let more = beyond_syns || data || also_udp;
     (share_of_table >= WORTH_NAMING && share(one_way, tcp) >= MOSTLY && more).then_some(Path {
         seen,
@@ -83,13 +79,6 @@ fn measure(case: &Case<'_>) -> Option<Path> {
         packets_each,
         share_of_table,
     })
-}
-
-/// Share of UDP that was not answered; none where there is hardly any.
-fn udp_unanswered(mix: Mix<'_>) -> Option<f64> {
-    let udp = mix.count(|c| c.l4 == L4::UDP);
-    let unanswered = mix.count(|c| c.l4 == L4::UDP && c.replied == Reply::Unreplied);
-    (udp >= OTHERS_MIN).then(|| share(unanswered, udp))
 }
 
 fn summary(path: &Path) -> Vec<Sentence> {
@@ -188,8 +177,10 @@ fn data(case: &Case<'_>, path: &Path, scales: &mut Scales) {
     };
     if each >= DATA {
         scales.speaks_for(Weight::Deciding, said("data flows, and is answered elsewhere"));
+    } else if each <= ONCE {
+        scales.speaks_against(Weight::Deciding, said("met once, as after a lost entry"));
     } else {
-        scales.speaks_against(Weight::Strong, said("met once, as after a lost entry"));
+        scales.add([said("few")]);
     }
 }
 
@@ -221,8 +212,7 @@ fn everywhere(case: &Case<'_>, scales: &mut Scales) {
 /// UDP takes the same path.
 fn other_protocols(case: &Case<'_>, scales: &mut Scales) {
     let Some(mix) = case.mix() else { return };
-    let udp = mix.count(|c| c.l4 == L4::UDP);
-    let Some(part) = udp_unanswered(mix) else { return };
+    let Some((udp, part)) = one_way::udp_unanswered(mix) else { return };
     let said = || {
         context(
             "udp-one-way",

@@ -65,7 +65,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         Some(usage) => scales.weigh(
             Weight::Deciding,
             full,
-            || supports("demand-fills-it", "the table is full of it".into()),
+            || supports("demand-fills-it", "these entries fill the table".into()),
             || contradicts("not-filled", sentence!["the table is at", Word::Share(usage), "of its limit"]),
         ),
         None => scales.not_known(Weight::Deciding, open::limit(case)),
@@ -205,12 +205,12 @@ fn summary(case: &Case<'_>, top_source: f64, sources: Option<u64>) -> Vec<Senten
         let (bytes, _) = case.entry_bytes();
         what = what
             .with("to")
-            .with(Word::Number(limit))
+            .with(Word::Count(limit, noun::ENTRY))
             .with("(up to")
             .with(Word::Bytes(limit.saturating_mul(bytes)))
             .with("at full)");
     }
-    what = what.with(", persistently and on every gateway alike");
+    what = what.with(", to last, and on every gateway alike");
     vec![who, how, what]
 }
 

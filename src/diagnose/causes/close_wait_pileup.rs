@@ -10,6 +10,7 @@ use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::arith::share;
+use super::super::churn;
 use super::super::evidence::{Cited, context, contradicts, supports};
 use super::super::facts::Case;
 use super::super::mix::Mix;
@@ -96,8 +97,7 @@ fn summary(pileup: &Pileup<'_>) -> Vec<Sentence> {
         State::CloseWait
     ];
     if let Some((peer, n, _)) = program(pileup) {
-        let part: &'static str = if share(n, pileup.entries) >= 0.995 { ", all to" } else { ", most to" };
-        who = who.with(part).with(Word::Endpoint(peer.address, peer.port, L4::TCP));
+        who = churn::mostly_to(who, share(n, pileup.entries), 0.0, peer);
     }
     let how = sentence![
         "one side closed, the other never did; each stays for up to",
@@ -106,9 +106,13 @@ fn summary(pileup: &Pileup<'_>) -> Vec<Sentence> {
         Word::Rate(pileup.rate_per_second)
     ];
     let what = if kube_proxy(pileup) {
-        sentence!["let the program close its connections; kube-proxy's close-wait timeout to 15 min"]
+        sentence!["let the program close its connections; set kube-proxy's close-wait timeout to 15 min"]
     } else {
-        sentence!["let the program that was closed on close its own side, too"]
+        sentence![
+            "let the program that was closed on close its side, too:",
+            Word::Code("ss -tanp state close-wait".to_owned()),
+            "names it"
+        ]
     };
     vec![who, how, what]
 }

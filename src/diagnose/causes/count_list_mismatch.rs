@@ -201,19 +201,21 @@ fn summary(hidden: Hidden, module: Option<&str>) -> Vec<Sentence> {
     let who = sentence![
         "the kernel counts",
         Word::Count(hidden.counted, noun::ENTRY),
-        "and lists",
-        Word::Number(hidden.listed),
+        "and lists only",
+        Word::Count(hidden.listed, noun::ENTRY),
         ":",
-        Word::Number(hidden.missing()),
-        "are held by nobody who is listed"
+        Word::Count(hidden.missing(), noun::ENTRY),
+        "have leaked"
     ];
     let how = match module {
         Some(name) => sentence![
-            "they have leaked; the module",
+            "something took them and never gave them back; the foreign module",
             Word::Untrusted(name.as_bytes().into()),
-            "from outside the kernel is the first suspect"
+            "is the first suspect"
         ],
-        None => sentence!["they have leaked: something took entries and never gave them back"],
+        None => {
+            sentence!["something in the kernel took them and never gave them back; no traffic holds them"]
+        }
     };
     let what = match module {
         Some(_) => "unload that module, then boot the machine: what has leaked cannot be deleted".into(),

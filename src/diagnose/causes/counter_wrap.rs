@@ -97,14 +97,16 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
 
 fn summary(absurd: Option<i64>, young: Option<f64>, max: Option<u64>, listed: Option<u64>) -> Vec<Sentence> {
     let mut who = match absurd {
-        Some(count) => sentence!["the kernel's own count is wrong: it says", impossible_words(count)],
+        Some(count) => {
+            sentence!["the kernel's own count is wrong: it says", impossible_words(count), "entries"]
+        }
         None => sentence!["the kernel's own count must be wrong: the line came"],
     };
     if let (None, Some(seconds)) = (absurd, young) {
         who = who.with(Word::Duration(seconds)).with("after the boot");
     }
     if let Some(max) = max {
-        who = who.with(", with a limit of").with(Word::Number(max));
+        who = who.with(", with a limit of").with(Word::Count(max, noun::ENTRY));
     }
     let how = match listed {
         Some(listed) => {

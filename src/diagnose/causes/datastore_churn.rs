@@ -111,8 +111,11 @@ fn summary(case: &Case<'_>, queries: &Queries<'_>) -> Vec<Sentence> {
             Distinct::More => sentence!["more than 4,096 sources hold"],
         },
     };
-    let here =
-        if local(queries.peer.address) == Some(true) { "to the datastore of this host," } else { "most to" };
+    let here = match (local(queries.peer.address), client(queries).map(local)) {
+        (Some(true), Some(Some(true))) => "to its datastore",
+        (Some(true), _) => "to this host's datastore",
+        _ => "most to",
+    };
     let who = who
         .with(Word::Share(queries.share_of_table))
         .with("of the table:")

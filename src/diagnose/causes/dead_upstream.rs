@@ -59,7 +59,7 @@ struct Dead<'a> {
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let dead = measure(case)?;
     Some(Candidate {
-        summary: summary(&dead),
+        summary: summary(case, &dead),
         loses: Some(sentence![
             "SYNs that",
             target(&dead),
@@ -123,14 +123,14 @@ fn target(dead: &Dead<'_>) -> Word {
     }
 }
 
-fn summary(dead: &Dead<'_>) -> Vec<Sentence> {
+fn summary(case: &Case<'_>, dead: &Dead<'_>) -> Vec<Sentence> {
     let who = sentence![
         target(dead),
         "does not answer:",
         Word::Count(dead.unanswered, noun::ENTRY),
         "(",
         Word::Share(dead.share_of_table),
-        ") are SYNs that wait for it"
+        ") are attempts (SYNs) that wait for it"
     ];
     let mut how = match dead.how.other_ends {
         Distinct::Exactly(n) => sentence![Word::Count(n, noun::SOURCE), "keep trying"],
@@ -139,7 +139,9 @@ fn summary(dead: &Dead<'_>) -> Vec<Sentence> {
     if let Some(rate) = dead.rate_per_second {
         how = how.with("at").with(Word::Rate(rate));
     }
-    how = how.with("; each unanswered SYN stays two minutes");
+    if let Some(seconds) = case.timeouts().named_or_default("tcp_timeout_syn_sent") {
+        how = how.with("; each attempt stays").with(Word::Duration(seconds as f64));
+    }
     let what = match dead.is_local {
         Some(true) => {
             sentence!["see why the service on this host does not accept; until it does, refuse at once"]

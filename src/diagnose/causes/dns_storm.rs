@@ -106,7 +106,7 @@ fn summary(case: &Case<'_>, storm: &Storm<'_>) -> Vec<Sentence> {
         how = how.with(":").with(Word::Rate(rate)).with("come in");
     }
     let what = if is_service(storm) {
-        sentence!["answer them on the node (NodeLocal DNSCache) and ask for full names (ndots 1)"]
+        sentence!["answer them on the node (NodeLocal DNSCache) and ask for full names (`ndots:1`)"]
     } else {
         sentence!["put a cache next to those who ask; no entry is made for what it answers itself"]
     };

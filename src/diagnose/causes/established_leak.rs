@@ -40,6 +40,8 @@ const WORTH_NAMING: f64 = 0.2;
 const MOSTLY_SILENT: f64 = 0.5;
 /// Entries that share one age, as a share of the silent ones, to be called one event.
 const ONE_EVENT: f64 = 0.2;
+/// A longer established timeout is worth lowering to this.
+const DAY_SECONDS: u64 = 86_400;
 
 /// Younger than any load balancer's idle time.
 const YOUNG_SECONDS: u64 = 190;
@@ -117,26 +119,24 @@ fn port(case: &Case<'_>) -> Option<(u16, u64, u64)> {
 
 fn summary(case: &Case<'_>, leak: &Leak) -> Vec<Sentence> {
     let mut who = sentence![
-        Word::Count(leak.silent, noun::ENTRY),
+        Word::Number(leak.silent),
         "of",
-        Word::Number(case.entries()),
+        Word::Count(case.entries(), noun::ENTRY),
         "(",
         Word::Share(leak.share_of_table),
-        ") are",
-        State::Established,
-        ", silent for over",
+        ") are established but silent for over",
         Word::Duration(leak.silent_seconds as f64)
     ];
     if let Some((port, _, _)) = port(case) {
-        who = who.with(", many to").with(Word::Port(port, L4::TCP));
+        who = who.with(", many to").with(Word::Code(format!(":{port}")));
     }
     let how = match (leak.spike, case.timeouts().named_or_default("tcp_timeout_established")) {
         (Some((age, entries)), _) => sentence![
             "their ends vanished without closing,",
-            Word::Number(entries),
-            "of them in one event",
+            Word::Count(entries, noun::ENTRY),
+            "in one event",
             Word::Duration(age as f64),
-            "before the table was read"
+            "before the reading"
         ],
         (None, Some(timeout)) => sentence![
             "their ends vanished without closing; each entry stays for the established timeout,",
@@ -146,8 +146,14 @@ fn summary(case: &Case<'_>, leak: &Leak) -> Vec<Sentence> {
             sentence!["their ends vanished without closing; each entry stays for the established timeout"]
         }
     };
-    let what = sentence!["delete the entries of peers that are gone; lower the established timeout to a day"];
-    vec![who, how, what]
+    let long =
+        case.timeouts().named_or_default("tcp_timeout_established").is_none_or(|now| now > DAY_SECONDS);
+    let what = if long {
+        "delete the entries of peers that are gone; lower the established timeout to a day"
+    } else {
+        "delete the entries of peers that are gone; let programs send keepalives, or close what is idle"
+    };
+    vec![who, how, what.into()]
 }
 
 fn scales(case: &Case<'_>, leak: &Leak) -> Scales {
@@ -306,8 +312,7 @@ fn provider(case: &Case<'_>, leak: &Leak, scales: &mut Scales) {
         return scales.add([context(
             "provider-forgets",
             sentence![
-                "load balancers and NAT of",
-                Word::Text(cloud.name()),
+                Word::Text(cloud.forgetful()),
                 "forget a connection after",
                 Word::Duration(cloud.forgets_after_seconds() as f64),
                 "of silence by default: the other ends of",
@@ -323,7 +328,8 @@ fn provider(case: &Case<'_>, leak: &Leak, scales: &mut Scales) {
     let Some((age, entries)) = together.filter(|(_, n)| share(*n, leak.established) >= ONE_EVENT) else {
         return;
     };
-    let known = [(Cloud::Azure, 240u64), (Cloud::Amazon, 350), (Cloud::Google, 600)];
+    let known =
+        [Cloud::Azure, Cloud::Amazon, Cloud::Google].map(|cloud| (cloud, cloud.forgets_after_seconds()));
     if let Some((cloud, seconds)) = known.into_iter().find(|(_, seconds)| age.abs_diff(*seconds) <= 40) {
         scales.add([context(
             "load-balancer-age",
@@ -371,7 +377,7 @@ fn useless(case: &Case<'_>, leak: &Leak) -> Vec<WillNotHelp> {
     out.push(WillNotHelp {
         id: "tcp_timeout_time_wait",
         reason: sentence![
-            "governs",
+            "governs no more than",
             Word::Count(case.mix().map_or(0, |mix| mix.tcp(State::TimeWait)), noun::ENTRY),
             "of this table"
         ],

@@ -3,7 +3,7 @@
 //! must hold: most of the count is in no list, and the list of the dying is long, or such a listener is known. Neighbour:
 //! count-list-mismatch (entries leaked; nobody waits for them).
 
-use crate::model::sentence::{Sentence, Word};
+use crate::model::sentence::{Sentence, Word, noun};
 use crate::model::signal::RelatedKind;
 use crate::sentence;
 
@@ -131,18 +131,18 @@ fn summary(hidden: Hidden, dying: Option<u64>, listener: Option<&str>) -> Vec<Se
     let who = sentence![
         Word::Number(waiting),
         "of the",
-        Word::Number(hidden.counted),
-        "entries counted are over, and wait for a listener to take the news"
+        Word::Count(hidden.counted, noun::ENTRY),
+        "counted are over, and kept until a listening program has read of it"
     ];
     let how = match listener {
         Some(name) => sentence![
             Word::Untrusted(name.as_bytes().into()),
-            "listens for connection events and does not keep up; the list has only",
-            Word::Number(hidden.listed)
+            "listens for connection events and does not keep up; listed are only",
+            Word::Count(hidden.listed, noun::ENTRY)
         ],
         None => sentence![
-            "a program that listens for connection events does not keep up; the list has only",
-            Word::Number(hidden.listed)
+            "a program that listens for connection events does not keep up; listed are only",
+            Word::Count(hidden.listed, noun::ENTRY)
         ],
     };
     vec![who, how, "restart that listener, not the machine, and give it a larger receive buffer".into()]

@@ -29,13 +29,13 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     }
     let mut which = sentence!["the table of expectations is full, not the table of connections"];
     if let Some((_, limit)) = case.counters.setting("expect_max") {
-        which = which.with("; its limit is").with(Word::Number(limit));
+        which = which.with("; its limit is").with(Word::Count(limit, noun::ENTRY));
     }
     Some(Candidate {
         summary: vec![
             which,
             sentence![
-                "a helper (SIP, FTP, full-cone NAT) expects more connections than that;",
+                "a helper (of SIP, FTP and the like) announces more connections than fit;",
                 Word::Count(incident.drops.visible, noun::LINE),
                 "say so"
             ],

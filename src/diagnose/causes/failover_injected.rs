@@ -63,9 +63,12 @@ fn measure(case: &Case<'_>) -> Option<Injected> {
     // A kernel of unknown release may count every entry there.
     let counts = case.kernel.release.is_some_and(|release| release >= INSERTED_ONLY);
     let counter = case.counters.stat.and_then(|stat| stat.insert).filter(|n| counts && *n > 0);
-    let entries = if told > 0 { told } else { counter? };
     let outlived = case.timeouts().outlived();
     let above_setting = outlived.values().fold(0u64, |sum, (n, _)| sum.saturating_add(*n));
+    // The log may show one commit of several: what bears timers of another machine came from there as well, as far as
+    // programs have inserted so many.
+    let entries =
+        if told > 0 { told.max(above_setting.min(counter.unwrap_or(above_setting))) } else { counter? };
     // The counter alone speaks of the time since boot: it matters where timers or the log go with it.
     let moved = one_way::marks(case, RelatedKind::Failover).next().is_some();
     if told == 0 && !moved && share(above_setting, case.entries()) < WORTH_NAMING {
@@ -84,18 +87,16 @@ fn measure(case: &Case<'_>) -> Option<Injected> {
 fn summary(case: &Case<'_>, injected: &Injected) -> Vec<Sentence> {
     let who = sentence![
         Word::Count(injected.entries, noun::ENTRY),
-        "of another machine were committed to this table of",
-        Word::Number(case.entries())
+        "of another machine were put into this table of",
+        Word::Count(case.entries(), noun::ENTRY)
     ];
     let how = if one_way::marks(case, RelatedKind::Failover).next().is_some() {
-        sentence![
-            "after a failover it holds both machines' entries, with the timers they were committed with"
-        ]
+        sentence!["after a failover it holds both machines' entries, with the timers they came with"]
     } else {
         sentence!["conntrackd (or a restore) put them in, with timers of their own"]
     };
     let what =
-        sentence!["give each machine room for both; commit only what is established, for a short time"];
+        sentence!["give each machine room for both; let conntrackd hand over only what is established"];
     vec![who, how, what]
 }
 

@@ -143,9 +143,9 @@ fn summary(halves: &Halves<'_>) -> Vec<Sentence> {
         }
     };
     let what = match halves.rule {
-        Some(_) => sentence!["mirror that rule (both directions, PREROUTING and OUTPUT), or take it out"],
+        Some(_) => sentence!["mirror that rule (both directions, in PREROUTING and OUTPUT), or take it out"],
         None => sentence![
-            "find what passes it by (notrack rule, eBPF, DSR): let it take both directions, or none"
+            "find what takes the other direction past it (notrack rule, eBPF): let it take both, or none"
         ],
     };
     vec![who, how, what]

@@ -140,7 +140,7 @@ fn comb(case: &Case<'_>, checker: &Holder<'_>) -> Option<Shape> {
 }
 
 fn summary(case: &Case<'_>, checks: &Checks<'_>, first: &Holder<'_>) -> Vec<Sentence> {
-    let mut who = sentence!["checks by", first.address];
+    let mut who = sentence![first.address];
     if first.is_local == Some(true) {
         who = who.with("(this host)");
     }
@@ -149,12 +149,13 @@ fn summary(case: &Case<'_>, checks: &Checks<'_>, first: &Holder<'_>) -> Vec<Sent
         who = who.with("and").with(Word::Number(others)).with(if others == 1 { "other" } else { "others" });
     }
     let who = who
-        .with("of")
+        .with(if others > 0 { "check" } else { "checks" })
         .with(Word::Count(checks.ends, ADDRESS))
-        .with("hold")
+        .with(":")
         .with(Word::Share(checks.share_of_table))
-        .with("of the table:")
-        .with(Word::Count(checks.entries, noun::ENTRY));
+        .with("of the table (")
+        .with(Word::Count(checks.entries, noun::ENTRY))
+        .with(")");
     let (state, stays) = churn::stays(case, first.how);
     let mut how = sentence!["each is opened"];
     how = match checks.comb {
@@ -173,7 +174,7 @@ fn summary(case: &Case<'_>, checks: &Checks<'_>, first: &Holder<'_>) -> Vec<Sent
     let what = if state == State::Close {
         "check less often and from fewer places; closing by a reset, as here, is the cheapest already"
     } else {
-        "check less often and from fewer places, over kept connections, or close with a reset (10 s)"
+        "check less often, from fewer places or over kept connections; a close by reset stays only 10 s"
     };
     vec![who, how, what.into()]
 }

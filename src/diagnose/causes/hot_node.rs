@@ -3,13 +3,14 @@
 //! such rule; all nodes alike), limit-not-in-force (a larger limit is configured and would do).
 
 use crate::model::census::PortKey;
+use crate::model::era::{KUBE_PROXY_FLOOR, KUBE_PROXY_PER_CORE};
 use crate::model::sentence::{Noun, Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::arith::share;
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
-use super::super::node::{fullest_elsewhere, idle_elsewhere, rule, rule_evidence, rule_words, signs};
+use super::super::node::{fullest_elsewhere, idle_elsewhere, rule, rule_evidence, signs};
 use super::super::open::Open;
 use super::super::scales::{Scales, Weight};
 use super::super::wanted::{wanted, wanted_evidence};
@@ -23,6 +24,8 @@ const TOP_SOURCE_MAX: f64 = 0.5;
 /// neither, and stand beside each of those.
 const SERVES: f64 = 0.3;
 const NODE: Noun = Noun("other node", "other nodes");
+const KUBERNETES_NODE: Noun = Noun("Kubernetes node", "Kubernetes nodes");
+const PROCESSOR: Noun = Noun("processor", "processors");
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let rule = rule(case)?;
@@ -154,11 +157,26 @@ fn summary(
     serves: f64,
     larger: Option<u64>,
 ) -> Vec<Sentence> {
-    let mut who = sentence!["this Kubernetes node is full at"];
-    who.0.extend(rule_words(rule).0);
     let who = match idle_elsewhere(case) {
-        Some((_, _, _, hosts)) => who.with("; none of").with(Word::Count(hosts, NODE)).with("is half full"),
-        None => who,
+        Some((_, _, _, hosts)) => {
+            sentence![
+                "of",
+                Word::Count(hosts.saturating_add(1), KUBERNETES_NODE),
+                "only this one is full, at"
+            ]
+        }
+        None => sentence!["this Kubernetes node is full, at"],
+    };
+    let who = match rule.processors {
+        _ if rule.max == KUBE_PROXY_FLOOR => {
+            who.with("kube-proxy's least of").with(Word::Count(rule.max, noun::ENTRY))
+        }
+        Some(processors) => who
+            .with("kube-proxy's")
+            .with(Word::Count(KUBE_PROXY_PER_CORE, noun::ENTRY))
+            .with("for each of")
+            .with(Word::Count(processors, PROCESSOR)),
+        None => who.with("the").with(Word::Count(rule.max, noun::ENTRY)).with("that kube-proxy set"),
     };
     let mut how = sentence![Word::Share(serves), "of its entries are for services that it carries"];
     if let Some((port, part)) = leading_port(case) {
@@ -172,10 +190,10 @@ fn summary(
     let what = match larger {
         Some(larger) => sentence![
             "set kube-proxy's conntrack.min to",
-            Word::Number(larger),
-            "and spread ingress and DNS over more nodes"
+            Word::Count(larger, noun::ENTRY),
+            "; spread ingress and DNS over more nodes"
         ],
-        None => sentence!["raise kube-proxy's conntrack.min and spread ingress and DNS over more nodes"],
+        None => sentence!["raise kube-proxy's conntrack.min; spread ingress and DNS over more nodes"],
     };
     vec![who, how, what]
 }

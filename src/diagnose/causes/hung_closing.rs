@@ -102,14 +102,15 @@ fn summary(hung: &Hung<'_>) -> Vec<Sentence> {
         who = who.with(", most to").with(Word::Endpoint(peer.address, peer.port, L4::TCP));
     }
     let how = sentence![
-        Word::Number(hung.fin_wait),
+        "the other end's last packets never come (",
+        Word::Count(hung.fin_wait, noun::ENTRY),
         "in",
         State::FinWait,
-        "and",
-        Word::Number(hung.last_ack),
+        ",",
+        Word::Count(hung.last_ack, noun::ENTRY),
         "in",
         State::LastAck,
-        ": the last packets of the other end never come"
+        ")"
     ];
     let what = sentence!["find where FIN or RST is lost (a firewall or NAT in between, ends that vanish)"];
     vec![who, how, what]

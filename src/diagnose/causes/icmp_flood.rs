@@ -99,7 +99,7 @@ fn summary(case: &Case<'_>, echoes: &Echoes<'_>, rate: Option<f64>) -> Vec<Sente
         Shape::Flood(_, how) => joined("they come from".into(), counted(how.other_ends, noun::SOURCE)),
         Shape::Spread => sentence!["neither a sender nor a receiver leads"],
     };
-    how = how.with(";").with(Word::Share(echoes.flags.unanswered())).with("are not answered");
+    how = how.with(";").with(Word::Share((1.0 - echoes.flags.unanswered()).max(0.0))).with("are answered");
     if let Some(rate) = rate {
         how = how.with("; new ones come at").with(Word::Rate(rate));
     }

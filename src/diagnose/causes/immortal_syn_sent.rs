@@ -33,7 +33,8 @@ const FIXED: f64 = 0.8;
 const SAMPLE: f64 = 0.05;
 /// Source ports for each source, up to which they are fixed.
 const PORTS_EACH: u64 = 4;
-/// The kernel that no longer renews them.
+/// The kernel that no longer renews them (`e15d4cdf27cb`). Long-term kernels of February 2023 and later carry it, too (5.4.231
+/// and its kin), which a distribution's own number does not tell: the entries themselves then do not look so.
 const CURED: Release = Release(5, 14, 0);
 
 struct Immortal<'a> {
@@ -138,7 +139,7 @@ fn summary(immortal: &Immortal<'_>) -> Vec<Sentence> {
         Word::Count(immortal.unanswered, noun::ENTRY),
         "(",
         Word::Share(immortal.share_of_table),
-        ") are SYNs to",
+        ") are attempts (SYNs) to",
         peer,
         "that never run out"
     ];
@@ -199,7 +200,7 @@ fn scales(case: &Case<'_>, immortal: &Immortal<'_>) -> Scales {
             Weight::Strong,
             supports(
                 "kernel-renews",
-                "this kernel sets the timer back with every SYN sent again (cured in 5.14)".into(),
+                "kernels before 5.14 set the timer back with every SYN sent again (unless they carry the cure, as long-term ones of February 2023 and later do)".into(),
             )
             .read_in_table(case),
         ),

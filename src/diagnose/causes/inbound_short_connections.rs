@@ -8,7 +8,7 @@ use crate::model::address_kind::AddressKind;
 use crate::model::census::{Distinct, Leader, LeaderKey, Pair, Peer, Row};
 use crate::model::diagnosis::{Remedy, WillNotHelp};
 use crate::model::flow::{L4, State};
-use crate::model::sentence::{Sentence, Word, noun};
+use crate::model::sentence::{Noun, Sentence, Word, noun};
 use crate::model::services::is_datastore;
 use crate::sentence;
 
@@ -22,6 +22,7 @@ use super::super::mix::Mix;
 use super::super::scales::{Scales, Weight};
 use super::super::{open, remedies, will_not_help};
 use super::Candidate;
+use super::load_generator::replay;
 
 /// Sources that are a crowd, where the server is not known to be here.
 const CROWD: u64 = 64;
@@ -137,6 +138,8 @@ fn served<'a>(case: &Case<'a>, row: &Row<Peer>) -> Option<(Peer, &'a Leader)> {
     (used && churn::over(how) >= churn::ENDED).then_some((peer, how))
 }
 
+const VISITOR: Noun = Noun("visitor", "visitors");
+
 fn summary(case: &Case<'_>, visits: &Visits<'_>) -> Vec<Sentence> {
     let at = Word::Endpoint(visits.peer.address, visits.peer.port, visits.peer.l4);
     let here: Option<&'static str> = match case.locals.is_local(visits.peer.address) {
@@ -146,23 +149,20 @@ fn summary(case: &Case<'_>, visits: &Visits<'_>) -> Vec<Sentence> {
     };
     let who = match (&visits.hop, visits.clients) {
         (Some((source, _)), _) => sentence!["clients of", at, "behind the hop", *source],
-        (None, Clients::Crowd) => sentence!["visitors of", at],
+        (None, Clients::Crowd) => match visits.how.other_ends {
+            Distinct::Exactly(n) => sentence![Word::Count(n, VISITOR), "of", at],
+            Distinct::More => sentence!["over 4,096 visitors of", at],
+        },
         (None, Clients::Few(n)) => sentence![Word::Count(n, noun::SOURCE), "in front of", at],
         (None, Clients::One(source)) => sentence![source, "in front of", at],
     };
     let who = here.filter(|_| visits.hop.is_none()).into_iter().fold(who, Sentence::with);
     let one = visits.hop.is_none() && matches!(visits.clients, Clients::One(_));
-    let mut who = who
+    let who = who
         .with(if one { "holds" } else { "hold" })
         .with(Word::Share(visits.share_of_table))
         .with("of the table:")
         .with(Word::Count(visits.entries, noun::ENTRY));
-    if visits.clients == Clients::Crowd {
-        who = match visits.how.other_ends {
-            Distinct::Exactly(n) => who.with("of").with(Word::Count(n, noun::SOURCE)),
-            Distinct::More => who.with("of more than 4,096 sources"),
-        };
-    }
     let how = churn::how_line(churn::stays(case, visits.how), visits.rate, ", each used once");
     let what = match visits.clients {
         Clients::Crowd => {
@@ -336,6 +336,11 @@ fn neighbours(case: &Case<'_>, visits: &Visits<'_>, scales: &mut Scales) {
             "is that of a datastore: its clients are programs, not visitors"
         ];
         scales.speaks_against(Weight::Deciding, contradicts("datastore-port", said).read_in_table(case));
+    }
+    if let Some(replay) = replay::measure(case).filter(|replay| replay.is_of(visits.peer)) {
+        let weight = if replay.is_known() { Weight::Deciding } else { Weight::Strong };
+        let said = "all of one network come, each as often as the others: traffic is replayed like that";
+        scales.speaks_against(weight, contradicts("one-network", said.into()).read_in_table(case));
     }
     let translated = visits.how.nat.destination.saturating_add(visits.how.nat.both);
     if churn::ipvs(case) == Some(true) && share(translated, visits.how.entries) >= 0.5 {

@@ -24,6 +24,8 @@ use super::{Candidate, Tier};
 const CONTRADICTION: f64 = 0.5;
 /// From this share on, a source or a pair leads by far.
 const LEADS: f64 = 0.8;
+/// From this share on a source stands out at all.
+const SOME: f64 = 0.1;
 /// From this share on: all.
 const ALL: f64 = 0.995;
 
@@ -85,9 +87,19 @@ fn elsewhere(case: &Case<'_>) -> Open {
     }
 }
 
-/// What the log says, what it hides, what would decide.
+/// What the log says, what it hides, what would decide. Of one that comes back: when it is due next, and what to do then.
 fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
     let drops = &incident.drops;
+    if let Some((again, look)) = hints::recurrence::lines(case) {
+        let who = sentence![
+            "the log says full (",
+            Word::Count(drops.visible, noun::LINE),
+            ",",
+            Word::Count(drops.low, noun::PACKET),
+            "lost or more); no table shows who filled it"
+        ];
+        return vec![who, again, save_then(case, look)];
+    }
     let who = sentence![
         "the log says the table was full (",
         Word::Count(drops.visible, noun::LINE),
@@ -116,6 +128,15 @@ fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
     vec![who, how, what]
 }
 
+/// What to do when it comes again.
+fn save_then(case: &Case<'_>, look: Option<&'static str>) -> Sentence {
+    let save = Word::Code(format!("cat {} > table", case.kernel.names.table_file()));
+    match look {
+        Some(look) => sentence![look, ", and have the table saved:", save],
+        None => sentence!["have the table saved when it comes again:", save],
+    }
+}
+
 /// The command that lists the table on that kernel.
 fn save_table(case: &Case<'_>) -> String {
     format!("cat {} > table || conntrack -L > table", case.kernel.names.table_file())
@@ -133,7 +154,7 @@ fn only_counters(case: &Case<'_>) -> Vec<Sentence> {
     vec![
         who,
         sentence!["who holds the entries is not in them"],
-        sentence!["save the table with", Word::Code(save_table(case))],
+        sentence!["save the table while it is full:", Word::Code(save_table(case))],
     ]
 }
 
@@ -147,12 +168,9 @@ fn not_this_table(case: &Case<'_>) -> Option<Vec<Sentence>> {
             Word::Count(max, noun::ENTRY)
         ],
         sentence![
-            "so another namespace's table was full, or this one was read too late, or its limit was changed"
+            "another namespace's table was full, or this one was read too late, or its limit was changed"
         ],
-        sentence![
-            "take the count of every namespace at that moment:",
-            Word::Code(remedies::every_namespace(case))
-        ],
+        "read the count of every network namespace at that moment: the command is under Not known".into(),
     ])
 }
 
@@ -171,10 +189,10 @@ fn endpoint(peer: Peer) -> Word {
 
 /// Who.
 fn leaders(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
-    let Some(top) = case.top_source() else {
-        let mut out = sentence!["the table holds", Word::Count(mix.total(), noun::ENTRY), "of"];
+    let Some(top) = leading(case) else {
+        let mut out = sentence![Word::Count(mix.total(), noun::ENTRY), "of"];
         out.0.extend(sources(case).0);
-        let out = out.with(", none with more than").with(Word::Count(case.most_of_a_source(), noun::ENTRY));
+        let out = out.with(", none with over").with(part(case.most_of_a_source(), mix));
         return match case.top_peer() {
             Some((peer, entries, _)) => {
                 out.with(";").with(part(entries, mix)).with("go to").with(endpoint(peer))
@@ -202,6 +220,11 @@ fn leaders(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
         }
         (None, None) => out,
     }
+}
+
+/// The source that leads, where one does: below a good share of the table it is one among others, and no suspect.
+fn leading<'a>(case: &Case<'a>) -> Option<Holder<'a>> {
+    case.top_source().filter(|top| share(top.entries, case.entries()) >= SOME)
 }
 
 /// How many sources there are.
@@ -256,8 +279,8 @@ fn first_steps(case: &Case<'_>, mix: Mix<'_>) -> Sentence {
             "there) and let it reuse connections"
         ];
     }
-    if case.top_source().is_none() {
-        return sentence!["no source leads: see what they all talk to; a larger limit gives time"];
+    if leading(case).is_none() {
+        return sentence!["no source leads: see what they all talk to (below); a larger limit gives time"];
     }
     sentence![
         "see which program of the leading source does it (",

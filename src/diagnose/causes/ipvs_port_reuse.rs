@@ -20,9 +20,40 @@ use super::Candidate;
 
 /// Share of a service's entries whose destination is another one in the reply.
 const TRANSLATED: f64 = 0.5;
+/// From this share of a client's ports on it uses some of them again before their entries end: the kernel chooses them by
+/// chance, so at a half every second new connection meets an old one.
+const AGAIN: f64 = 0.5;
 /// From this kernel on a reused port no longer costs a second (`ipvs: allow connection reuse for unconfirmed
 /// conntrack`).
 const REUSE_CURED: Release = Release(5, 9, 0);
+
+/// Source ports of a client that are in use towards one service through IPVS.
+pub(crate) struct Reused {
+    pub(crate) pair: Pair,
+    pub(crate) ports: u64,
+    /// Of those that a client has.
+    pub(crate) share: f64,
+}
+
+/// A client that uses most of its ports within the lifetime of an entry, and so uses them again before it ends.
+pub(crate) fn reused(case: &Case<'_>) -> Option<Reused> {
+    if churn::ipvs(case) != Some(true) {
+        return None;
+    }
+    let who = &case.census?.who;
+    let (ceiling, _) = case.port_ceiling();
+    let of = |pair: Pair| {
+        let how = case.how(&LeaderKey::Pair(pair))?;
+        let translated = how.nat.destination.saturating_add(how.nat.both);
+        let ports = at_least(how.source_ports);
+        let fits = pair.peer.l4 == L4::TCP
+            && share(translated, how.entries) >= TRANSLATED
+            && churn::over(how) >= churn::ENDED
+            && share(ports, ceiling) >= AGAIN;
+        fits.then(|| Reused { pair, ports, share: share(ports, ceiling) })
+    };
+    who.pairs.leading(who.entries).iter().find_map(|row| of(row.key))
+}
 
 struct Services<'a> {
     peer: Peer,
@@ -95,7 +126,7 @@ fn measure<'a>(case: &Case<'a>) -> Option<Services<'a>> {
 }
 
 /// A port that is used again within the lifetime of its entry costs the first SYN, and so a second.
-fn loses_first_syn(case: &Case<'_>) -> bool {
+pub(crate) fn loses_first_syn(case: &Case<'_>) -> bool {
     let old = case.kernel.release.is_some_and(|release| release < REUSE_CURED);
     old && case.counters.number("net.ipv4.vs.conn_reuse_mode").is_some_and(|mode| mode != 0)
 }
@@ -103,27 +134,26 @@ fn loses_first_syn(case: &Case<'_>) -> bool {
 fn summary(case: &Case<'_>, services: &Services<'_>) -> Vec<Sentence> {
     let at = Word::Endpoint(services.peer.address, services.peer.port, services.peer.l4);
     let who = sentence![
-        "connections through IPVS of this host, most to",
-        at,
-        ", hold",
+        Word::Count(services.entries, noun::ENTRY),
+        "(",
         Word::Share(services.share_of_table),
-        "of the table:",
-        Word::Count(services.entries, noun::ENTRY)
+        ") are connections through this host's IPVS balancer, most to",
+        at
     ];
     let (state, seconds) = churn::stays(case, services.how);
     let how = match services.rate.filter(|_| loses_first_syn(case)) {
         Some(rate) => sentence![
             "over, they stay",
             Word::Duration(seconds as f64),
-            "in",
-            state,
             "(",
+            state,
+            "),",
             Word::Rate(rate),
-            "); a port used again by then loses its first SYN"
+            "; ports used again by then lose their SYN"
         ],
         None => churn::how_line((state, seconds), services.rate, ", tracked twice"),
     };
-    let what = "let clients keep connections open; take IPVS's out of tracking where no rule needs them";
+    let what = "let clients keep connections open; take IPVS traffic out of tracking where no rule needs it";
     vec![who, how, what.into()]
 }
 
@@ -194,7 +224,7 @@ fn reuse(case: &Case<'_>, services: &Services<'_>, scales: &mut Scales) {
     let Some((pair, _)) = services.pairs.first() else { return };
     let Some(how) = case.how(&LeaderKey::Pair(*pair)) else { return };
     let ports = at_least(how.source_ports);
-    if share(ports, ceiling) >= 0.5 {
+    if share(ports, ceiling) >= AGAIN {
         scales.speaks_for(
             Weight::Slight,
             supports(

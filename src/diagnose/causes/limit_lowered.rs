@@ -93,7 +93,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     }
     let tier = if wrote && holds == Some(true) { Tier::Decided } else { Tier::Demand };
     Some(Candidate {
-        summary: summary(limit.max, default, own, sign, &case.kernel.key("max")),
+        summary: summary(limit.max, default, own, (sign, wrote), &case.kernel.key("max")),
         rate_per_second: case.admitted_per_second(),
         remedies: remedies::raise_limit(case).into_iter().collect(),
         will_not_help: will_not_help::for_lowered_limit(),
@@ -101,20 +101,25 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     })
 }
 
-fn summary(max: u64, default: u64, own: bool, sign: Sentence, key: &str) -> Vec<Sentence> {
+fn summary(max: u64, default: u64, own: bool, (sign, wrote): (Sentence, bool), key: &str) -> Vec<Sentence> {
     vec![
         sentence![
             "the limit of",
             Word::Count(max, noun::ENTRY),
-            if own { "is below the kernel's own" } else { "is no default, and below the configured" },
-            Word::Number(default),
+            if own { "is below the kernel's own" } else { "is below the configured" },
+            Word::Count(default, noun::ENTRY),
             ": something lowered it"
         ],
-        sign.with(": a privileged container writes the limit of the whole machine"),
+        if wrote {
+            sign
+        } else {
+            "containers run here, and a privileged one that writes the limit sets it for the whole machine"
+                .into()
+        },
         sentence![
             "set it back (",
             Word::Code(format!("sysctl -w {key}={default}")),
-            ") and keep the container from writing it"
+            "); keep containers from writing it"
         ],
     ]
 }

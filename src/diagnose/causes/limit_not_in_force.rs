@@ -211,8 +211,8 @@ fn summary(
         Some(wanted) => sentence![
             "the limit that runs is",
             Word::Count(max, noun::ENTRY),
-            "; the one that is configured,",
-            Word::Number(wanted.max),
+            "; the configured one,",
+            Word::Count(wanted.max, noun::ENTRY),
             ", is not in force"
         ],
         None => sentence![
@@ -221,7 +221,7 @@ fn summary(
             ": the tracker was loaded anew and forgot its settings"
         ],
     };
-    let how = lost.map_or_else(|| "how it was lost no line tells".into(), lost_words);
+    let how = lost.map_or_else(|| "no line tells how it was lost".into(), lost_words);
     let how = match holds {
         Some(true) => how.with("; that limit would have held"),
         Some(false) | None => how,

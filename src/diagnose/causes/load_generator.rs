@@ -1,11 +1,13 @@
 //! C05: a load test or a replay, on this host or through it: one source opens connections to one address and port,
-//! from the moment it was started, through all the source ports it has. Look-alikes: a program that keeps no
+//! from the moment it was started, through all the source ports it has; or, in [`replay`], in the name of a network. Look-alikes: a program that keeps no
 //! connection (it has done so for long), a client behind this router, a load balancer in front of a service here.
+
+pub(super) mod replay;
 
 use crate::model::census::{Leader, LeaderKey, Pair};
 use crate::model::diagnosis::{Remedy, WillNotHelp};
 use crate::model::flow::L4;
-use crate::model::sentence::{Sentence, Word, noun};
+use crate::model::sentence::{Noun, Sentence, Word, noun};
 use crate::model::services::is_datastore;
 use crate::sentence;
 
@@ -21,6 +23,8 @@ use super::Candidate;
 /// Share of them that ended, at least: a test that meets a full table leaves handshakes as well.
 const ENDED: f64 = 0.5;
 
+const SOURCE_PORT: Noun = Noun("source port", "source ports");
+
 struct Load<'a> {
     holder: Holder<'a>,
     pair: Pair,
@@ -35,6 +39,13 @@ struct Load<'a> {
 }
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
+    match (one_source(case), replay::judge(case)) {
+        (Some(a), Some(b)) => Some(if b.score() > a.score() { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
+fn one_source(case: &Case<'_>) -> Option<Candidate> {
     let load = measure(case)?;
     Some(Candidate {
         summary: summary(&load),
@@ -86,23 +97,23 @@ fn summary(load: &Load<'_>) -> Vec<Sentence> {
         who = who.with("(this host)");
     }
     let who = who
-        .with("tests")
+        .with("load-tests")
         .with(to)
-        .with("and holds")
+        .with(":")
         .with(Word::Share(load.share_of_table))
-        .with("of the table:")
+        .with("of the table,")
         .with(Word::Count(load.holder.entries, noun::ENTRY));
     let mut how = match load.began {
         Some(seconds) => {
             sentence!["it began", Word::Duration(seconds as f64), "before the table was read"]
         }
-        None => sentence!["one source, one address and port"],
+        None => sentence!["one source tries one address and port"],
     };
     if let Some(rate) = load.rate {
         how = how.with(", at").with(Word::Rate(rate));
     }
-    let how = how.with(", through").with(Word::Count(at_least(load.how.source_ports), noun::PORT));
-    let what = "stop it, or let its connections pass untracked; production is not too small for it";
+    let how = how.with(", from").with(Word::Count(at_least(load.how.source_ports), SOURCE_PORT));
+    let what = "stop the test, or let its connections pass untracked; the limit is not to be sized for it";
     vec![who, how, what.into()]
 }
 

@@ -105,7 +105,7 @@ fn name(l4: L4) -> Word {
 fn summary(others: &Others) -> Vec<Sentence> {
     let who = sentence![
         name(others.l4),
-        "and other protocols beside TCP and UDP hold",
+        "and others beside TCP and UDP hold",
         Word::Share(others.part),
         "of the table:",
         Word::Count(others.entries, noun::ENTRY)

@@ -148,6 +148,7 @@ fn scales(case: &Case<'_>, pickups: &Pickups) -> Scales {
     turned(case, pickups, &mut scales);
     packets(case, pickups, &mut scales);
     event(case, pickups, &mut scales);
+    others(case, &mut scales);
     settings(case, &mut scales);
     one_port(case, pickups, &mut scales);
     scales.add([context(
@@ -239,6 +240,27 @@ fn event(case: &Case<'_>, pickups: &Pickups, scales: &mut Scales) {
             )
             .value("entries", entries as f64)
             .value("age_seconds", age as f64)
+            .read_in_table(case),
+        );
+    }
+}
+
+/// What has no entry to lose is answered, unless the way back goes elsewhere.
+fn others(case: &Case<'_>, scales: &mut Scales) {
+    let Some((udp, part)) = case.mix().and_then(one_way::udp_unanswered) else { return };
+    if part >= one_way::ALSO_ONE_WAY {
+        scales.speaks_against(
+            Weight::Strong,
+            contradicts(
+                "udp-one-way",
+                sentence![
+                    Word::Share(part),
+                    "of",
+                    Word::Count(udp, noun::ENTRY),
+                    "of UDP were not answered either: no lost entry explains that"
+                ],
+            )
+            .value("share", part)
             .read_in_table(case),
         );
     }

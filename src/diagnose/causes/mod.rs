@@ -33,7 +33,7 @@ mod icmp_flood;
 mod immortal_syn_sent;
 mod inbound_short_connections;
 mod insufficient_evidence;
-mod ipvs_port_reuse;
+pub(crate) mod ipvs_port_reuse;
 mod limit_lowered;
 mod limit_not_in_force;
 mod load_generator;
@@ -158,6 +158,7 @@ pub(crate) const SNAT_PORT_EXHAUSTION: Cause = Cause("snat-port-exhaustion");
 pub(crate) const CLOUD_ALLOWANCE: Cause = Cause("cloud-allowance");
 pub(crate) const OTHER_KERNEL_TABLE: Cause = Cause("other-kernel-table");
 pub(crate) const EBPF_MAP: Cause = Cause("ebpf-map");
+pub(crate) const IPVS_PORT_REUSE: Cause = Cause("ipvs-port-reuse");
 pub(crate) const GC_LAG: Cause = Cause("gc-lag");
 pub(crate) const STALE_NAT: Cause = Cause("stale-nat");
 
@@ -180,7 +181,7 @@ const DECIDED: &[Rule] = &[
 
 /// Connections that are over: many short ones.
 const CHURN: &[Rule] = &[
-    Rule { cause: Cause("ipvs-port-reuse"), judge: ipvs_port_reuse::judge },
+    Rule { cause: IPVS_PORT_REUSE, judge: ipvs_port_reuse::judge },
     Rule { cause: Cause("health-check-churn"), judge: health_check_churn::judge },
     Rule { cause: Cause("datastore-churn"), judge: datastore_churn::judge },
     Rule { cause: Cause("self-inflicted-churn"), judge: self_inflicted_churn::judge },

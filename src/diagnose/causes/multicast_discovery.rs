@@ -112,18 +112,17 @@ fn summary(case: &Case<'_>, calls: &Calls<'_>, rate: Option<f64>) -> Vec<Sentenc
             who = who.with("(").with(Word::Text(name)).with(")");
         }
     }
-    let mut how = sentence![
-        "machines look for each other, and what answers comes from another address than was called"
-    ];
+    let mut how =
+        sentence!["machines look for each other; answers come from other addresses than were called"];
     if let Some(rate) = rate {
         how = how.with(":").with(Word::Rate(rate));
     }
     let what = if share(calls.routers, calls.entries) >= 0.5 {
         let generic = case.timeouts().named_or_default("generic_timeout").unwrap_or(600);
         sentence![
-            "keep protocols without a tracker for two minutes instead of",
+            "shorten the generic timeout (of IGMP, VRRP and the like) from",
             Word::Duration(generic as f64),
-            "(IGMP, VRRP)"
+            "to two minutes"
         ]
     } else {
         sentence!["take these calls out of tracking, or drop them before it where nobody here needs them"]

@@ -58,8 +58,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         let effective = mix.effective();
         let firm = effective.closing.saturating_add(effective.live);
         how = sentence![
-            Word::Number(effective.evictable),
-            "of them make room for new ones on demand; what counts is",
+            Word::Count(effective.evictable, noun::ENTRY),
+            "make room for new ones on demand; what counts is",
             Word::Count(firm, noun::ENTRY),
             "(",
             Word::Share(share(firm, max)),

@@ -102,18 +102,11 @@ fn summary(case: &Case<'_>, tenant: &Tenant<'_>) -> Vec<Sentence> {
         holder.address,
         ", behind this host, holds",
         Word::Share(tenant.share_of_table),
-        "of the table:",
+        ":",
         Word::Count(holder.entries, noun::ENTRY)
     ];
     if let Some((pair, entries)) = tenant.pairs.first() {
-        let part: Option<&'static str> = match share(*entries, holder.entries) {
-            all if all >= 0.995 => Some(", all to"),
-            most if most >= 0.5 => Some(", most to"),
-            _ => None,
-        };
-        if let Some(part) = part {
-            who = who.with(part).with(Word::Endpoint(pair.peer.address, pair.peer.port, pair.peer.l4));
-        }
+        who = churn::mostly_to(who, share(*entries, holder.entries), 0.5, pair.peer);
     }
     let how = if churns(tenant) {
         churn::how_line(churn::stays(case, holder.how), tenant.rate, ", each used once")
@@ -127,9 +120,9 @@ fn summary(case: &Case<'_>, tenant: &Tenant<'_>) -> Vec<Sentence> {
         ]
     };
     let what = if churns(tenant) {
-        "let that client use its connections again; until then limit it before the tracker, not all others"
+        "let that client reuse its connections; until then limit it alone, before it is tracked"
     } else {
-        "ask what that client does; until then limit it before the tracker, so that the others have room"
+        "ask what that client does; until then limit it, before it is tracked, so that others have room"
     };
     vec![who, how, what.into()]
 }

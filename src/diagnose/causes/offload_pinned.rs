@@ -1,6 +1,7 @@
 //! Entries handed to a flowtable (OFFLOAD, HW_OFFLOAD): no timer runs on them, and neither early drop nor the garbage
-//! collector takes them while the flowtable holds them. Kernels before 6.3 evict none of them, those before 2025 hardly
-//! any. Look-alike: honest demand (they are in use); pinned is what needs no use, above all UDP of one packet.
+//! collector takes them while the flowtable holds them. Kernels before 6.3 evict none of them (`df25455e5a48`), those before
+//! 6.10 hardly any (`119c790a271d`). Look-alike: honest demand (they are in use); pinned is what needs no use, above all
+//! UDP of one packet.
 
 use crate::model::diagnosis::{Remedy, WillNotHelp};
 use crate::model::era::Release;
@@ -22,10 +23,10 @@ const WORTH_NAMING: f64 = 0.2;
 const MOSTLY_UDP: f64 = 0.5;
 /// Below this share, the leading source is one of a crowd: the entries are in use.
 const CROWD: f64 = 0.05;
-/// No kernel before this one evicts an offloaded entry.
+/// No kernel before this one evicts an offloaded entry (`df25455e5a48`; distributions may have carried it back).
 const NONE_BEFORE: Release = Release(6, 3, 0);
-/// From this one on, those without the assured flag are evicted like others.
-const LIKE_OTHERS: Release = Release(6, 13, 0);
+/// From this one on, those without the assured flag are evicted like others (`119c790a271d`: the collector takes TCP, too).
+const LIKE_OTHERS: Release = Release(6, 10, 0);
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let mix = case.mix()?;
@@ -68,7 +69,7 @@ fn summary(pinned: u64, udp: u64, share_of_table: f64) -> Vec<Sentence> {
         Word::Count(pinned, noun::ENTRY),
         "(",
         Word::Share(share_of_table),
-        ") are handed to a flowtable"
+        ") are handed to a flowtable (the fast path)"
     ];
     if share(udp, pinned) >= MOSTLY_UDP {
         who = who.with(",").with(Word::Share(share(udp, pinned))).with("of them UDP");
@@ -85,7 +86,7 @@ fn kernel(case: &Case<'_>, scales: &mut Scales) {
         return scales.not_known(
             Weight::Deciding,
             one_way::ask_release(
-                "whether it evicts offloaded entries like others, as those from about 2025 on do",
+                "whether it evicts offloaded entries like others, as kernels from 6.10 on do",
             ),
         );
     };

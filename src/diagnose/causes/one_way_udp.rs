@@ -13,8 +13,8 @@ use crate::sentence;
 
 use super::super::arith::share;
 use super::super::datagrams::{
-    FRESH_PORTS, Flags, MOST, NEARLY_ALL, TUNNELS, WORTH_NAMING, at_least, counted, holds, is_udp, joined,
-    peers_on, per_second, ports_to, translated, udp_seconds,
+    FRESH_PORTS, Flags, MOST, NEARLY_ALL, ONE_WAY, TUNNELS, WORTH_NAMING, at_least, counted, holds, is_udp,
+    joined, peers_on, per_second, ports_to, translated, udp_seconds,
 };
 use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::Case;
@@ -23,12 +23,6 @@ use super::super::scales::{Scales, Weight};
 use super::super::will_not_help;
 use super::Candidate;
 
-/// Services that are told and do not answer: syslog, traps, flow records (NetFlow, IPFIX, sFlow), metrics (statsd,
-/// collectd, carbon, telegraf), log records (GELF), traces (Jaeger).
-const ONE_WAY: [u16; 17] = [
-    162, 514, 2_003, 2_055, 2_056, 4_739, 5_140, 6_343, 6_831, 6_832, 8_089, 8_094, 8_125, 9_995, 9_996,
-    12_201, 25_826,
-];
 /// Ports of other causes of this family: names, time, discovery.
 const OTHERS: [u16; 8] = [53, 67, 123, 137, 138, 1_900, 5_353, 5_355];
 /// So many entries for each sender are messages, not senders.
@@ -99,11 +93,7 @@ fn summary(case: &Case<'_>, messages: &Messages<'_>, rate: Option<f64>) -> Vec<S
     if let Some(name) = service(messages.port, L4::UDP) {
         who = who.with("(").with(Word::Text(name)).with(")");
     }
-    who = who
-        .with("hold")
-        .with(Word::Share(messages.explains))
-        .with("of the table:")
-        .with(Word::Count(messages.how.entries, noun::ENTRY));
+    who = who.with("are").with(Word::Share(messages.explains)).with("of the table");
     let mut how = sentence![
         "nobody answers them, and each comes from a new source port: an entry for",
         Word::Duration(udp_seconds(case) as f64)

@@ -174,13 +174,13 @@ fn summary(case: &Case<'_>, named: Option<Sentence>, full: Option<(&Snapshot, u6
     let which = named
         .or_else(|| full.map(|(snapshot, _, _)| name_of(snapshot)))
         .unwrap_or_else(|| "another network namespace".into());
-    let mut who = sentence!["the full table is that of"].with_all(&which);
+    let mut who = sentence!["the full table is of"].with_all(&which);
     if let (Some(held), Some(max)) = (case.usage.held(), case.usage.max) {
         who = who
-            .with("; the one that was read holds")
+            .with("; the one read holds")
             .with(Word::Number(held))
             .with("of")
-            .with(Word::Number(max));
+            .with(Word::Count(max, noun::ENTRY));
     }
     let container = case.incident.is_some_and(|i| matches!(i.namespace, Namespace::Container(_)));
     let how = match full {

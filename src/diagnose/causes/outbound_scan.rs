@@ -26,8 +26,9 @@ use super::Candidate;
 const WORTH_NAMING: f64 = 0.2;
 /// Share of the source's entries that are unanswered SYNs: what it mostly does.
 const MOSTLY: f64 = 0.5;
-/// Targets for each unanswered SYN, at least: it does not come back to the same one.
-const TARGETS_PER_ENTRY: f64 = 0.5;
+/// Targets for each unanswered SYN, at least: a scanner tries each a few times within the two minutes that an entry
+/// stays, from another port each time. A client comes back to its own servers by the hundred.
+const TARGETS_PER_ENTRY: f64 = 0.2;
 /// Ports that a scan of addresses tries, at most.
 const PORTS_MAX: usize = 3;
 /// Share of the source's entries that those ports have.
@@ -141,18 +142,24 @@ fn summary(scan: &Scan<'_>) -> Vec<Sentence> {
     who = who.with("in vain:").with(Word::Share(scan.share_of_table)).with("of the table");
     let how = match scan.rate_per_second {
         Some(rate) => {
-            sentence!["its SYNs come at", Word::Rate(rate), "and more: targets that refuse leave no entry"]
+            sentence![
+                "its attempts come at",
+                Word::Rate(rate),
+                "and more: targets that refuse leave no entry"
+            ]
         }
-        None => sentence!["more SYNs than these are sent: targets that refuse leave no entry"],
+        None => sentence!["it makes more attempts than these: targets that refuse leave no entry"],
     };
     let what = match scan.holder.is_local {
         Some(true) => {
-            sentence!["find the program that scans from this host; drop its SYNs before they are tracked"]
+            sentence![
+                "find and stop the program that scans; until then drop its SYNs before they are tracked"
+            ]
         }
         _ => sentence![
             "find what scans on",
             scan.holder.address,
-            "and take it off; drop its SYNs before they are tracked"
+            "and stop it; until then drop its SYNs before they are tracked"
         ],
     };
     vec![who, how, what]

@@ -114,7 +114,7 @@ fn summary(crawler: &Crawler<'_>) -> Vec<Sentence> {
         Some(true) => sentence!["this host (", holder.address, ") holds"],
         _ => sentence![holder.address, "holds"],
     };
-    who = who.with(Word::Share(crawler.explains)).with("of the table: it talks to");
+    who = who.with(Word::Share(crawler.explains)).with(": it talks to");
     who = joined(who, counted(holder.how.other_ends, noun::PEER));
     if let Some((port, _)) = crawler.port {
         who = who.with("from").with(Word::Port(port, L4::UDP));
@@ -124,15 +124,15 @@ fn summary(crawler: &Crawler<'_>) -> Vec<Sentence> {
         how = how.with(", new ones at").with(Word::Rate(rate));
     }
     how = if is_mesh(crawler) {
-        how.with(": a mesh of tunnels that seeks its members")
+        how.with(": a mesh of tunnels")
     } else {
-        how.with(": so do BitTorrent, DHT, IPFS and crawlers")
+        how.with(": as peer-to-peer programs do")
     };
     let what = match (holder.is_local, crawler.port) {
         (Some(true), Some(_)) if translated(holder.how) == 0 => {
             sentence!["limit that program's peers, or take its port out of tracking, both directions"]
         }
-        _ => sentence!["limit that program's peers where it runs; it is no attack, and nobody is infected"],
+        _ => sentence!["limit that program's peers where it runs; by itself this is no sign of an attack"],
     };
     vec![who, how, what]
 }

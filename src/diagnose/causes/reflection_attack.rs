@@ -108,12 +108,13 @@ fn own_servers(case: &Case<'_>, port: u16) -> Vec<IpAddr> {
 
 fn victim_summary(answers: &Answers<'_>, rate: Option<f64>) -> Vec<Sentence> {
     let who = sentence![
-        "answers from",
+        "unasked answers from",
         Word::Port(answers.port, L4::UDP),
-        "that nobody asked for hold",
+        "to",
+        answers.to,
+        "hold",
         Word::Share(answers.explains),
-        "of the table, to",
-        answers.to
+        "of the table"
     ];
     let mut how = joined(
         "forged questions in that address's name made".into(),
@@ -293,11 +294,8 @@ fn mirror_summary(mirror: &Mirror<'_>, rate: Option<f64>) -> Vec<Sentence> {
     if let Some(times) = mirror.times.and_then(rounded) {
         how = how.with("; answers are").with(Word::Number(times)).with("times as long");
     }
-    let what = sentence![
-        "close",
-        peer,
-        "to strangers, or limit what it answers them; a larger limit helps the attacker"
-    ];
+    let what =
+        sentence!["close", peer, "to strangers, or limit its answers; a larger limit helps the attacker"];
     vec![who, how, what]
 }
 

@@ -5,7 +5,7 @@
 use crate::model::census::{LeaderKey, Pair};
 use crate::model::diagnosis::{Evidence, Remedy, WillNotHelp};
 use crate::model::flow::{L4, Reply, State};
-use crate::model::sentence::{Sentence, Word, noun};
+use crate::model::sentence::{Noun, Sentence, Word, noun};
 use crate::sentence;
 
 use super::super::arith::share;
@@ -21,6 +21,7 @@ use super::Candidate;
 
 /// Peers that "a few" may be.
 const PEERS_MAX: usize = 4;
+const ADDRESS: Noun = Noun("address", "addresses");
 /// Share of the source's entries that go to those few.
 const TO_FEW: f64 = 0.8;
 /// From this share of a client's source ports on, they are the next thing to run out.
@@ -84,10 +85,12 @@ fn measure<'a>(case: &Case<'a>) -> Option<Churn<'a>> {
     let narrow = to_few || fast;
     // A crawler or a mailer: only where it is this host for sure, and so many ends that nobody checks them.
     let crawls = holder.is_local == Some(true) && ends >= CRAWLED_MIN;
-    if share(ended, holder.entries) < churn::ENDED || pairs.is_empty() || !(narrow || crawls) {
+    // Where it goes to each address once, no pair leads.
+    if share(ended, holder.entries) < churn::ENDED || (pairs.is_empty() && !crawls) || !(narrow || crawls) {
         return None;
     }
-    let wide = (!narrow).then(|| (ends, holder.how.common_ports.first().map(|(port, _)| *port)));
+    let wide =
+        (!narrow || pairs.is_empty()).then(|| (ends, holder.how.common_ports.first().map(|(port, _)| *port)));
     let lifetime_seconds = case.time_wait_seconds();
     Some(Churn {
         rate_per_second: case.churn_per_second(holder.how),
@@ -111,24 +114,22 @@ fn who(churn: &Churn<'_>) -> Sentence {
         Some(true) => sentence!["this host (", churn.holder.address, ") holds"],
         _ => sentence![churn.holder.address, ", perhaps this host, holds"],
     };
-    out = out
-        .with(Word::Share(churn.share_of_table))
-        .with("of the table:")
-        .with(Word::Count(churn.holder.entries, noun::ENTRY));
+    out = out.with(Word::Share(churn.share_of_table));
     if let Some((ends, port)) = churn.wide {
-        out = out.with(", to").with(Word::Number(ends)).with("addresses");
+        // So many words go into a line, and no more.
+        out = out
+            .with(":")
+            .with(Word::Count(churn.holder.entries, noun::ENTRY))
+            .with("to")
+            .with(Word::Count(ends, ADDRESS));
         return match port {
             Some(port) => out.with(", most on").with(Word::Port(port, L4::TCP)),
             None => out,
         };
     }
+    out = out.with("of the table:").with(Word::Count(churn.holder.entries, noun::ENTRY));
     if let Some((pair, entries)) = churn.pairs.first() {
-        let part: &'static str = match share(*entries, churn.holder.entries) {
-            all if all >= 0.995 => ", all to",
-            most if most >= 0.5 => ", most to",
-            _ => ", the largest part to",
-        };
-        out = out.with(part).with(Word::Endpoint(pair.peer.address, pair.peer.port, pair.peer.l4));
+        out = churn::mostly_to(out, share(*entries, churn.holder.entries), 0.0, pair.peer);
     }
     out
 }
@@ -139,7 +140,7 @@ fn how(churn: &Churn<'_>) -> Sentence {
         Word::Duration(churn.lifetime_seconds as f64),
         "in",
         State::TimeWait,
-        ": new connections at",
+        ": new ones at",
         Word::Rate(churn.rate_per_second),
         ", each used once"
     ]
@@ -147,7 +148,7 @@ fn how(churn: &Churn<'_>) -> Sentence {
 
 fn what_to_do(case: &Case<'_>, churn: &Churn<'_>) -> Sentence {
     if churn.wide.is_some() {
-        return "a crawler, a mailer or the like: open fewer at once, reuse those to one address; size the limit".into();
+        return "let that crawler or mailer open fewer at once and reuse connections; size the limit for the rest".into();
     }
     let mut out = sentence!["reuse connections"];
     if let Some((pair, _)) = churn.pairs.first() {

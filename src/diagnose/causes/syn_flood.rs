@@ -148,15 +148,15 @@ fn summary(case: &Case<'_>, flood: &Flood<'_>) -> Vec<Sentence> {
         ")"
     ];
     let mut how = match flood.sources {
-        Distinct::Exactly(n) => sentence!["SYNs from", Word::Count(n, noun::SOURCE)],
-        Distinct::More => sentence!["SYNs from over 4,096 sources"],
+        Distinct::Exactly(n) => sentence![Word::Count(n, noun::SOURCE), "sent attempts (SYNs)"],
+        Distinct::More => sentence!["over 4,096 sources sent attempts (SYNs)"],
     };
     if let Some(rate) = flood.rate_per_second {
-        how = how.with("came in at").with(Word::Rate(rate));
+        how = how.with("at").with(Word::Rate(rate));
     }
-    how = how.with("; addresses may be forged, so none is named");
+    how = how.with("; the addresses may be forged");
     let what = sentence![
-        "stop the SYNs before they are tracked (upstream, raw table, SYNPROXY); a larger limit fills too"
+        "stop the SYNs before they are tracked: upstream, or by the rules below; a larger limit fills too"
     ];
     vec![who, how, what]
 }

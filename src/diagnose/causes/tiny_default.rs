@@ -196,7 +196,7 @@ fn summary(case: &Case<'_>, limit: Limit, sources: Option<u64>) -> Vec<Sentence>
         let (bytes, _) = case.entry_bytes();
         what = what
             .with("to")
-            .with(Word::Number(larger))
+            .with(Word::Count(larger, noun::ENTRY))
             .with("(up to")
             .with(Word::Bytes(larger.saturating_mul(bytes)))
             .with("at full), in a way that lasts");

@@ -13,6 +13,7 @@ use super::super::scales::{Scales, Weight};
 use super::super::{open, remedies, will_not_help};
 use super::{Candidate, Tier};
 
+const LINK: Noun = Noun("link", "links");
 const INSERT: Noun = Noun("insert", "inserts");
 /// Restarted lookups of which there are so many for each entry are no background noise.
 const RESTARTS_PER_ENTRY: u64 = 10;
@@ -123,18 +124,20 @@ fn summary(held: u64, buckets: u64, usage: f64, dropped: Option<u64>) -> Vec<Sen
         Word::Count(held, noun::ENTRY),
         "share",
         Word::Count(buckets, noun::BUCKET),
-        ":",
-        Word::Number(held.saturating_mul(2).checked_div(buckets).unwrap_or(0)),
-        "to a chain, where two to four are usual"
+        ": chains of",
+        Word::Count(held.saturating_mul(2).checked_div(buckets).unwrap_or(0), LINK),
+        ", where two to four are usual"
     ];
     let how = match dropped {
         Some(dropped) => sentence![
             Word::Count(dropped, noun::PACKET),
             "were dropped for too long chains, at",
             Word::Share(usage),
-            "of the limit and without a line in the log"
+            "of the limit and without a log line"
         ],
-        None => sentence!["every packet searches long; at chains of 50 to 79 new kernels drop it"],
+        None => {
+            sentence!["every packet searches long, and newer kernels drop it at chains of 50 to 79 links"]
+        }
     };
     vec![
         who,

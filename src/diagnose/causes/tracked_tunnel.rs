@@ -98,23 +98,14 @@ fn name(port: u16) -> &'static str {
 }
 
 fn summary(case: &Case<'_>, tunnel: &Tunnel<'_>, rate: Option<f64>) -> Vec<Sentence> {
-    let mut who = sentence![
-        "the outer packets of a",
-        name(tunnel.port),
-        "tunnel (",
-        Word::Port(tunnel.port, L4::UDP),
-        ") hold",
-        Word::Share(tunnel.explains),
-        "of the table:",
-        Word::Count(tunnel.entries, noun::ENTRY)
-    ];
+    let mut who = sentence![name(tunnel.port), "packets"];
     if let Some(pair) = tunnel.pairs.first().filter(|_| tunnel.pairs.len() <= 2) {
-        who = who.with(", between").with(pair.source).with("and").with(pair.peer.address);
+        who = who.with("between").with(pair.source).with("and").with(pair.peer.address);
     }
+    let who = who.with("hold").with(Word::Share(tunnel.explains)).with("of the table");
     let mut how = sentence![
-        "each connection inside has its own source port outside, and none is answered:",
-        Word::Duration(udp_seconds(case) as f64),
-        "each"
+        "each inner connection has its own outer source port, unanswered: kept",
+        Word::Duration(udp_seconds(case) as f64)
     ];
     if let Some(rate) = rate {
         how = how.with(",").with(Word::Rate(rate));
@@ -122,7 +113,7 @@ fn summary(case: &Case<'_>, tunnel: &Tunnel<'_>, rate: Option<f64>) -> Vec<Sente
     let what = sentence![
         "take",
         Word::Port(tunnel.port, L4::UDP),
-        "between the nodes' addresses out of tracking, in PREROUTING and OUTPUT"
+        "between the nodes out of tracking, in PREROUTING and OUTPUT"
     ];
     vec![who, how, what]
 }

@@ -95,10 +95,10 @@ fn named(zones: &[(u16, u64)]) -> Sentence {
         if place > 0 {
             out = out.with(",");
         }
-        out = out.with(Word::Number(u64::from(*zone)));
+        out = out.with(Word::Code(zone.to_string()));
     }
     if zones.len() > NAMED {
-        out = out.with("and").with(Word::Number((zones.len() - NAMED) as u64)).with("more");
+        out = out.with("and more");
     }
     out
 }
@@ -110,14 +110,14 @@ fn tenths(times: f64) -> Sentence {
 }
 
 fn summary(found: &Zones) -> Vec<Sentence> {
-    let mut who = sentence!["the same connections are tracked in several zones ("];
+    let mut who = sentence!["the same connections are tracked in zones"];
     who.0.extend(named(&found.numbers).0);
-    who = who.with("):");
+    who = who.with(":");
     who.0.extend(tenths(found.times).0);
     let how = sentence![
-        "Open vSwitch and OVN track at each port with a stateful rule:",
+        "Open vSwitch and OVN track a connection anew in each zone:",
         Word::Share(found.part),
-        "of the leading pairs are such"
+        "of the leading ones are so"
     ];
     let what = sentence![
         "make rules stateless where no state is needed; size the limit for connections times zones"
@@ -225,9 +225,9 @@ fn useless(found: &Zones) -> Vec<WillNotHelp> {
         will_not_help::reason(
             "hunt-top-source",
             sentence![
-                "each connection is counted",
+                "each connection has",
                 Word::Count(super::super::arith::rounded(found.times).unwrap_or(0).max(2), noun::ENTRY),
-                "strong: who seems to open so many opens that much less"
+                "here: who leads opens that many times fewer connections than its entries say"
             ],
         ),
         will_not_help::reason(

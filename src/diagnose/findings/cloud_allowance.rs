@@ -69,7 +69,7 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
     }
     evidence.push(context(
         "idle-timeout",
-        "on instances of Nitro v6 the cloud forgets an idle TCP connection after 350 s unless told otherwise; older ones keep it for five days".into(),
+        "on instances of Nitro v6 the cloud forgets an idle TCP connection after 350 s unless told otherwise; on others it keeps it for five days".into(),
     ));
     Some(Finding {
         host: None,
@@ -81,7 +81,7 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
                 ": the instance's share of tracked connections was full"
             ],
             sentence![
-                "a larger instance, untracked security group rules or shorter idle timeouts; no kernel setting helps"
+                "take a larger instance, untracked security group rules or shorter timeouts; no sysctl helps"
             ],
         ],
         evidence,

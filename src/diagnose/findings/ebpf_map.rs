@@ -31,9 +31,9 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
         summary: vec![
             sentence![
                 Word::Text(name),
-                "keeps connections in an eBPF map of its own; the kernel's table, at",
+                "keeps connections in an eBPF map of its own; the kernel's table (at",
                 Word::Share(usage),
-                ", hardly shows them"
+                ") hardly has any"
             ],
             sentence!["look at how full that map is: when it is, packets are lost without a line in the log"],
         ],

@@ -18,6 +18,8 @@ const ROUND_SECONDS: f64 = 60.0;
 const TOLERANCE: f64 = 1.25;
 /// From this share of the count on it is worth a word.
 const WORTH_A_WORD: f64 = 0.05;
+/// Of the gap, what new entries may leave of it after the list was read.
+const LEFT_MAX: f64 = 0.5;
 /// Timers of their own for each entry were taken out then.
 const COLLECTOR_SINCE: Release = Release(4, 9, 0);
 
@@ -25,15 +27,20 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
     if case.kernel.release.is_some_and(|release| release < COLLECTOR_SINCE) {
         return None;
     }
-    // A count taken with the settings stands before the list, which collects what it passes; one taken by itself
-    // (`conntrack -C`) may stand behind it.
-    let before = case.counters.setting("count").map(|(_, count)| count);
-    let (count, listed) = (before.max(case.usage.count)?, case.usage.listed?);
+    // Reading the list collects what it passes: of two counts the greater one is of before, the other of after.
+    let (count, listed) = (case.usage.count?, case.usage.listed?);
+    let after = case.counters.counts().min().filter(|after| *after < count);
     let gap = count.checked_sub(listed)?;
+    let left = after.map(|after| after.saturating_sub(listed));
+    // What is counted after the list as well has not merely expired.
+    if left.is_some_and(|left| share(left, gap) > LEFT_MAX) {
+        return None;
+    }
     let rate = case.admitted_per_second()?;
     let at_most = rounded(rate * ROUND_SECONDS * TOLERANCE)?;
     // Both must be of one moment, and the list whole: half of it missing is another story.
-    if share(gap, count) < WORTH_A_WORD || gap > at_most || listed < count / 2 {
+    let whole = after.is_some() || listed >= count / 2;
+    if share(gap, count) < WORTH_A_WORD || gap > at_most || !whole {
         return None;
     }
     let key = case.kernel.key("count");
@@ -43,10 +50,10 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
         summary: vec![
             sentence![
                 Word::Count(gap, noun::ENTRY),
-                "are counted and not listed: they have expired and wait to be collected, up to a minute"
+                "are counted and not listed: they have expired and wait up to a minute for collection"
             ],
             sentence![
-                "no leak: size the limit for the rate times (timeout plus 60 s); reading the list collects them"
+                "this is no leak: size the limit for a minute more of new entries; reading the list collects them"
             ],
         ],
         evidence: vec![
@@ -74,6 +81,22 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
             )
             .value("per_second", rate)
             .read_in_table(case),
+            match after {
+                Some(after) => supports(
+                    "counted-again",
+                    sentence![
+                        "after the list was read the kernel counts",
+                        Word::Number(after),
+                        ": reading it collected the rest, so nothing leaks"
+                    ],
+                )
+                .value("count", after as f64)
+                .read_in_table(case),
+                None => context(
+                    "counted-once",
+                    "the count was taken once: where it stays as high after the list, it is a leak".into(),
+                ),
+            },
             context(
                 "capture-relieves",
                 "whoever lists the table collects what has expired: the count falls with it".into(),

@@ -74,7 +74,10 @@ fn remedies(hop: &Hop, source: std::net::IpAddr) -> Vec<Remedy> {
             sentence![
                 "let published ports be translated instead of passed on, so that each client keeps its address"
             ],
-            in_file("\"userland-proxy\": false", "/etc/docker/daemon.json"),
+            in_file(
+                "\"userland-proxy\": false",
+                "the settings of dockerd (/etc/docker/daemon.json), between its braces",
+            ),
             "the daemon has to be started anew; connections of this host to its own published ports then need route_localnet, which Docker sets",
         )),
         Hop::Node => Some((

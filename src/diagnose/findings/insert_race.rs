@@ -63,12 +63,12 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
                 Word::Count(clashes, noun::PACKET),
                 "lost a race for an entry",
                 since,
-                ", with the table at",
+                "; the table, at",
                 Word::Share(usage),
-                ": it is not full"
+                ", is not full"
             ],
             sentence![
-                "pairs of DNS lookups from one socket do that: ask one after the other, or answer on the node"
+                "two DNS lookups at once from one socket do that: ask one after the other, or answer on the node"
             ],
         ],
         evidence,

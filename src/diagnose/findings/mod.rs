@@ -17,6 +17,7 @@ mod ebpf_map;
 mod gc_lag;
 mod hidden_client;
 mod insert_race;
+mod ipvs_ports;
 mod other_tables;
 mod snat_ports;
 
@@ -41,13 +42,14 @@ pub(crate) struct Beside<'a> {
 /// What looks like a full table and is another one, as the counters and the table of a case show it: those that lose
 /// packets first. Without a host.
 pub(crate) fn of_case(case: &Case<'_>) -> Vec<Finding> {
-    let rules: [fn(&Case<'_>) -> Option<Finding>; 6] = [
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 7] = [
         cloud_allowance::find,
         snat_ports::find,
         insert_race::find,
         other_tables::find,
         ebpf_map::find,
         gc_lag::find,
+        ipvs_ports::find,
     ];
     rules.iter().filter_map(|find| find(case)).collect()
 }
@@ -109,9 +111,9 @@ fn recycle(counters: &Counters) -> Option<Finding> {
         summary: vec![
             sentence![
                 Word::Code(format!("{key} = 1")),
-                "is a separate danger for visitors behind NAT: of several who share an address, those whose clocks are behind are refused"
+                "is a danger of its own: some visitors behind NAT are refused"
             ],
-            sentence!["it does nothing for the connection table; switch it off"],
+            sentence!["switch it off: it does nothing for the connection table"],
         ],
         evidence: vec![supports("tcp-tw-recycle", sentence![Word::Code(format!("{key} = 1")), where_from])],
         remedies: vec![Remedy {
@@ -141,11 +143,18 @@ pub(crate) fn of_expectations(hosts: &[Host], incidents: &[Incident]) -> Vec<Fin
         out.push(Finding {
             host: Some(host.name.clone()),
             cause: EXPECTATION_TABLE,
-            summary: vec![sentence![
-                Word::Count(lines, noun::LINE),
-                "say that the table of expectations was full: that is not the connection table, and a larger nf_conntrack_max does not help"
-            ]],
-            evidence: vec![context("expectation-lines", sentence![Word::Count(times as u64, noun::INCIDENT), "of that kind"])],
+            summary: vec![
+                sentence![
+                    Word::Count(lines, noun::LINE),
+                    "say that the table of expectations was full, which is not the connection table"
+                ],
+                "raise its own limit or remove an unneeded helper: a larger nf_conntrack_max does not help"
+                    .into(),
+            ],
+            evidence: vec![context(
+                "expectation-lines",
+                sentence![Word::Count(times as u64, noun::INCIDENT), "of that kind"],
+            )],
             remedies: Vec::new(),
         });
     }

@@ -109,17 +109,23 @@ fn empty(host: Option<Box<str>>) -> Finding {
 fn what(kind: RelatedKind) -> Sentence {
     match kind {
         RelatedKind::NeighbourOverflow => {
-            "the table of neighbours (ARP, NDP) was full: packets to further machines of the own network were lost"
+            "the table of neighbours (ARP, NDP) was full: packets to more machines of this network were lost"
         }
-        RelatedKind::TcpMemory => "TCP as a whole was at the limit of its memory: sockets were pressed or cut",
+        RelatedKind::TcpMemory => {
+            "TCP as a whole was at the limit of its memory: sockets were pressed or cut"
+        }
         RelatedKind::OrphanedSockets => {
             "closed sockets that still had data to send were cut: too many of them, or no memory"
         }
         RelatedKind::TimeWaitOverflow => {
             "more sockets were in TIME_WAIT than tcp_max_tw_buckets allows: the rest was closed at once"
         }
-        RelatedKind::ZoneLimit => "Open vSwitch refused connections of a zone at its own limit, which is not the table's",
-        RelatedKind::HashlimitFull => "a table of the packet filter's hashlimit was full: its rule no longer matched new addresses",
+        RelatedKind::ZoneLimit => {
+            "Open vSwitch refused connections of a zone at its own limit, which is not the table's"
+        }
+        RelatedKind::HashlimitFull => {
+            "a table of the filter's hashlimit was full: its rule no longer matched new addresses"
+        }
         _ => "IPVS had no server left for a service: connections to it were refused",
     }
     .into()
@@ -128,13 +134,19 @@ fn what(kind: RelatedKind) -> Sentence {
 /// What cures it.
 fn cure(kind: RelatedKind) -> Sentence {
     match kind {
-        RelatedKind::NeighbourOverflow => "look for a sweep of the own network first; else raise gc_thresh1 to gc_thresh3",
+        RelatedKind::NeighbourOverflow => {
+            "look for a sweep of the own network first; else raise gc_thresh1 to gc_thresh3"
+        }
         RelatedKind::TcpMemory => "find the sockets whose buffers are full (ss -tm) before raising tcp_mem",
-        RelatedKind::OrphanedSockets => "find peers that vanish while they are sent to; then raise tcp_max_orphans",
-        RelatedKind::TimeWaitOverflow => "harmless for the tracker, whose entries stay all the same; many short connections are behind it",
+        RelatedKind::OrphanedSockets => {
+            "find peers that vanish while they are sent to; then raise tcp_max_orphans"
+        }
+        RelatedKind::TimeWaitOverflow => {
+            "leave it: the tracker's entries stay all the same; look for many short connections"
+        }
         RelatedKind::ZoneLimit => "raise the limit of that zone, or look at who is in it",
         RelatedKind::HashlimitFull => "give that rule a larger table (--hashlimit-htable-max)",
-        _ => "look at the servers behind it (health checks, weights); the connection table has nothing to do with it",
+        _ => "look at the servers behind it (health checks, weights); it is not the connection table",
     }
     .into()
 }
@@ -148,7 +160,7 @@ fn remedy(kind: RelatedKind) -> Remedy {
             "neighbour-table",
             "give the table of neighbours room for the machines of the own networks",
             &[
-                ("ip -s neigh | awk '{print $1}' | sort | uniq -c | sort -rn | head", None),
+                ("ip neigh | awk '{print $3, $NF}' | sort | uniq -c | sort -rn | head", None),
                 (
                     "sysctl -w net.ipv4.neigh.default.gc_thresh3=8192",
                     Some("sysctl -w net.ipv4.neigh.default.gc_thresh3=1024"),

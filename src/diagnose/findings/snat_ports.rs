@@ -78,13 +78,12 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
         cause: SNAT_PORT_EXHAUSTION,
         summary: vec![
             sentence![
-                "source ports towards",
-                end.clone(),
-                "run out:",
                 Word::Number(behind),
                 "of the",
-                Word::Number(CEILING),
-                "that one address has"
+                Word::Count(CEILING, noun::PORT),
+                "that one address has towards",
+                end.clone(),
+                "are taken"
             ],
             sentence!["translate to more addresses, or use connections again; a larger table adds no port"],
         ],

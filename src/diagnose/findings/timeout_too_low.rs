@@ -53,14 +53,13 @@ fn setting(counters: &Counters, kernel: &Kernel, beside: Beside<'_>) -> Option<F
         summary: vec![
             sentence![
                 Word::Code(format!("{key} = {seconds}")),
-                "cuts connections that are silent for",
-                Word::Duration(seconds as f64),
-                ": idle pools, sessions and load balancers lose theirs"
+                "cuts what is silent for",
+                Word::Duration(seconds as f64)
             ],
             sentence![
-                "not below",
+                "set it to a day, and for other people's connections not below",
                 Word::Duration(FLOOR_SECONDS as f64),
-                "for other people's connections (RFC 5382); a day is safe"
+                "(RFC 5382)"
             ],
         ],
         evidence,
@@ -94,9 +93,8 @@ fn provider(counters: &Counters, kernel: &Kernel, beside: Beside<'_>) -> Option<
     evidence.push(context(
         "provider-forgets",
         sentence![
-            "the network of",
-            Word::Text(cloud.name()),
-            "forgets a silent connection after",
+            Word::Text(cloud.forgetful()),
+            "forget a silent connection after",
             Word::Duration(forgets as f64),
             "by default, this kernel after",
             Word::Duration(seconds as f64)
@@ -111,9 +109,8 @@ fn provider(counters: &Counters, kernel: &Kernel, beside: Beside<'_>) -> Option<
                 Word::Duration(seconds as f64)
             ],
             sentence![
-                "the network of",
                 Word::Text(cloud.name()),
-                "forgets what is silent for",
+                "may forget what is silent for",
                 Word::Duration(forgets as f64),
                 ": let programs speak more often than that"
             ],

@@ -15,7 +15,8 @@ fn file_name(stream: &CounterStream) -> String {
 fn as_meant(stream: &CounterStream) -> Counters {
     let mut counters = stream.counters.clone();
     let running = ["kernel.osrelease", "kernel.random.boot_id"];
-    let answered = counters.count.is_some() || running.iter().any(|key| counters.sysctl.contains_key(*key));
+    let answered =
+        counters.counts().next().is_some() || running.iter().any(|key| counters.sysctl.contains_key(*key));
     let is_conf = file_name(stream).rsplit_once('.').is_some_and(|(_, ending)| ending == "conf");
     if counters.configured.is_empty() && !answered && is_conf {
         let file = &stream.hints.path;

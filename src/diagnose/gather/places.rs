@@ -123,6 +123,7 @@ mod tests {
             directory: (*directory).into(),
             role: None,
             taken_at: None,
+            took_seconds: None,
             namespace: Namespace::Initial,
             complete: true,
             not_read: Vec::new(),

@@ -9,7 +9,7 @@ use crate::model::sentence::{Sentence, Word};
 use crate::model::time::{SECOND_US, WallTime};
 use crate::sentence;
 
-use super::super::arith::seconds;
+use super::super::arith::{rounded, seconds};
 use super::super::evidence::{Cited, context};
 use super::super::facts::Case;
 
@@ -36,12 +36,44 @@ const BUSY_DAYS_MIN: usize = 5;
 /// Above this chance that starts at random look so, no rhythm is claimed.
 const CHANCE_MAX: f64 = 0.01;
 
+/// What the starts have in common.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Rhythm {
+    /// At one place of a round of the clock: how wide that place is, and where it begins.
+    Clock { round: Round, arc_us: i64, begin_us: i64 },
+    /// In the same hours of so many days: how many hours, and where they begin.
+    Busy { days: usize, arc_us: i64, begin_us: i64 },
+    /// At equal distances, of which some may be whole multiples.
+    Every { seconds: f64, missed: bool },
+    /// Two, so far apart: too few.
+    Twice { seconds: f64 },
+    /// More, with nothing in common but that they lie within so much.
+    None { seconds: f64 },
+}
+
+/// A round of the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    Week,
+    Day,
+    Hour,
+}
+
+impl Round {
+    fn micros(self) -> i64 {
+        match self {
+            Self::Week => WEEK_US,
+            Self::Day => DAY_US,
+            Self::Hour => HOUR_US,
+        }
+    }
+}
+
 /// Two starts or more.
 pub(crate) fn of(starts: &[WallTime]) -> Option<Recurrence> {
-    if starts.len() < 2 {
-        return None;
-    }
-    Some(Recurrence { pattern: pattern(starts)?, occurrences: starts.len() as u64 })
+    let last = *starts.last()?;
+    let rhythm = rhythm(starts)?;
+    Some(Recurrence { pattern: pattern(rhythm, last), occurrences: starts.len() as u64 })
 }
 
 /// The same as a hint.
@@ -52,16 +84,135 @@ pub(super) fn hint(case: &Case<'_>) -> Option<Evidence> {
     Some(context("recurrence", said).value("occurrences", occurrences as f64).read_in_log(case))
 }
 
-fn pattern(starts: &[WallTime]) -> Option<Sentence> {
+/// How often it came and when the next one is due, and where to look: two of the first lines of an incident of which
+/// nothing but the log is known. None: it came once.
+pub(crate) fn lines(case: &Case<'_>) -> Option<(Sentence, Option<&'static str>)> {
+    let last = *case.starts.last()?;
+    let rhythm = rhythm(&case.starts)?;
+    let so_far = Word::Number(case.starts.len() as u64);
+    let comes =
+        |how: &'static str| sentence!["it comes", how, "(", so_far.clone(), "times so far): next due"];
+    let due = |said: Sentence, before: &'static str, behind: &'static str| match next(rhythm, last) {
+        Some(at) => sentence![before, at, behind].0.into_iter().fold(said, Sentence::with),
+        None => said,
+    };
+    let clock = Some("see what runs by the clock then");
+    Some(match rhythm {
+        Rhythm::Clock { round: Round::Week, .. } => (due(comes("once a week"), "from", "on"), clock),
+        Rhythm::Clock { round: Round::Day, .. } => {
+            (due(comes("at one time of the day"), "from", "on"), clock)
+        }
+        Rhythm::Clock { round: Round::Hour, .. } => {
+            (due(comes("in one minute of the hour"), "from", "on"), clock)
+        }
+        Rhythm::Busy { .. } => {
+            (due(comes("in the same hours of the day"), "from", "on"), Some("see what is busy then"))
+        }
+        Rhythm::Every { seconds, .. } => {
+            let said =
+                sentence!["it comes every", Word::Duration(seconds), "(", so_far, "times so far): next due"];
+            (due(said, "about", ""), Some("see which timer does that"))
+        }
+        Rhythm::Twice { seconds } => (
+            sentence!["it came twice,", Word::Duration(seconds), "apart: from two no rhythm can be told"],
+            None,
+        ),
+        Rhythm::None { seconds } => (
+            sentence![
+                "it came",
+                so_far,
+                "times within",
+                Word::Duration(seconds),
+                ", with no rhythm: it may come at any time"
+            ],
+            None,
+        ),
+    })
+}
+
+fn rhythm(starts: &[WallTime]) -> Option<Rhythm> {
     let (first, last) = (starts.first()?, starts.last()?);
-    if starts.len() < STARTS_MIN {
-        let apart = Word::Duration(seconds(last.0.saturating_sub(first.0)));
-        return Some(sentence!["the second", apart, "after the first"]);
+    let apart = seconds(last.0.saturating_sub(first.0));
+    if starts.len() < 2 {
+        return None;
     }
-    let rhythms = [weekly, daily, every, hourly, busy];
-    let apart = Word::Duration(seconds(last.0.saturating_sub(first.0)));
-    let none = || sentence!["with no rhythm, within", apart];
-    Some(rhythms.iter().find_map(|rhythm| rhythm(starts)).unwrap_or_else(none))
+    if starts.len() < STARTS_MIN {
+        return Some(Rhythm::Twice { seconds: apart });
+    }
+    let clock = |round, width| at_one_place(starts, round, width);
+    Some(
+        clock(Round::Week, SAME_TIME_US)
+            .or_else(|| clock(Round::Day, SAME_TIME_US))
+            .or_else(|| every(starts))
+            .or_else(|| clock(Round::Hour, SAME_MINUTE_US))
+            .or_else(|| busy(starts))
+            .unwrap_or(Rhythm::None { seconds: apart }),
+    )
+}
+
+/// When the next one is due, at the earliest.
+fn next(rhythm: Rhythm, last: WallTime) -> Option<WallTime> {
+    let behind = |round: i64, begin: i64| {
+        let rounds = last.0.saturating_sub(begin).div_euclid(round).saturating_add(1);
+        WallTime(rounds.saturating_mul(round).saturating_add(begin))
+    };
+    match rhythm {
+        Rhythm::Clock { round, begin_us, .. } => Some(behind(round.micros(), begin_us)),
+        Rhythm::Busy { begin_us, .. } => Some(behind(DAY_US, begin_us)),
+        Rhythm::Every { seconds, .. } => Some(WallTime(last.0.saturating_add(rounded_us(seconds)))),
+        Rhythm::Twice { .. } | Rhythm::None { .. } => None,
+    }
+}
+
+/// To the second.
+fn rounded_us(seconds: f64) -> i64 {
+    let whole = rounded(seconds).and_then(|seconds| i64::try_from(seconds).ok());
+    whole.unwrap_or(0).saturating_mul(SECOND_US)
+}
+
+fn pattern(rhythm: Rhythm, last: WallTime) -> Sentence {
+    match rhythm {
+        Rhythm::Clock { round, arc_us, .. } => {
+            let said: &'static str = match round {
+                Round::Week => "always on the same day of the week at the same time",
+                Round::Day => "always at the same time of the day",
+                Round::Hour => "always in the same minute of the hour",
+            };
+            let said = if arc_us >= SECOND_US {
+                sentence![said, ", within", Word::Duration(seconds(arc_us))]
+            } else {
+                sentence![said]
+            };
+            ends(said, rhythm, last).with(": look at what runs by the clock")
+        }
+        Rhythm::Busy { days, arc_us, .. } => {
+            let said = sentence![
+                "on",
+                Word::Number(days as u64),
+                "days, always within the same",
+                Word::Duration(seconds(arc_us)),
+                "of the day"
+            ];
+            ends(said, rhythm, last).with(": look at what is busy then")
+        }
+        Rhythm::Every { seconds, missed } => {
+            let said = sentence!["every", Word::Duration(seconds)];
+            let said = if missed { said.with("or a multiple of it") } else { said };
+            ends(said, rhythm, last)
+                .with(": a timer, or a table that fills at a steady rate from a fixed beginning")
+        }
+        Rhythm::Twice { seconds } => sentence!["the second", Word::Duration(seconds), "after the first"],
+        Rhythm::None { seconds } => sentence!["with no rhythm, within", Word::Duration(seconds)],
+    }
+}
+
+/// The last, and when the next is due.
+fn ends(said: Sentence, rhythm: Rhythm, last: WallTime) -> Sentence {
+    let said = said.with("(the last:").with(last);
+    match next(rhythm, last) {
+        Some(at) => said.with("; the next is due from").with(at).with("on)"),
+        None => said.with(")"),
+    }
 }
 
 /// How much of a circle of `round` the starts take up; and the one that stands first on that arc.
@@ -76,8 +227,8 @@ fn arc(starts: &[WallTime], round: i64) -> (i64, i64) {
 }
 
 /// Chance that so many starts at random lie within an arc as wide.
-fn chance(starts: usize, arc: i64, round: i64) -> f64 {
-    let share = (arc.max(MINUTE_US) as f64 / round as f64).min(1.0);
+fn chance(starts: usize, arc_us: i64, round: i64) -> f64 {
+    let share = (arc_us.max(MINUTE_US) as f64 / round as f64).min(1.0);
     let others = i32::try_from(starts.saturating_sub(1)).unwrap_or(i32::MAX);
     (starts as f64 * share.powi(others)).min(1.0)
 }
@@ -89,64 +240,24 @@ fn rounds(starts: &[WallTime], round: i64, begin: i64) -> usize {
     numbers.len()
 }
 
-/// Within `width` at one place of the round, in as many rounds as there are starts.
-fn at_one_place(starts: &[WallTime], round: i64, width: i64) -> Option<i64> {
-    let (arc, begin) = arc(starts, round);
-    let apart = rounds(starts, round, begin) == starts.len();
-    (arc <= width && apart && chance(starts.len(), arc, round) < CHANCE_MAX).then_some(arc)
-}
-
-fn weekly(starts: &[WallTime]) -> Option<Sentence> {
-    let arc = at_one_place(starts, WEEK_US, SAME_TIME_US)?;
-    Some(
-        within(sentence!["always on the same day of the week at the same time"], arc, starts)
-            .with(": look at what runs by the clock"),
-    )
-}
-
-fn daily(starts: &[WallTime]) -> Option<Sentence> {
-    let arc = at_one_place(starts, DAY_US, SAME_TIME_US)?;
-    Some(
-        within(sentence!["always at the same time of the day"], arc, starts)
-            .with(": look at what runs by the clock"),
-    )
-}
-
-fn hourly(starts: &[WallTime]) -> Option<Sentence> {
-    let arc = at_one_place(starts, HOUR_US, SAME_MINUTE_US)?;
-    Some(
-        within(sentence!["always in the same minute of the hour"], arc, starts)
-            .with(": look at what runs by the clock"),
-    )
+/// Within `width_us` at one place of the round, in as many rounds as there are starts.
+fn at_one_place(starts: &[WallTime], round: Round, width_us: i64) -> Option<Rhythm> {
+    let (arc_us, begin_us) = arc(starts, round.micros());
+    let apart = rounds(starts, round.micros(), begin_us) == starts.len();
+    let holds = arc_us <= width_us && apart && chance(starts.len(), arc_us, round.micros()) < CHANCE_MAX;
+    holds.then_some(Rhythm::Clock { round, arc_us, begin_us })
 }
 
 /// In the same hours of many days: what a peak of demand looks like.
-fn busy(starts: &[WallTime]) -> Option<Sentence> {
-    let (arc, begin) = arc(starts, DAY_US);
-    let days = rounds(starts, DAY_US, begin);
-    let holds = arc <= BUSY_US && days >= BUSY_DAYS_MIN && chance(days, arc, DAY_US) < CHANCE_MAX;
-    holds.then(|| {
-        sentence![
-            "on",
-            Word::Number(days as u64),
-            "days, always within the same",
-            Word::Duration(seconds(arc)),
-            "of the day: look at what is busy then"
-        ]
-    })
-}
-
-fn within(words: Sentence, arc: i64, starts: &[WallTime]) -> Sentence {
-    let words =
-        if arc >= SECOND_US { words.with(", within").with(Word::Duration(seconds(arc))) } else { words };
-    match starts.last() {
-        Some(last) => words.with("(the last:").with(*last).with(")"),
-        None => words,
-    }
+fn busy(starts: &[WallTime]) -> Option<Rhythm> {
+    let (arc_us, begin_us) = arc(starts, DAY_US);
+    let days = rounds(starts, DAY_US, begin_us);
+    let holds = arc_us <= BUSY_US && days >= BUSY_DAYS_MIN && chance(days, arc_us, DAY_US) < CHANCE_MAX;
+    holds.then_some(Rhythm::Busy { days, arc_us, begin_us })
 }
 
 /// Equal distances, of which some may be whole multiples.
-fn every(starts: &[WallTime]) -> Option<Sentence> {
+fn every(starts: &[WallTime]) -> Option<Rhythm> {
     let apart: Vec<f64> = starts
         .windows(2)
         .filter_map(|pair| Some(seconds(pair.get(1)?.0.saturating_sub(pair.first()?.0))))
@@ -167,20 +278,15 @@ fn every(starts: &[WallTime]) -> Option<Sentence> {
     let others = i32::try_from(apart.len().saturating_sub(1)).unwrap_or(i32::MAX);
     let missed = beats.iter().copied().fold(1.0, f64::max);
     if (2.0 * EQUAL * missed).powi(others) >= CHANCE_MAX && apart.len() < STARTS_MIN {
-        return (missed <= 1.0 && agrees_closely(&apart, beat)).then(|| regular(beat, missed));
+        return (missed <= 1.0 && agrees_closely(&apart, beat))
+            .then_some(Rhythm::Every { seconds: beat, missed: false });
     }
-    Some(regular(beat, missed))
+    Some(Rhythm::Every { seconds: beat, missed: missed > 1.0 })
 }
 
 /// Two distances alone must agree within a hundredth.
 fn agrees_closely(apart: &[f64], beat: f64) -> bool {
     apart.iter().all(|seconds| (seconds - beat).abs() <= CHANCE_MAX * beat)
-}
-
-fn regular(beat: f64, missed: f64) -> Sentence {
-    let out = sentence!["every", Word::Duration(beat)];
-    let out = if missed > 1.0 { out.with("or a multiple of it") } else { out };
-    out.with(": a timer, or a table that fills at a steady rate from a fixed beginning")
 }
 
 #[cfg(test)]
@@ -259,6 +365,25 @@ mod tests {
         ] {
             assert!(said(&starts).starts_with("with no rhythm"), "{}", said(&starts));
         }
+    }
+
+    #[test]
+    fn the_next_one_is_due_at_the_first_moment_of_the_next_round() {
+        let due = |starts: &[i64]| {
+            let starts: Vec<WallTime> = starts.iter().map(|us| WallTime(*us)).collect();
+            next(rhythm(&starts).unwrap(), *starts.last().unwrap()).map(|at| at.0)
+        };
+        // Each night about 23:58, now a little sooner and now later, also over midnight.
+        assert_eq!(due(&[at(0, 1_438), at(1, 1_442), at(2, 1_435), at(4, 1_444)]), Some(at(5, 1_435)));
+        assert_eq!(due(&[at(0, 600), at(7, 605), at(21, 598)]), Some(at(28, 598)));
+        assert_eq!(due(&[at(0, 0), at(0, 20), at(0, 40), at(0, 60), at(0, 80)]), Some(at(0, 100)));
+        assert_eq!(due(&[at(0, 65), at(0, 305), at(1, 125), at(2, 785)]), Some(at(2, 845)));
+        let noons = [(0, 680), (1, 750), (2, 705), (2, 801), (3, 777), (4, 690), (7, 731)];
+        let noons: Vec<i64> = noons.iter().map(|(day, minute)| at(*day, *minute)).collect();
+        assert_eq!(due(&noons), Some(at(8, 680)));
+        // Of two, and without a rhythm, nothing is promised.
+        assert_eq!(due(&[MONDAY, MONDAY + HOUR_US]), None);
+        assert_eq!(due(&[at(0, 13), at(0, 71), at(0, 400)]), None);
     }
 
     #[test]

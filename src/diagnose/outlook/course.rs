@@ -164,10 +164,13 @@ impl Course {
         if class.l4 != L4::TCP {
             let in_use = stays.min(entries * present(ages, class, &timeouts));
             let lifetime = match stream {
-                Some(rate) if rate > 0.0 => entries / rate,
-                _ => now.unwrap_or(1.0).max(1.0),
+                Some(rate) if rate > 0.0 => Some(entries / rate),
+                _ => now.map(|now| now.max(1.0)),
             };
-            self.growing.push((more * in_use / lifetime, lifetime));
+            // On what is handed to a flowtable no timer runs: how long it stays is not known, and so it stays as many.
+            if let Some(lifetime) = lifetime {
+                self.growing.push((more * in_use / lifetime, lifetime));
+            }
         }
     }
 

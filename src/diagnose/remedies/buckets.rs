@@ -5,13 +5,16 @@ use crate::model::era::{MAX_PER_BUCKET_GIVEN, Names};
 use crate::model::sentence::{Word, noun};
 use crate::sentence;
 
-use super::super::facts::Case;
-use super::{here, in_file};
+use super::super::facts::{Case, NEAR_FULL};
+use super::{HERE, here, in_file};
 
 /// Entries for each bucket that are aimed at: each is in the table twice, so chains of two to four.
 const WANTED_PER_BUCKET: u64 = 2;
 /// More buckets than this are not proposed: 16 Mi heads are 128 MiB.
 const BUCKETS_MAX: u64 = 1 << 24;
+
+/// Said behind the place of a line that must wait until the table is no longer full.
+pub(super) const AFTERWARDS: &str = ", after the incident and not in it: once the table is far from full";
 
 /// Buckets for the limit that runs.
 pub(crate) fn enough_buckets(case: &Case<'_>) -> Option<Remedy> {
@@ -28,10 +31,19 @@ pub(crate) fn enough_buckets(case: &Case<'_>) -> Option<Remedy> {
         let file = format!("/sys/module/{module}/parameters/hashsize");
         here(format!("echo {wanted} > {file}"), Some(format!("echo {now} > {file}")))
     };
+    let full = case.usage.share().is_none_or(|usage| usage >= NEAR_FULL);
+    let (when, resize): (&'static str, Command) = if full {
+        (
+            "after the incident, not in it: resize the hash table to",
+            Command { place: format!("{HERE}{AFTERWARDS}"), ..resize },
+        )
+    } else {
+        ("in a quiet hour: resize the hash table to", resize)
+    };
     Some(Remedy {
         id: "enough-buckets",
         title: sentence![
-            "in a quiet hour, not while it is full: resize the hash table to",
+            when,
             Word::Count(wanted, noun::BUCKET),
             "(now",
             Word::Number(now),

@@ -12,6 +12,7 @@ use crate::sentence;
 use super::super::beside;
 use super::super::facts::Case;
 use super::super::mix::Mix;
+use super::super::network::Network;
 use super::{here, in_file};
 
 /// Command lines that one remedy prints, at most.
@@ -62,20 +63,20 @@ pub(crate) fn pool(case: &Case<'_>, peer: Peer, pairs: &[(Pair, u64)]) -> Remedy
         && pairs.first().is_some_and(|(pair, _)| case.locals.is_local(pair.source) == Some(true));
     let owner = pairs.first().and_then(|(pair, _)| beside::owner(case, pair.source));
     let program = |title: Sentence| match &owner {
-        Some(owner) => title.with("in").with(Word::Untrusted(owner.name.as_bytes().into())),
+        Some(owner) => title.with(", in").with(Word::Untrusted(owner.name.as_bytes().into())),
         None => title,
     };
     let title = if here_both {
         program(sentence![
             "the cure: use the datastore's unix socket instead of",
             endpoint(peer),
-            ", or a pool,"
+            ", or a pool"
         ])
     } else {
         program(sentence![
             "the cure: keep the connections to",
             endpoint(peer),
-            "open, in a pool or as persistent ones,"
+            "open, in a pool or as persistent ones"
         ])
     };
     let mut commands = Vec::new();
@@ -296,6 +297,39 @@ pub(crate) fn stop_the_test(case: &Case<'_>, source: IpAddr, peer: Peer, entries
     );
     out.side_effects =
         vec!["what the test measures from then on is another thing: connections kept, not opened".into()];
+    out
+}
+
+/// A replay is stopped where it is played.
+pub(crate) fn stop_the_replay(case: &Case<'_>, network: Option<Network>, peer: Peer, entries: u64) -> Remedy {
+    let (title, line, place) = match network {
+        Some(network) => (
+            sentence![
+                "stop what plays the traffic of",
+                Word::Code(network.to_string()),
+                ", or play it at a host that nothing else depends on"
+            ],
+            format!("ip route get {}", network.address()),
+            "this host: names the machine that the replay's network is routed to",
+        ),
+        None => (
+            sentence![
+                "stop what plays traffic at",
+                endpoint(peer),
+                ", or play it at a host that nothing else depends on"
+            ],
+            "ss -tnp".to_owned(),
+            "this host: names the machine that the replay's program is connected to",
+        ),
+    };
+    let mut out = remedy(
+        "stop-the-replay",
+        title,
+        vec![Command { place: place.to_owned(), ..here(line, None) }],
+        Some(case.entries().saturating_sub(entries)),
+        "its entries in TIME_WAIT run out by themselves; those still open stay until they are closed or deleted",
+    );
+    out.side_effects = vec!["the test ends".into()];
     out
 }
 

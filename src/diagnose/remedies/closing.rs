@@ -7,7 +7,8 @@ use crate::model::sentence::{Word, noun};
 use crate::sentence;
 
 use super::super::facts::Case;
-use super::{HERE, family, here, in_file, set};
+use super::shorter::{Shorter, delete_in_state, deleted, shorter};
+use super::{HERE, here, in_file, set};
 
 /// Not shorter under kube-proxy: connections that are closed on one side and still send on the other would lose their
 /// translation.
@@ -92,29 +93,19 @@ pub(crate) fn shorter_fin_wait(case: &Case<'_>) -> Option<Remedy> {
         nat.source > 0 || nat.destination > 0 || nat.both > 0 || super::super::beside::translates(case);
     let seconds = if translated { FIN_WAIT_NAT_SECONDS } else { FIN_WAIT_SECONDS };
     let now = case.timeouts().named_or_default("tcp_timeout_fin_wait")?;
-    if now <= seconds {
-        return None;
-    }
-    let waits = |class: &Class| class.l4 == L4::TCP && class.state == Some(State::FinWait);
-    Some(Remedy {
+    let what = Shorter {
         id: "shorter-fin-wait",
-        title: sentence![
-            "beside the cure: keep half-closed connections for",
-            Word::Duration(seconds as f64),
-            "instead of",
-            Word::Duration(now as f64)
-        ],
-        commands: set(&case.kernel, "tcp_timeout_fin_wait", seconds, Some(now)),
-        effect: Effect {
-            entries_freed_now: Some(0),
-            steady_state_entries: case.settles_at(|class| waits(class).then_some(seconds)),
-            note: sentence!["timers that run keep their old end: it shows after", Word::Duration(now as f64)],
-        },
+        keep: "beside the cure: keep half-closed connections for",
+        state: State::FinWait,
+        seconds,
+        now,
+    };
+    Some(Remedy {
         side_effects: vec![
             "a download that goes on after its client closed one direction is silent for less than that, or is cut".into(),
             "with address translation not below 60 s: a port freed earlier meets a peer that still holds the connection".into(),
         ],
-        persists: true,
+        ..shorter(case, &what)?
     })
 }
 
@@ -127,26 +118,10 @@ pub(crate) fn delete_closing(
     entries: u64,
     how: &Leader,
 ) -> Option<Remedy> {
-    let (port, word) = (peer.port.filter(|_| entries > 0)?, state.word()?);
+    let port = peer.port.filter(|_| entries > 0)?;
     let translated = how.nat.destination > 0 || how.nat.both > 0;
-    let (ip, family) = (peer.address.to_canonical(), family(peer.address));
-    let select = format!("-p tcp --state {word} -d {ip} --dport {port}");
-    let commands = if translated {
-        vec![
-            Command {
-                place: format!("{HERE}: the second src= of a line is the server it was given"),
-                ..here(format!("conntrack {family}-L {select}"), None)
-            },
-            Command {
-                place: format!(
-                    "{HERE}, with the address of the server whose program does not close for SERVER"
-                ),
-                ..here(format!("conntrack {family}-D {select} -r SERVER"), None)
-            },
-        ]
-    } else {
-        vec![here(format!("conntrack {family}-D {select}"), None)]
-    };
+    let server = "the server whose program does not close";
+    let commands = delete_in_state(state, (peer.address, port), translated, server)?;
     Some(Remedy {
         id: "delete-closing",
         title: sentence![
@@ -156,15 +131,7 @@ pub(crate) fn delete_closing(
             Word::Endpoint(peer.address, peer.port, L4::TCP)
         ],
         commands,
-        effect: Effect {
-            entries_freed_now: Some(entries),
-            steady_state_entries: case.settles_at(|_| None),
-            note: sentence![
-                "at most",
-                Word::Count(entries, noun::ENTRY),
-                "; they come back at the same rate"
-            ],
-        },
+        effect: deleted(entries, case.settles_at(|_| None), "; they come back at the same rate"),
         side_effects: vec![
             "one that still sends in the other direction is cut where its addresses are translated".into(),
             "needs conntrack-tools; it walks the whole table".into(),

@@ -1,13 +1,14 @@
 //! Unanswered SYNs: refused at once where nobody answers, kept for a shorter time, deleted by tuple and state.
 
-use crate::model::census::{Class, Peer};
-use crate::model::diagnosis::{Command, Effect, Remedy};
+use crate::model::census::Peer;
+use crate::model::diagnosis::{Effect, Remedy};
 use crate::model::flow::{L4, State};
-use crate::model::sentence::{Word, noun};
+use crate::model::sentence::Word;
 use crate::sentence;
 
 use super::super::facts::Case;
-use super::{HERE, family, here, set};
+use super::here;
+use super::shorter::{Shorter, delete_in_state, deleted, shorter};
 
 /// Seconds that a SYN may wait for an answer: five times sent, at 0, 1, 3, 7 and 15 s.
 const SYN_SENT_SECONDS: u64 = 30;
@@ -54,23 +55,8 @@ pub(crate) fn refuse_at_once(
 /// given the server that is gone: the address of the service alone would take those of the others, too.
 pub(crate) fn delete_syns_to(peer: Peer, entries: u64, translated: bool) -> Option<Remedy> {
     let port = peer.port.filter(|_| entries > 0)?;
-    let ip = peer.address.to_canonical();
-    let select = format!("-p tcp --state SYN_SENT -d {ip} --dport {port}");
-    let family = family(peer.address);
-    let commands = if translated {
-        vec![
-            Command {
-                place: format!("{HERE}: the second src= of a line is the server it was given"),
-                ..here(format!("conntrack {family}-L {select}"), None)
-            },
-            Command {
-                place: format!("{HERE}, with the address of the server that is gone for SERVER"),
-                ..here(format!("conntrack {family}-D {select} -r SERVER"), None)
-            },
-        ]
-    } else {
-        vec![here(format!("conntrack {family}-D {select}"), None)]
-    };
+    let server = "the server that is gone";
+    let commands = delete_in_state(State::SynSent, (peer.address, port), translated, server)?;
     Some(Remedy {
         id: "delete-syn-sent",
         title: sentence![
@@ -79,15 +65,7 @@ pub(crate) fn delete_syns_to(peer: Peer, entries: u64, translated: bool) -> Opti
             "that nothing answered"
         ],
         commands,
-        effect: Effect {
-            entries_freed_now: Some(entries),
-            steady_state_entries: None,
-            note: sentence![
-                "at most",
-                Word::Count(entries, noun::ENTRY),
-                "; they come back as long as clients try and nothing answers"
-            ],
-        },
+        effect: deleted(entries, None, "; they come back as long as clients try and nothing answers"),
         side_effects: vec!["needs conntrack-tools; it walks the whole table".into()],
         persists: false,
     })
@@ -97,28 +75,21 @@ pub(crate) fn delete_syns_to(peer: Peer, entries: u64, translated: bool) -> Opti
 pub(crate) fn shorter_syn_sent(case: &Case<'_>) -> Option<Remedy> {
     let mix = case.mix()?;
     let now = case.timeouts().named_or_default("tcp_timeout_syn_sent")?;
-    if now <= SYN_SENT_SECONDS || mix.unreplied(State::SynSent) == 0 {
+    if mix.unreplied(State::SynSent) == 0 {
         return None;
     }
-    let waits = |class: &Class| class.l4 == L4::TCP && class.state == Some(State::SynSent);
-    Some(Remedy {
+    let what = Shorter {
         id: "shorter-syn-sent",
-        title: sentence![
-            "keep unanswered SYNs for",
-            Word::Duration(SYN_SENT_SECONDS as f64),
-            "instead of",
-            Word::Duration(now as f64)
-        ],
-        commands: set(&case.kernel, "tcp_timeout_syn_sent", SYN_SENT_SECONDS, Some(now)),
-        effect: Effect {
-            entries_freed_now: Some(0),
-            steady_state_entries: case.settles_at(|class| waits(class).then_some(SYN_SENT_SECONDS)),
-            note: sentence!["timers that run keep their old end: it shows after", Word::Duration(now as f64)],
-        },
+        keep: "keep unanswered SYNs for",
+        state: State::SynSent,
+        seconds: SYN_SENT_SECONDS,
+        now,
+    };
+    Some(Remedy {
         side_effects: vec![
             "an answer that takes longer finds no entry, and its connection begins anew".into(),
         ],
-        persists: true,
+        ..shorter(case, &what)?
     })
 }
 

@@ -7,7 +7,7 @@ use crate::sentence;
 
 use super::super::facts::Case;
 use super::super::kernel::Kernel;
-use super::super::outlook::{Change, Outlook, outlook};
+use super::super::outlook::{Change, Outlook, headroom, outlook};
 use super::{in_file, persist};
 
 /// A chain of this many entries a bucket on average costs time (each entry is in the table twice).
@@ -30,7 +30,7 @@ pub(super) fn systemd(kernel: &Kernel) -> bool {
 /// A limit that has room for twice what is held, kept across reboots and module reloads.
 pub(crate) fn raise_limit(case: &Case<'_>) -> Option<Remedy> {
     let limit = case.larger_limit()?;
-    let outlook = outlook(case, &Change { limit: Some(limit), ..Change::default() });
+    let outlook = headroom(case, limit);
     Some(Remedy {
         id: "raise-limit",
         title: sentence![

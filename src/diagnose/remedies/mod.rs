@@ -24,6 +24,7 @@ mod persist;
 mod pickups;
 pub(crate) mod place;
 mod scan;
+mod shorter;
 mod syn;
 mod time_wait;
 pub(crate) mod untracked;
@@ -35,7 +36,7 @@ pub(crate) use accounting::{
 pub(crate) use buckets::enough_buckets;
 pub(crate) use churn::{
     check_less, close_by_reset, limit_one_client, newer_kernel_for_ipvs, pool, reuse_in_front,
-    server_keep_alive, stop_the_test, untracked_ipvs,
+    server_keep_alive, stop_the_replay, stop_the_test, untracked_ipvs,
 };
 pub(crate) use closing::{close_connections, close_wait_timeout, delete_closing, shorter_fin_wait};
 pub(crate) use connections::reuse_connections;
@@ -48,7 +49,7 @@ pub(crate) use in_force::put_in_force;
 pub(crate) use kube_proxy::{kube_proxy_limit, spread};
 pub(crate) use limit::{more_buckets, raise_limit};
 pub(crate) use loopback::notrack_loopback;
-pub(crate) use notrack::{Refusal, notrack};
+pub(crate) use notrack::{Refusal, notrack, notrack_network};
 pub(crate) use pair::{commit_less, purge_backup};
 pub(crate) use path::{
     both_directions, find_lost_ends, keep_entries, mirror_untracking, reach_upstream, without_state,

@@ -30,17 +30,17 @@ pub(crate) fn commit_less() -> Remedy {
 pub(crate) fn purge_backup() -> Remedy {
     Remedy {
         id: "purge-backup",
-        title: "on the machine that became backup: let entries end that it no longer serves".into(),
+        title: "on the machine that became backup, and only there: let conntrackd empty the table of what it no longer serves".into(),
         commands: vec![crate::model::diagnosis::Command {
-            place: format!("{HERE}, if it is the backup now; else the backup: shortens the timers of its entries to PurgeTimeout"),
+            place: format!("{HERE}, if it is the backup now; else the backup: conntrackd flushes its whole table after PurgeTimeout"),
             ..here("conntrackd -t".to_owned(), None)
         }],
         effect: Effect {
             entries_freed_now: None,
             steady_state_entries: None,
-            note: "takes PurgeTimeout (60 s by default); connections that this machine serves keep their entries by their own packets".into(),
+            note: "after PurgeTimeout (60 s by default) conntrackd flushes that machine's table, but for what its own filter leaves out".into(),
         },
-        side_effects: vec!["not on the machine that serves: silent connections would lose their entries".into()],
+        side_effects: vec!["never on the machine that serves: every connection through it would lose its entry, and its translation with it".into()],
         persists: false,
     }
 }

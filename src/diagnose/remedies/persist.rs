@@ -10,7 +10,7 @@ use super::super::platform;
 use super::limit::systemd;
 use super::{HERE, IPTABLES_CONFIG, here, in_file};
 
-/// The most that newer versions of kube-proxy compute.
+/// The most that kube-proxy computes from the processors, from 1.36 on (kubernetes#137002).
 const KUBE_PROXY_MOST: u64 = 1_048_576;
 /// Loads the tracker before the settings are read at boot.
 pub(super) const MODULES_LOAD: &str = "/etc/modules-load.d/nf_conntrack.conf";
@@ -86,9 +86,9 @@ pub(super) fn said(case: &Case<'_>, limit: u64) -> Vec<Sentence> {
         out.push("kube-proxy sets the limit at its start, to the larger of min and maxPerCore for each processor: a settings file is overwritten by it".into());
         if limit > KUBE_PROXY_MOST {
             out.push(sentence![
-                "newer versions of kube-proxy compute no more than",
+                "from 1.36 on kube-proxy computes no more than",
                 Word::Number(KUBE_PROXY_MOST),
-                ": look at what it sets"
+                "from the processors: look at what it sets"
             ]);
         }
         return out;

@@ -51,7 +51,8 @@ fn lines(case: &Case<'_>, family: &str, file: &str, port: Option<u16>) -> [Comma
         "conntrack {family}-L -p tcp --state ESTABLISHED -u UNREPLIED{from} | sed -n '{}' > {file}",
         tuples()
     );
-    let delete = format!("xargs -a {file} -L 1 {}", inside(case, &format!("conntrack {family}-D -p tcp")));
+    // An empty list deletes nothing only by `-r`.
+    let delete = format!("xargs -r -a {file} -L 1 {}", inside(case, &format!("conntrack {family}-D -p tcp")));
     [here(list, None), Command { place: format!("{HERE}, in the same folder"), ..here(delete, None) }]
 }
 

@@ -46,17 +46,20 @@ pub(crate) fn synproxy(case: &Case<'_>, peer: Peer) -> Option<Remedy> {
     let tool = if address.is_ipv4() { "iptables" } else { "ip6tables" };
     let chain = if case.locals.is_local(address)? { "INPUT" } else { "FORWARD" };
     let to = format!("-p tcp -d {address} --dport {port}");
-    let rule = |table: &str, tail: &str| {
-        here(format!("{tool} {table}-A {tail}"), Some(format!("{tool} {table}-D {tail}")))
+    let rule = format!("PREROUTING {to} --syn -j CT --notrack");
+    let untracked = here(format!("{tool} -t raw -A {rule}"), Some(format!("{tool} -t raw -D {rule}")));
+    // Before any rule that accepts: behind it they would see nothing.
+    let first = |place: u8, tail: &str| {
+        here(format!("{tool} -I {chain} {place} {tail}"), Some(format!("{tool} -D {chain} {tail}")))
     };
     Some(Remedy {
         id: "synproxy",
         title: sentence!["let SYNPROXY finish handshakes to", Word::Endpoint(peer.address, peer.port, peer.l4), "before the tracker sees them"],
         commands: vec![
             here(format!("sysctl -w {}=0", case.kernel.key("tcp_loose")), Some(format!("sysctl -w {}=1", case.kernel.key("tcp_loose")))),
-            rule("-t raw ", &format!("PREROUTING {to} --syn -j CT --notrack")),
-            rule("", &format!("{chain} {to} -m conntrack --ctstate INVALID,UNTRACKED -j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460")),
-            rule("", &format!("{chain} {to} -m conntrack --ctstate INVALID -j DROP")),
+            untracked,
+            first(1, &format!("{to} -m conntrack --ctstate INVALID,UNTRACKED -j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1460")),
+            first(2, &format!("{to} -m conntrack --ctstate INVALID -j DROP")),
         ],
         effect: Effect {
             entries_freed_now: Some(0),

@@ -1,15 +1,11 @@
 //! A shorter TIME_WAIT timeout: beside the cure, never instead of it, and not too short for a NAT.
 
-use crate::model::census::Class;
 use crate::model::diagnosis::Remedy;
-use crate::model::flow::{L4, State};
-use crate::model::sentence::Word;
-use crate::sentence;
+use crate::model::flow::State;
 
 use super::super::beside;
 use super::super::facts::Case;
-use super::super::outlook::{Change, outlook};
-use super::set;
+use super::shorter::{Shorter, shorter};
 
 /// A NAT frees the port with the entry, while a Linux peer still holds the connection in TIME_WAIT for 60 s.
 const NAT_FLOOR_SECONDS: u64 = 60;
@@ -24,10 +20,6 @@ pub(crate) fn shorter_time_wait(case: &Case<'_>) -> Option<Remedy> {
     let translated = in_table || beside::translates(case);
     let seconds = if translated { NAT_FLOOR_SECONDS } else { HOST_SECONDS };
     let now = case.time_wait_seconds();
-    if now <= seconds {
-        return None;
-    }
-    let waiting = |class: &Class| class.l4 == L4::TCP && class.state == Some(State::TimeWait);
     let guard = if translated && !in_table {
         "not below 60 s here: rules of this host translate addresses, and a port freed earlier meets a peer that is still in TIME_WAIT"
     } else if translated {
@@ -35,23 +27,18 @@ pub(crate) fn shorter_time_wait(case: &Case<'_>) -> Option<Remedy> {
     } else {
         "only as long as this host translates no addresses (no such entry is in this table); with NAT not below 60 s"
     };
-    Some(Remedy {
+    let what = Shorter {
         id: "shorter-time-wait",
-        title: sentence![
-            "beside the cure, not instead of it: keep connections that are over for",
-            Word::Duration(seconds as f64),
-            "instead of",
-            Word::Duration(now as f64)
-        ],
-        commands: set(&case.kernel, "tcp_timeout_time_wait", seconds, Some(now)),
-        effect: outlook(case, &Change::of_lifetimes(case, |class| waiting(class).then_some(seconds))).effect(
-            case,
-            sentence!["timers that run keep their old end: it shows after", Word::Duration(now as f64)],
-        ),
+        keep: "beside the cure, not instead of it: keep connections that are over for",
+        state: State::TimeWait,
+        seconds,
+        now,
+    };
+    Some(Remedy {
         side_effects: vec![
             guard.into(),
             "late packets of an old connection find no entry and may be dropped as invalid".into(),
         ],
-        persists: true,
+        ..shorter(case, &what)?
     })
 }

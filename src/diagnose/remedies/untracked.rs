@@ -183,12 +183,11 @@ pub(crate) fn untrack_between(
     ends.truncate(PAIRS_MAX);
     let mut directions = Vec::new();
     for (source, peer, port) in &ends {
-        let own = case.locals.is_local(*source).ok_or(Refusal::PlaceUnknown)?;
-        let own_peer = case.locals.is_local(*peer).ok_or(Refusal::PlaceUnknown)?;
-        let (there, back) = match (own, own_peer) {
-            (true, _) => (Passes::Leaves, Passes::Arrives),
-            (false, true) => (Passes::Arrives, Passes::Leaves),
-            (false, false) => (Passes::Through, Passes::Through),
+        let (there, back) = match (case.locals.is_local(*source), case.locals.is_local(*peer)) {
+            (Some(true), _) => (Passes::Leaves, Passes::Arrives),
+            (_, Some(true)) => (Passes::Arrives, Passes::Leaves),
+            (Some(false), Some(false)) => (Passes::Through, Passes::Through),
+            (None, _) | (_, None) => return Err(Refusal::PlaceUnknown),
         };
         let of = |from: IpAddr, to: IpAddr, port, passes| Direction {
             source: Some(from),

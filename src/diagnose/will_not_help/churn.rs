@@ -86,6 +86,14 @@ pub(crate) fn limit_for_a_test(per_second: Option<u64>) -> WillNotHelp {
     )
 }
 
+/// What a test shows, applied to production.
+pub(crate) fn production_for_a_test() -> WillNotHelp {
+    reason(
+        "production-limit",
+        "what filled this table is played, not asked: it says nothing about what production needs".into(),
+    )
+}
+
 /// More connections at the datastore.
 pub(crate) fn more_connections_of_the_datastore() -> WillNotHelp {
     reason(

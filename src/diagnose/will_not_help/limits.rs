@@ -33,7 +33,7 @@ pub(crate) fn for_node() -> Vec<WillNotHelp> {
     vec![
         reason(
             "sysctl-d-on-the-node",
-            "a value in sysctl.d below kube-proxy's rule is raised to it, one above it is not kept by older versions of kube-proxy, and a new node has neither".into(),
+            "kube-proxy raises a value in sysctl.d that is below its rule, and lowers one that is above it (versions 1.23 to 1.28, and those from the end of 2026 on, leave it); a new node has neither".into(),
         ),
         reason("more-nodes", "nodes that carry none of this traffic do not relieve the one that does".into()),
     ]

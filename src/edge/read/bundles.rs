@@ -9,7 +9,7 @@ use super::looks::FirstLook;
 use crate::model::bundle::{BootTie, Bundle, Capture};
 use crate::model::input::{Hints, Input};
 use crate::model::time::SECOND_US;
-use crate::wire::bundle::Manifest;
+use crate::wire::bundle::{CLOSED, Manifest};
 
 /// The directory that only a sos report has.
 const SOS_MARK: &str = "sos_commands";
@@ -28,14 +28,18 @@ pub fn settle<P>(look: &mut FirstLook<P>, manifests: Vec<Found>) {
     }
     let hints = (look.logs.iter_mut().map(|log| &mut log.hints))
         .chain(look.tables.iter_mut().map(|table| &mut table.hints))
-        .chain(look.counters.iter_mut().map(|stream| &mut stream.hints));
+        .chain(look.counters.iter_mut().map(|stream| &mut stream.hints))
+        .chain(look.samples.iter_mut().map(|stream| &mut stream.hints));
     for hints in hints {
-        hints.bundle = root_of(&hints.path, &bundles).map(Into::into);
+        let stands = hints.bundle.take().unwrap_or_else(|| hints.path.clone());
+        hints.bundle = root_of(&stands, &bundles).map(Into::into);
     }
     name_hosts(look, &mut bundles);
-    for log in &mut look.logs {
-        if let Some(bundle) = log.hints.bundle.as_ref().and_then(|root| bundles.get(root)) {
-            surround(&mut log.hints, bundle);
+    let hints = (look.logs.iter_mut().map(|log| &mut log.hints))
+        .chain(look.samples.iter_mut().map(|stream| &mut stream.hints));
+    for hints in hints {
+        if let Some(bundle) = hints.bundle.as_ref().and_then(|root| bundles.get(root)) {
+            surround(hints, bundle);
         }
     }
     look.bundles = bundles.into_values().collect();
@@ -78,12 +82,15 @@ fn bundle(root: Box<str>, manifest: Manifest) -> Bundle {
         directory: joined(&root, &capture.dir),
         role: capture.role,
         taken_at: capture.taken_at,
+        took_seconds: capture.took_seconds,
         namespace: capture.namespace,
         complete: capture.complete,
         not_read: capture.not_read.into_iter().map(|(what, why)| (what.into(), why.into())).collect(),
     };
     let captures = manifest.captures.into_iter().map(capture).collect();
     Bundle {
+        closed: manifest.settings.contains_key(CLOSED),
+        incident: manifest.incident.map(Into::into),
         host_names: manifest.host_names.into_iter().map(Into::into).collect(),
         tie,
         zone: manifest.clock.and_then(|clock| clock.zone).map(Into::into),

@@ -21,13 +21,14 @@ use super::packing::Packing;
 use super::walk::{Found, walk};
 use crate::edge::progress::{Progress, Wanted};
 use crate::model::bundle::Bundle;
+use crate::model::counters::Counters;
 use crate::model::fold::{FlowSink, Part, RecordSink, TableItem};
-use crate::model::input::{CounterStream, Hints, Input, InputKind, LogStream, place};
+use crate::model::input::{CounterStream, Hints, Input, InputKind, LogStream, SampleStream, place};
 use crate::model::piece::Piece;
 use crate::parse::log::lines::LineParser;
 use crate::parse::sniff::{Dialect, sniff};
 use crate::parse::table::{TableDialect, TableReader};
-use crate::wire::bundle;
+use crate::wire::{bundle, owners, samples};
 
 /// Workers at most, however many cores there are.
 const WORKERS_MAX: usize = 64;
@@ -60,6 +61,8 @@ pub struct FirstLook<P> {
     pub tables: Vec<TableLook<P>>,
     /// Counters.
     pub counters: Vec<CounterStream>,
+    /// Counters over time.
+    pub samples: Vec<SampleStream>,
     /// What was saved together.
     pub bundles: Vec<Bundle>,
 }
@@ -434,6 +437,7 @@ fn gather<P>(found: &[Found], mut done: Done<P>, failed: &BTreeMap<usize, String
         logs: Vec::new(),
         tables: Vec::new(),
         counters: Vec::new(),
+        samples: Vec::new(),
         bundles: Vec::new(),
     };
     let mut manifests = Vec::new();
@@ -559,7 +563,23 @@ fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: Str
             (input.kind, input.dialect) = (InputKind::Signals, Some("conntriage.signals/1"));
             input.records = streams.len() as u64;
             input.signals = streams.iter().map(|stream| stream.piece.signals).sum();
-            look.logs.extend(streams);
+            // Whose bundle they stand in is told by where they are written, not by where they were read.
+            let stands = |stream: LogStream| {
+                let bundle = Some(hints.path.clone());
+                LogStream { hints: Hints { bundle, ..stream.hints }, ..stream }
+            };
+            look.logs.extend(streams.into_iter().map(stands));
+        }
+        Understood::Owners(found) => {
+            (input.kind, input.dialect) = (InputKind::Counters, Some(owners::SCHEMA));
+            input.records = found.owners.len() as u64;
+            let counters = Counters { owners: found.named(), ..Counters::default() };
+            look.counters.push(CounterStream { id, hints, dialect: owners::SCHEMA, counters });
+        }
+        Understood::Samples(list) => {
+            (input.kind, input.dialect) = (InputKind::Counters, Some(samples::SCHEMA));
+            input.records = list.len() as u64;
+            look.samples.push(SampleStream { id, hints, samples: list });
         }
         Understood::Manifest(_) => {
             (input.kind, input.dialect) = (InputKind::Bundle, Some(bundle::SCHEMA));

@@ -15,14 +15,16 @@ use super::open::words;
 use crate::edge::progress::Progress;
 use crate::model::counters::Counters;
 use crate::model::fold::{FlowSink, Part, RecordSink, TableItem};
-use crate::model::input::LogStream;
+use crate::model::input::{LogStream, SAMPLES_MAX};
+use crate::model::live::sample::Sample;
 use crate::model::piece::Piece;
 use crate::model::time::WallTime;
 use crate::parse::counters::{self, CounterDialect};
 use crate::parse::sniff::{Dialect, sniff};
 use crate::parse::table::{TableDialect, TableReader};
 use crate::wire::bundle::{self, Manifest};
-use crate::wire::signals;
+use crate::wire::owners::{self, Owners};
+use crate::wire::{samples, signals};
 
 /// Bytes of one line of our own signals format; a longer one is not ours.
 const SIGNALS_LINE_BYTES_MAX: u64 = 1 << 30;
@@ -39,6 +41,10 @@ pub enum Understood<W> {
     Counters(CounterDialect, Box<Counters>, u64, Vec<Damage>),
     /// What `scan` wrote.
     Signals(Vec<LogStream>),
+    /// Who held which address.
+    Owners(Box<Owners>),
+    /// What a watcher sampled.
+    Samples(Vec<Sample>),
     /// The manifest of a bundle of ours.
     Manifest(Box<Manifest>),
     /// An archive of so many members; each file among them is a stream of its own.
@@ -134,6 +140,10 @@ fn understand<S, W>(
     let mut order = Order::Forward;
     let (what, result) = if signals::looks_like(&head) {
         read_signals(&mut reader)
+    } else if owners::looks_like(&head) {
+        read_owners(&mut reader)
+    } else if samples::looks_like(&head) {
+        read_samples(&mut reader)
     } else if bundle::looks_like(&head) {
         read_manifest(&mut reader)
     } else {
@@ -388,6 +398,40 @@ fn read_signals<P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>) {
         }
     };
     (Understood::Signals(streams), result)
+}
+
+fn read_owners<P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>) {
+    let mut json = Vec::new();
+    let mut result = reader.by_ref().take(owners::BYTES_MAX as u64 + 1).read_to_end(&mut json).map(drop);
+    let found = owners::read(&json).unwrap_or_else(|why| {
+        let error = io::Error::other(format!("is no list of owners that can be read: {why}"));
+        result = std::mem::replace(&mut result, Ok(())).and(Err(error));
+        Owners::default()
+    });
+    (Understood::Owners(Box::new(found)), result)
+}
+
+fn read_samples<P>(reader: &mut impl Read) -> (Understood<P>, io::Result<()>) {
+    let (mut all, mut line, mut lines) = (Vec::new(), Vec::new(), io::BufReader::new(reader));
+    let longest = samples::LINE_BYTES_MAX as u64 + 1;
+    let wrong = |why: String| Err(io::Error::other(why));
+    let mut number = 0_u64;
+    let result = loop {
+        line.clear();
+        number += 1;
+        match io::BufRead::read_until(&mut (&mut lines).take(longest), b'\n', &mut line) {
+            Ok(0) => break Ok(()),
+            Ok(_) if all.len() == SAMPLES_MAX => {
+                break wrong(format!("has more than {SAMPLES_MAX} samples"));
+            }
+            Ok(_) => match samples::read(line.trim_ascii_end()) {
+                Ok(sample) => all.push(sample),
+                Err(why) => break wrong(format!("line {number}: {why}")),
+            },
+            Err(error) => break Err(error),
+        }
+    };
+    (Understood::Samples(all), result)
 }
 
 /// Counts what is read for the progress bar.

@@ -10,6 +10,11 @@ pub struct Netns {
     pub inode: u64,
     /// The one the machine booted with: its lines name none.
     pub initial: bool,
+    /// Its own age: it was not there before this moment of the boot (microseconds of `CLOCK_BOOTTIME`), be it that the
+    /// kernel says so or that the look before found no such namespace. One that was there at the first look has none:
+    /// it may be as old as the boot. Whoever fills this in gives the same namespace the same value for as long as it
+    /// is watched.
+    pub born_us: Option<i64>,
 }
 
 /// Counters of the table of one namespace at one moment. What could not be read is `None`, never zero.

@@ -54,16 +54,15 @@ pub(super) fn read(text: &[u8], reading: &mut Reading<'_>) {
 pub(super) fn wanted(reading: &mut Reading<'_>) {
     let file: Box<str> = reading.path.into();
     let counters = &mut reading.counters;
-    (counters.count, counters.release) = (None, None);
+    counters.release = None;
     for (key, value) in std::mem::take(&mut counters.sysctl) {
         counters.configured.insert(key, (value, file.clone()));
     }
 }
 
-/// What the settings say beside themselves: how many entries there are, and which kernel it is.
+/// What the settings say beside themselves: which kernel it is.
 pub(super) fn conclude(reading: &mut Reading<'_>) {
     let counters = &mut reading.counters;
-    counters.count = counters.setting("count").map(|(_, count)| count);
     counters.release = counters.sysctl.get("kernel.osrelease").cloned();
 }
 

@@ -37,6 +37,14 @@ pub struct ExportParser {
     recorder: Recorder,
     /// Framing was broken before.
     resumed: bool,
+    /// The journal of this machine, read by ourselves.
+    own: bool,
+    /// Entries that ended, damaged ones among them.
+    ended: u64,
+    /// `__CURSOR` of the entry being read, where they are wanted.
+    cursor: Option<Box<[u8]>>,
+    /// That of the entry that ended last.
+    last_cursor: Option<Box<[u8]>>,
 }
 
 /// What the next byte belongs to.
@@ -56,6 +64,46 @@ enum State {
 }
 
 impl ExportParser {
+    /// For a stream that begins at this offset of a longer one.
+    pub fn at(offset: u64) -> Self {
+        Self { offset, ..Self::default() }
+    }
+
+    /// For what a `journalctl` of our own prints of this machine's journal: the kernel's records, and what journald says
+    /// of those it lost, are believed, and what anybody else wrote says nothing.
+    pub fn of_own_journal(offset: u64) -> Self {
+        Self { own: true, ..Self::at(offset) }
+    }
+
+    /// The next bytes of the stream, up to the end of one entry at most. Says how many were taken, and whether an entry
+    /// ended.
+    pub fn push_entry(&mut self, bytes: &[u8], sink: &mut impl RecordSink) -> (usize, bool) {
+        let ended = self.ended;
+        let mut rest = bytes;
+        while !rest.is_empty() && self.ended == ended {
+            let behind = self.step(rest, sink);
+            let taken = rest.len().saturating_sub(behind.len());
+            self.offset = self.offset.saturating_add(length(taken));
+            rest = behind;
+        }
+        (bytes.len().saturating_sub(rest.len()), self.ended != ended)
+    }
+
+    /// `__CURSOR` of the entry that ended last; only of our own journal.
+    pub fn last_cursor(&self) -> Option<&[u8]> {
+        self.last_cursor.as_deref()
+    }
+
+    /// Offset of the next byte.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Framing is broken: nothing is understood before the next entry that can be told.
+    pub fn is_lost(&self) -> bool {
+        self.state == State::Lost
+    }
+
     /// The next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8], sink: &mut impl RecordSink) {
         let mut rest = bytes;
@@ -114,7 +162,7 @@ impl ExportParser {
             return self.lose_framing(sink);
         }
         if let Some(value) = value.strip_prefix(b"=") {
-            self.entry.field(name, value);
+            self.field(name, value);
         } else {
             self.name = name.to_vec();
             self.state = State::Length;
@@ -150,7 +198,7 @@ impl ExportParser {
     fn end_value(&mut self) {
         let value = std::mem::take(&mut self.kept);
         let name = std::mem::take(&mut self.name);
-        self.entry.field(&name, &value);
+        self.field(&name, &value);
         self.kept = emptied(value);
         self.state = State::ValueEnd;
     }
@@ -206,12 +254,33 @@ impl ExportParser {
         self.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
-    fn end_entry(&mut self, sink: &mut impl RecordSink) {
-        let entry = std::mem::take(&mut self.entry);
-        if entry.has_fields() {
-            let trust = self.trust();
-            self.recorder.record(&entry, trust, sink);
+    fn field(&mut self, name: &[u8], value: &[u8]) {
+        if self.own && name == b"__CURSOR" {
+            self.cursor = Some(value.into());
         }
+        self.entry.field(name, value);
+    }
+
+    fn end_entry(&mut self, sink: &mut impl RecordSink) {
+        let mut entry = std::mem::take(&mut self.entry);
+        if !entry.has_fields() {
+            return;
+        }
+        let mut trust = self.trust();
+        if self.own {
+            let of_system = entry.is_of_kernel() || entry.is_of_journald();
+            trust = if of_system && !self.resumed { Trust::Kernel } else { Trust::Unverified };
+            if !of_system {
+                entry.silence();
+            }
+        }
+        self.recorder.record(&entry, trust, sink);
+        self.entry_ended();
+    }
+
+    fn entry_ended(&mut self) {
+        self.ended = self.ended.saturating_add(1);
+        self.last_cursor = self.cursor.take();
     }
 
     fn emit_malformed(&mut self, kind: BlemishKind, sink: &mut impl RecordSink) {
@@ -220,6 +289,7 @@ impl ExportParser {
         entry.damage = Some(kind);
         let trust = self.trust();
         self.recorder.record(&entry, trust, sink);
+        self.entry_ended();
     }
 
     fn trust(&self) -> Trust {

@@ -120,6 +120,13 @@ impl Entry {
         self.start.get_or_insert(offset);
     }
 
+    /// Its words are nobody's that is asked: only its moment counts.
+    pub(super) fn silence(&mut self) {
+        self.message.clear();
+        self.program = None;
+        self.is_journald = false;
+    }
+
     /// Any field was seen.
     pub(super) fn has_fields(&self) -> bool {
         self.has_fields
@@ -210,11 +217,13 @@ impl Entry {
         }
     }
 
-    fn is_of_kernel(&self) -> bool {
+    /// The kernel's own record, and no user's.
+    pub(super) fn is_of_kernel(&self) -> bool {
         self.transport == Some(Transport::Kernel) && !self.of_user
     }
 
-    fn is_of_journald(&self) -> bool {
+    /// What journald says of itself.
+    pub(super) fn is_of_journald(&self) -> bool {
         self.is_journald && self.transport.is_none_or(|transport| transport == Transport::Driver)
     }
 }

@@ -38,6 +38,24 @@ pub(super) fn line(line: &[u8]) -> Option<Line<'_>> {
     }))
 }
 
+/// What the head of a record says that was just read from `/dev/kmsg`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbered {
+    /// 0: the kernel's own.
+    pub facility: u8,
+    /// The record's number in this boot.
+    pub seq: u64,
+    /// printk's clock, microseconds (`local_clock`: it stands still while the machine is suspended).
+    pub since_boot_us: i64,
+}
+
+/// The head of a record, if it is one of `/dev/kmsg`.
+pub fn numbered(line: &[u8]) -> Option<Numbered> {
+    let read = record(line)?.ok()?;
+    let numbered = Numbered { facility: read.facility, seq: read.seq, since_boot_us: read.since_boot_us };
+    (!read.of_netconsole).then_some(numbered)
+}
+
 /// What netconsole sent and a syslog daemon wrote down behind its own header.
 pub(super) fn sent(facility: Option<Facility>, rest: &[u8]) -> Option<Speech<'_>> {
     let read = record(rest)?.ok()?;

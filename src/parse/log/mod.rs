@@ -16,7 +16,7 @@ mod journal_short;
 pub mod journal_verbose;
 mod json_leaves;
 pub mod json_lines;
-mod kmsg;
+pub mod kmsg;
 pub mod lines;
 mod logread;
 mod loss;

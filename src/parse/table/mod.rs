@@ -6,6 +6,7 @@
 //! over lines, one list behind another), the [reader](TableReader) says so, and it is read from its beginning.
 
 mod common;
+pub mod ctnetlink;
 mod cursor;
 mod dialect;
 mod entry;

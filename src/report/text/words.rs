@@ -101,7 +101,8 @@ pub(super) fn widening(widening: &Widening) -> String {
         Widening::LinesLost(None) => "log lines were lost".to_owned(),
         Widening::LinesLost(Some(n)) => format!("{} lost", spell::count(*n, noun::LINE)),
         Widening::Contended => {
-            "this kernel neither prints nor counts calls that met another at the limiter".to_owned()
+            "this kernel neither prints nor counts messages that come at the same moment as another"
+                .to_owned()
         }
         Widening::SharedByNamespaces => {
             "several namespaces were full at once and share the limiter".to_owned()

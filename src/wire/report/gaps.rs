@@ -50,7 +50,11 @@ pub(super) fn constant(report: &Report) -> Vec<Gap> {
     let once = report.incidents.iter().any(|view| view.recurrence.is_none());
     let alone = once.then_some(&OF_SINGLE_INCIDENTS);
     let incidents = OF_INCIDENTS.iter().filter(|_| has_incidents);
-    let tables = OF_TABLES.iter().filter(|_| has_tables);
+    let uses = report.incidents.iter().flat_map(|view| &view.snapshots);
+    let mut uses = uses.chain(report.snapshots.iter().map(|view| &view.facts));
+    let all_timed = uses.all(|table| table.took_seconds.is_some() || table.listed.is_none());
+    let of_times = |(what, _): &&(&str, &str)| !(all_timed && *what == "snapshots[].took_seconds");
+    let tables = OF_TABLES.iter().filter(|_| has_tables).filter(of_times);
     let gap =
         |(what, why): &(&str, &str)| Gap { what: (*what).to_owned(), why: (*why).to_owned(), command: None };
     incidents.chain(alone).chain(single).chain(timelines).chain(tables).map(gap).collect()

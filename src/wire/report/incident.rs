@@ -95,7 +95,7 @@ impl Door<'_> {
             namespace: namespace(&view.namespace, "snapshot"),
             source: self.dialect(&view.id),
             taken_at: moment(facts.taken_at),
-            took_seconds: None,
+            took_seconds: facts.took_seconds.and_then(Number::of),
             listed: facts.listed,
             count: facts.count,
             max: facts.max,
@@ -123,7 +123,7 @@ impl Door<'_> {
             leads: facts.leads,
             source: self.dialect(&facts.id),
             taken_at: moment(facts.taken_at),
-            took_seconds: None,
+            took_seconds: facts.took_seconds.and_then(Number::of),
             offset_seconds: facts.offset_seconds.and_then(Number::of),
             listed: facts.listed,
             count: facts.count,
@@ -234,7 +234,7 @@ fn counters(counters: &counters::Counters) -> Counters {
         object_bytes: slab.object_bytes,
     };
     Counters {
-        count: counters.count,
+        count: counters.counts().max(),
         stat: counters.stat.map(stat),
         sysctl: sysctl.map(|(key, value)| (String::from(&**key), String::from(&**value))).collect(),
         slabs: counters.slabs.iter().map(slab).collect(),

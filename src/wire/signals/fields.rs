@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::mirror::{Mirror, arrays, names, objects};
 use crate::model::blemish::{Blemish, BlemishKind};
 use crate::model::bundle::BootTie;
 use crate::model::flow::L4;
@@ -23,6 +22,7 @@ use crate::model::signal::{
     About, Capacity, Limiter, NamespaceWord, RelatedKind, Signal, Subject, Table, Wording,
 };
 use crate::model::time::{BootId, Moment, Stamp, StampKind, WallTime};
+use crate::wire::mirror::{Mirror, arrays, names, objects, wrapped};
 
 names! {
     BlemishKindWire for BlemishKind {
@@ -120,17 +120,7 @@ objects! {
     }
 }
 
-impl Mirror for L4 {
-    type Wire = u8;
-
-    fn to_wire(&self) -> u8 {
-        self.0
-    }
-
-    fn from_wire(wire: u8) -> Result<Self, String> {
-        Ok(Self(wire))
-    }
-}
+wrapped!(L4(u8), WallTime(i64));
 
 impl Mirror for IpAddr {
     type Wire = String;
@@ -141,18 +131,6 @@ impl Mirror for IpAddr {
 
     fn from_wire(wire: String) -> Result<Self, String> {
         wire.parse().map_err(|_| "not an address".to_owned())
-    }
-}
-
-impl Mirror for WallTime {
-    type Wire = i64;
-
-    fn to_wire(&self) -> i64 {
-        self.0
-    }
-
-    fn from_wire(wire: i64) -> Result<Self, String> {
-        Ok(Self(wire))
     }
 }
 
@@ -173,7 +151,7 @@ impl Mirror for BootId {
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum StampWire {
+pub(in crate::wire) enum StampWire {
     Absolute(i64),
     Local(i64),
     Yearless(i64),
@@ -201,7 +179,7 @@ impl Mirror for Stamp {
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum NamespaceWire {
+pub(in crate::wire) enum NamespaceWire {
     Unnamed,
     Inode(u64),
     Container(Box<str>),
@@ -229,7 +207,7 @@ impl Mirror for NamespaceWord {
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) enum SignalWire {
+pub(in crate::wire) enum SignalWire {
     Full(SubjectWire),
     Suppressed {
         limiter: LimiterWire,

@@ -6,17 +6,17 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::mirror::Mirror;
 use crate::model::flow::L4;
 use crate::model::packets::{ClockId, Fate, Packet, PacketClock, PacketRow, Packets};
 use crate::model::run::RunKey;
 use crate::model::tally::Tally;
 use crate::model::time::Moment;
+use crate::wire::mirror::Mirror;
 
 /// As [`Packets`].
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PacketsWire {
+pub(in crate::wire) struct PacketsWire {
     doublings: u8,
     left_out: u64,
     clocks: Vec<ClockWire>,

@@ -17,14 +17,15 @@ const FLOORS: [(&str, u64, &str); 5] = [
 /// Why a line must not be printed on any host; none: it may, as far as a single line tells.
 #[cfg(test)]
 pub(crate) fn forbidden(line: &str) -> Option<&'static str> {
-    dangerous(line).or_else(|| Rule::of(line).filter(Rule::untracks).and_then(|rule| rule.too_wide()))
+    dangerous(line)
+        .or_else(|| Rule::of(line).filter(Rule::untracks).and_then(|rule| rule.too_wide(|_| false)))
 }
 
 /// The same without what the host decides: whether an address is its own.
 pub(super) fn dangerous(line: &str) -> Option<&'static str> {
     destructive(line)
         .or_else(|| too_low(line))
-        .or_else(|| loosely_deleted(&words(line)))
+        .or_else(|| deletions(line).iter().find_map(|call| loosely_deleted(call)))
         .or_else(|| opens_the_host(line))
 }
 
@@ -33,6 +34,31 @@ pub(super) fn words(line: &str) -> Vec<&str> {
     line.split(|c: char| c.is_whitespace() || "'\"`;()|&".contains(c))
         .filter(|word| !word.is_empty())
         .collect()
+}
+
+/// The single commands of a line, each by its words: of a pipe, a loop, a list, a shell within the shell.
+fn calls(line: &str) -> impl Iterator<Item = Vec<&str>> {
+    line.split(|c: char| ";|&()`\n".contains(c)).map(words).filter(|call| !call.is_empty())
+}
+
+/// Whether a word is that program, by its path or without.
+fn is_program(word: &str, program: &str) -> bool {
+    word.rsplit('/').next() == Some(program)
+}
+
+/// A long option, cut short or not, as `getopt_long` takes it from `least` letters on.
+fn is_option(word: &str, long: &str, least: usize) -> bool {
+    word.len() >= least && long.starts_with(word)
+}
+
+/// What follows the tool's name in a command; none: it is another command (a match of the packet filter has the same name).
+fn behind_conntrack<'w, 'a>(call: &'w [&'a str]) -> Option<&'w [&'a str]> {
+    let at = call.iter().position(|word| is_program(word, "conntrack"))?;
+    let is_match = at.checked_sub(1).and_then(|before| call.get(before));
+    if is_match.is_some_and(|word| ["-m", "--match"].contains(word)) {
+        return None;
+    }
+    call.get(at + 1..)
 }
 
 /// The key and the number that a line sets: `sysctl -w KEY=N`, `KEY = N` in a file.
@@ -47,18 +73,19 @@ pub(super) fn setting(line: &str) -> Option<(&str, u64)> {
 pub(super) fn destructive(line: &str) -> Option<&'static str> {
     let words = words(line);
     let has = |word: &str| words.contains(&word);
-    let conntrack = has("conntrack");
-    if conntrack && (has("-F") || has("--flush")) {
+    let flush = |options: &[&str]| options.iter().any(|word| *word == "-F" || is_option(word, "--flush", 4));
+    if calls(line).any(|call| behind_conntrack(&call).is_some_and(flush)) {
         return Some("flushes every connection of the host");
     }
-    if is_deletion(&words) && line.contains("UNREPLIED") {
+    if deletions(line).iter().any(|call| call.contains(&"UNREPLIED")) {
         return Some("conntrack-tools 1.4.7 ignores this filter and deletes the whole table");
     }
     let unloads = has("rmmod") || (has("modprobe") && (has("-r") || has("--remove")));
     if unloads && line.contains("conntrack") {
         return Some("takes every connection's state away, and the limits with it");
     }
-    if line.contains("iptables -F") || line.contains("iptables -t raw -F") || line.contains("flush ruleset") {
+    let filter = |word: &&str| is_program(word, "iptables") || is_program(word, "ip6tables");
+    if calls(line).any(|call| call.iter().any(filter) && flush(&call)) || line.contains("flush ruleset") {
         return Some("takes every rule of the firewall away");
     }
     if has("hping") || has("hping3") || has("hping2") {
@@ -98,9 +125,17 @@ fn too_low(line: &str) -> Option<&'static str> {
     FLOORS.iter().find(|(name, floor, _)| bare == *name && value < *floor).map(|(_, _, why)| *why)
 }
 
-/// `conntrack -D`.
-pub(super) fn is_deletion(words: &[&str]) -> bool {
-    words.contains(&"conntrack") && (words.contains(&"-D") || words.contains(&"--delete"))
+/// The commands of a line that delete entries (`conntrack -D`), wherever in it they stand, each by its words.
+pub(super) fn deletions(line: &str) -> Vec<Vec<&str>> {
+    let delete = |word: &&str| *word == "-D" || is_option(word, "--delete", 4);
+    calls(line)
+        .filter(|call| behind_conntrack(call).is_some_and(|options| options.iter().any(delete)))
+        .collect()
+}
+
+/// It deletes entries.
+pub(super) fn is_deletion(line: &str) -> bool {
+    !deletions(line).is_empty()
 }
 
 /// The value behind one of these options.
@@ -118,9 +153,8 @@ const PORTS_OR_STATE: [&str; 6] =
 
 /// A deletion names a protocol, an end, and where there are ports a port or a state; and IPv6 where it is IPv6.
 fn loosely_deleted(words: &[&str]) -> Option<&'static str> {
-    // A list of whole tuples selects narrower than any filter.
-    if !is_deletion(words) || words.contains(&"xargs") {
-        return None;
+    if let Some(at) = words.iter().position(|word| is_program(word, "xargs")) {
+        return listed_loosely(words.get(at + 1..).unwrap_or_default());
     }
     let protocol = behind(words, &["-p", "--proto"]);
     let ends: Vec<&str> = [&ORIGINAL_SOURCE[..], &ORIGINAL_DESTINATION[..], &REPLY[..2], &REPLY[2..]]
@@ -137,6 +171,16 @@ fn loosely_deleted(words: &[&str]) -> Option<&'static str> {
     let six = ends.iter().any(|end| end.contains(':'));
     let says_six = behind(words, &["-f", "--family"]) == Some("ipv6");
     (six != says_six).then_some("conntrack looks for IPv4 unless -f ipv6 says otherwise")
+}
+
+/// A list of whole tuples, one a line, selects narrower than any filter. An empty one selects nothing only where that is
+/// asked for: else the command runs once, without a selection.
+fn listed_loosely(options: &[&str]) -> Option<&'static str> {
+    let by_line = behind(options, &["-L", "-l"]) == Some("1");
+    let nothing_for_nothing =
+        options.iter().any(|word| *word == "-r" || is_option(word, "--no-run-if-empty", 4));
+    let narrow = by_line && nothing_for_nothing && behind(options, &["-p", "--proto"]).is_some();
+    (!narrow).then_some("an empty list, or one that is not taken line by line, deletes entries of everybody")
 }
 
 /// A rule that lets packets in by the port they say they come from.

@@ -33,7 +33,7 @@ pub(crate) fn forbids_pickup(remedy: &Remedy) -> bool {
 
 /// Deletes entries.
 pub(crate) fn deletes(remedy: &Remedy) -> bool {
-    remedy.commands.iter().any(|command| line::is_deletion(&line::words(&command.line)))
+    remedy.commands.iter().any(|command| line::is_deletion(&command.line))
 }
 
 /// Only what may be printed, in its order; and what is wrong on this very host, with the reason.

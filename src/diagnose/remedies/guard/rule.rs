@@ -1,5 +1,7 @@
 //! A rule of the packet filter as far as the guard asks: which packets, and what becomes of them. Both languages.
 
+use std::net::IpAddr;
+
 use super::line::{behind, words};
 
 /// What a rule selects and does.
@@ -118,27 +120,24 @@ impl<'a> Rule<'a> {
     }
 
     /// A rule that untracks takes more than the one traffic; none: both ends are named, or one end and its handshakes, or
-    /// one service of one machine over UDP.
-    pub(super) fn too_wide(&self) -> Option<&'static str> {
+    /// one service: over UDP of any machine or group, else of the host itself, whose addresses are `own`.
+    pub(super) fn too_wide(&self, own: impl Fn(IpAddr) -> bool) -> Option<&'static str> {
         let both = self.source.is_some() && self.destination.is_some();
         let handshakes = self.destination.is_some() && self.handshakes == Handshakes::Only;
         if self.is_loopback() {
             return Some("breaks redirects and containers: addresses are translated on loopback, too");
         }
-        let narrow = both || handshakes || self.is_one_service();
-        (!narrow).then_some("untracks everybody's traffic on that port")
+        let service = self.service().is_some_and(|machine| self.protocol == Some("udp") || own(machine));
+        (!(both || handshakes || service)).then_some("untracks everybody's traffic on that port")
     }
 
-    /// A machine's address with the port at that same end, over UDP: one service, and nobody else's traffic. No prefix.
-    fn is_one_service(&self) -> bool {
-        let machine = |end: Option<&str>| {
-            let address = end.and_then(|end| end.parse::<std::net::IpAddr>().ok());
-            address.is_some_and(|address| !address.is_unspecified())
+    /// The machine whose one service the rule is about: its address, no prefix, with a port at that same end.
+    fn service(&self) -> Option<IpAddr> {
+        let of = |end: Option<&str>, port: Option<&str>| {
+            let machine = end?.parse::<IpAddr>().ok()?.to_canonical();
+            (port?.parse::<u16>().is_ok() && !machine.is_unspecified()).then_some(machine)
         };
-        let port = |port: Option<&str>| port.is_some_and(|port| port.parse::<u16>().is_ok());
-        self.protocol == Some("udp")
-            && ((machine(self.destination) && port(self.port))
-                || (machine(self.source) && port(self.source_port)))
+        of(self.destination, self.port).or_else(|| of(self.source, self.source_port))
     }
 
     pub(super) fn is_loopback(&self) -> bool {
@@ -148,7 +147,7 @@ impl<'a> Rule<'a> {
 
     /// It is about what is sent to a multicast group, which never answers from its own address.
     pub(super) fn is_to_a_group(&self) -> bool {
-        let address = self.destination.and_then(|end| end.parse::<std::net::IpAddr>().ok());
+        let address = self.destination.and_then(|end| end.parse::<IpAddr>().ok());
         address.is_some_and(|address| address.is_multicast())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::model::diagnosis::Remedy;
 
-use super::line::{is_deletion, setting, words};
+use super::line::{is_deletion, setting};
 use super::rule::{Handshakes, Rule};
 
 /// What is missing in a remedy; none: it is whole.
@@ -36,14 +36,14 @@ fn half_untracked(remedy: &Remedy) -> Option<&'static str> {
     }
     // Entries of other protocols are gone within minutes.
     let lasting = untracked.iter().any(|(_, rule)| rule.protocol == Some("tcp"));
-    let deleted = lines().enumerate().any(|(at, line)| at > last && is_deletion(&words(line)));
+    let deleted = lines().enumerate().any(|(at, line)| at > last && is_deletion(line));
     (lasting && !deleted)
         .then_some("the old entries stay for up to five days: they must be deleted in the same breath")
 }
 
 /// A deletion says how many entries go.
 fn uncounted(remedy: &Remedy) -> Option<&'static str> {
-    let deletes = remedy.commands.iter().any(|command| is_deletion(&words(&command.line)));
+    let deletes = remedy.commands.iter().any(|command| is_deletion(&command.line));
     (deletes && remedy.effect.entries_freed_now.is_none_or(|entries| entries == 0))
         .then_some("a deletion must say how many entries it frees")
 }

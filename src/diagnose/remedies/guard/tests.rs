@@ -53,6 +53,10 @@ fn never_the_whole_table() {
         "rmmod ip_conntrack",
         "nft flush ruleset",
         "iptables -F",
+        "ip6tables --flush INPUT",
+        "/usr/sbin/iptables -w -t nat -F",
+        "/usr/sbin/conntrack --flu",
+        "conntrack -L -p tcp -s 192.0.2.1 --dport 80 && conntrack -F",
     ]);
 }
 
@@ -72,8 +76,67 @@ fn never_a_deletion_without_protocol_end_and_port_or_state() {
         "conntrack -D -p tcp --state ESTABLISHED -r 10.0.0.9 --reply-port-src 8080",
         "conntrack -D -p icmp -s 192.0.2.1",
         // Each line of the list is a whole tuple.
-        "xargs -a list -L 1 conntrack -D -p tcp",
+        "xargs -r -a list -L 1 conntrack -D -p tcp",
+        "xargs -r -a list -L 1 nsenter --net=/proc/PID/ns/net conntrack -f ipv6 -D -p tcp",
     ]);
+}
+
+#[test]
+fn never_a_deletion_that_hides_in_a_pipe_a_loop_a_list_or_a_shell() {
+    refused(&[
+        "/usr/sbin/conntrack -D -s 192.0.2.1",
+        "conntrack --delete -s 192.0.2.1",
+        "conntrack --del -s 192.0.2.1",
+        "ip netns exec blue conntrack -D",
+        "sh -c 'conntrack -D -p tcp -s 192.0.2.1'",
+        "for ip in 192.0.2.1 192.0.2.2; do conntrack -D -s $ip; done",
+        "conntrack -L -p tcp -s 192.0.2.1 --dport 80; conntrack -D",
+        "conntrack -L -p tcp --state TIME_WAIT -s 192.0.2.1 | wc -l && conntrack -D -p tcp",
+        // An empty list runs it once, without a selection; and words are no lines.
+        "xargs -a list -L 1 conntrack -D -p tcp",
+        "xargs -r -a list conntrack -D -p tcp",
+        "cat list | xargs -r -L 1 conntrack -D",
+    ]);
+}
+
+#[test]
+fn a_deletion_is_seen_wherever_it_stands_and_nothing_else_is_taken_for_one() {
+    for line in [
+        "xargs -r -a list -L 1 conntrack -D -p tcp",
+        "conntrack --delete -p tcp -s 192.0.2.1 --dport 80",
+        "/sbin/conntrack -f ipv6 -D -p icmpv6 -s 2001:db8::1",
+        "while read s d; do conntrack -D -p icmp -s $s -d $d; done < list",
+        "sh -c 'conntrack -L | head; conntrack -D -p icmp -s 192.0.2.1'",
+        "vzctl exec 101 conntrack -D -p icmp -s 192.0.2.1",
+    ] {
+        assert!(super::deletes(&remedy(&[line])), "{line}");
+    }
+    for line in [
+        "conntrack -L -p tcp -d 192.0.2.1",
+        "iptables -D INPUT -m conntrack --ctstate INVALID -j DROP",
+        "iptables -D INPUT -p tcp --dport 80 -j ACCEPT; conntrack -L",
+        "nft delete table inet conntriage",
+    ] {
+        assert!(!super::deletes(&remedy(&[line])), "{line}");
+    }
+}
+
+#[test]
+fn one_service_of_the_host_itself_is_narrow_over_any_protocol_and_of_another_machine_over_udp() {
+    use super::rule::Rule;
+    let own = |machine: std::net::IpAddr| machine.to_string() == "192.0.2.1";
+    for (line, narrow) in [
+        ("iptables -t raw -A PREROUTING -p tcp -d 192.0.2.1 --dport 80 -j CT --notrack", true),
+        ("iptables -t raw -A OUTPUT -p tcp -s 192.0.2.1 --sport 80 -j CT --notrack", true),
+        ("iptables -t raw -A PREROUTING -p tcp -d 192.0.2.9 --dport 80 -j CT --notrack", false),
+        ("iptables -t raw -A OUTPUT -p tcp -s 192.0.2.1 --dport 80 -j CT --notrack", false),
+        ("iptables -t raw -A PREROUTING -p udp -d 192.0.2.9 --dport 53 -j CT --notrack", true),
+        ("iptables -t raw -A PREROUTING -p udp -d 192.0.2.0/24 --dport 53 -j CT --notrack", false),
+        ("iptables -t raw -A PREROUTING -p udp -d 239.255.255.250 --dport 1900 -j CT --notrack", true),
+        ("iptables -t raw -A PREROUTING -p tcp -d 127.0.0.1 --dport 80 -j CT --notrack", false),
+    ] {
+        assert_eq!(Rule::of(line).unwrap().too_wide(own).is_none(), narrow, "{line}");
+    }
 }
 
 #[test]

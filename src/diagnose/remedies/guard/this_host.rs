@@ -3,14 +3,15 @@
 use std::net::IpAddr;
 
 use crate::model::census::{LeaderKey, Nat, Pair, Peer};
-use crate::model::diagnosis::Remedy;
+use crate::model::diagnosis::{Command, Remedy};
 use crate::model::era::bare_key;
 use crate::model::flow::L4;
 
 use super::super::super::beside;
 use super::super::super::facts::{Case, NEAR_FULL};
 use super::super::super::platform;
-use super::line::{self, ORIGINAL_DESTINATION, ORIGINAL_SOURCE, REPLY, behind, is_deletion, setting, words};
+use super::super::buckets::AFTERWARDS;
+use super::line::{self, ORIGINAL_DESTINATION, ORIGINAL_SOURCE, REPLY, behind, deletions, setting};
 use super::rule::{Handshakes, Rule};
 
 /// A NAT frees the port with the entry, while a Linux peer holds the connection in TIME_WAIT for 60 s.
@@ -20,34 +21,31 @@ const KUBE_CLOSE_WAIT_SECONDS: u64 = 900;
 
 /// Why a remedy is wrong here.
 pub(super) fn refused(case: &Case<'_>, remedy: &Remedy) -> Option<&'static str> {
-    remedy.commands.iter().map(|command| command.line.as_str()).find_map(|line| {
-        resized_while_full(case, line)
+    remedy.commands.iter().find_map(|command| {
+        let line = command.line.as_str();
+        resized_while_full(case, command)
             .or_else(|| too_low(case, line))
             .or_else(|| untracks_translated(case, line))
             .or_else(|| deletes_a_service(case, line))
     })
 }
 
-/// A resize stops all packets while every lock of the table is held, the longer the fuller it is.
-fn resized_while_full(case: &Case<'_>, line: &str) -> Option<&'static str> {
+/// A resize stops all packets while every lock of the table is held, the longer the fuller it is: it is for later, and its
+/// place says so.
+fn resized_while_full(case: &Case<'_>, command: &Command) -> Option<&'static str> {
     let full = case.usage.share().is_none_or(|usage| usage >= NEAR_FULL);
-    (full && line::resizes(line))
+    (full && line::resizes(&command.line) && !command.place.ends_with(AFTERWARDS))
         .then_some("a resize stops all packets of a full table while every lock is held")
 }
 
-/// A rule with one end only is narrow enough where that end is this very host with the port at it, or a multicast group.
-/// Loopback is out of the question unless the rules given translate nothing and nothing of containers is seen.
+/// A rule takes more out of tracking than the one traffic. Loopback is out of the question unless the rules given
+/// translate nothing and nothing of containers is seen.
 pub(super) fn untracks_strangers(case: &Case<'_>, line: &str) -> Option<&'static str> {
     let rule = Rule::of(line).filter(Rule::untracks)?;
-    if rule.is_loopback() {
-        return rule.too_wide().filter(|_| !loopback_is_plain(case));
+    if rule.is_loopback() && loopback_is_plain(case) {
+        return None;
     }
-    let own =
-        |end: Option<&str>| end.and_then(address).is_some_and(|end| case.locals.is_local(end) == Some(true));
-    let own_service =
-        (own(rule.source) && rule.source_port.is_some()) || (own(rule.destination) && rule.port.is_some());
-    let narrow = own_service || (rule.is_to_a_group() && rule.port.is_some());
-    rule.too_wide().filter(|_| !narrow)
+    rule.too_wide(|machine| case.locals.is_local(machine) == Some(true))
 }
 
 /// Rules were given, none of them translates, no entry is translated, and no containers are seen.
@@ -118,14 +116,16 @@ fn leaders(source: Option<IpAddr>, destination: Option<IpAddr>, port: Option<u16
 /// Deleting by the address of a service takes the connections of all its clients; dead servers behind it are told by
 /// the source of the reply.
 fn deletes_a_service(case: &Case<'_>, line: &str) -> Option<&'static str> {
-    let words = words(line);
-    if !is_deletion(&words) || behind(&words, &ORIGINAL_SOURCE).is_some() || behind(&words, &REPLY).is_some()
-    {
+    deletions(line).iter().find_map(|call| selects_a_service(case, call))
+}
+
+fn selects_a_service(case: &Case<'_>, words: &[&str]) -> Option<&'static str> {
+    if behind(words, &ORIGINAL_SOURCE).is_some() || behind(words, &REPLY).is_some() {
         return None;
     }
-    let destination = behind(&words, &ORIGINAL_DESTINATION).and_then(address)?;
-    let port = behind(&words, &["--dport", "--orig-port-dst"]).and_then(|port| port.parse().ok());
-    let l4 = if behind(&words, &["-p", "--proto"]) == Some("udp") { L4::UDP } else { L4::TCP };
+    let destination = behind(words, &ORIGINAL_DESTINATION).and_then(address)?;
+    let port = behind(words, &["--dport", "--orig-port-dst"]).and_then(|port| port.parse().ok());
+    let l4 = if behind(words, &["-p", "--proto"]) == Some("udp") { L4::UDP } else { L4::TCP };
     let leaders = leaders(None, Some(destination), port, l4);
     let nat = leaders.iter().find_map(|key| case.how(key)).map(|how| how.nat)?;
     (nat.destination > 0 || nat.both > 0).then_some("deletes the connections of every client of that service")

@@ -9,18 +9,19 @@ mod traffic;
 use std::net::IpAddr;
 
 use crate::model::address_kind::AddressKind;
-use crate::model::census::{Leader, LeaderKey, Nat, Pair};
-use crate::model::diagnosis::{Command, Remedy};
+use crate::model::census::{Leader, LeaderKey, Nat, Pair, Peer};
+use crate::model::diagnosis::{Command, Effect, Remedy};
 use crate::model::era::Era;
 use crate::model::flow::L4;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
 use super::super::facts::Case;
-use super::super::outlook::{Change, Outlook, outlook};
+use super::super::network::Network;
+use super::super::outlook::{Change, outlook};
 use super::super::{beside, platform};
 use super::{family, here};
-use traffic::{Here, Traffic};
+use traffic::{Clients, Here, Traffic};
 
 /// Why it must not be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub(crate) enum Refusal {
     NatUnknown,
     /// Redirects to loopback are translation too, and are common there.
     Loopback,
-    /// Whether the source is this host is not known, so the chains are not.
+    /// Whether an end is this host is not known, so the chains are not.
     PlaceUnknown,
     /// Not TCP with a port.
     NotTcp,
@@ -44,7 +45,7 @@ impl Refusal {
             Self::Nat => "taking these connections out of tracking would break them: their addresses are translated, which needs an entry".into(),
             Self::NatUnknown => "taking these connections out of tracking is not proposed: whether their addresses are translated is not known".into(),
             Self::Loopback => "taking loopback out of tracking is not proposed: containers, redirects and service meshes translate addresses there; look at the nat table first. A unix socket makes no entry at all".into(),
-            Self::PlaceUnknown => "taking these connections out of tracking is not proposed: whether the source is this host is not known, and with it the chains".into(),
+            Self::PlaceUnknown => "taking these connections out of tracking is not proposed: whether one of their ends is this host is not known, and with it the chains".into(),
             Self::NotTcp => "taking these connections out of tracking is not proposed: they have no port that would tell them from others".into(),
         }
     }
@@ -60,13 +61,15 @@ pub(crate) fn notrack(case: &Case<'_>, pair: Pair) -> Result<Remedy, Refusal> {
     if is_loopback(client) || is_loopback(server) || own == (Some(true), Some(true)) {
         return Err(Refusal::Loopback);
     }
+    // Packets for an address of this host pass INPUT, whoever sends them; forwarded they are only where both ends are
+    // known to be others.
     let here = match own {
         (Some(true), _) => Here::Client,
-        (Some(false), Some(true)) => Here::Server,
-        (Some(false), _) => Here::Between,
-        (None, _) => return Err(Refusal::PlaceUnknown),
+        (_, Some(true)) => Here::Server,
+        (Some(false), Some(false)) => Here::Between,
+        (None, _) | (_, None) => return Err(Refusal::PlaceUnknown),
     };
-    let traffic = Traffic { client, server, port, here };
+    let traffic = Traffic { client: Clients::One(client), server, port, here };
     let title = sentence![
         "if reuse cannot be had: take the connections from",
         pair.source,
@@ -75,8 +78,39 @@ pub(crate) fn notrack(case: &Case<'_>, pair: Pair) -> Result<Remedy, Refusal> {
         "out of tracking, both directions"
     ];
     let prediction = outlook(case, &Change { gone_pairs: vec![pair], ..Change::default() });
-    Ok(remedy(case, &traffic, title, &prediction))
+    Ok(remedy(case, &traffic, title, prediction.effect(case, DELETED.into())))
 }
+
+/// The same for what a network opens to one port of this host.
+pub(crate) fn notrack_network(case: &Case<'_>, network: Network, peer: Peer) -> Result<Remedy, Refusal> {
+    let how = case.how(&LeaderKey::Peer(peer)).ok_or(Refusal::NatUnknown)?;
+    let port = peer.port.filter(|_| peer.l4 == L4::TCP).ok_or(Refusal::NotTcp)?;
+    untranslated(how)?;
+    let server = peer.address.to_canonical();
+    if is_loopback(server) || is_loopback(network.address()) {
+        return Err(Refusal::Loopback);
+    }
+    if case.locals.is_local(server) != Some(true) {
+        return Err(Refusal::PlaceUnknown);
+    }
+    let traffic = Traffic { client: Clients::Of(network), server, port, here: Here::Server };
+    let title = sentence![
+        "or take the connections from",
+        Word::Code(network.to_string()),
+        "to",
+        Word::Endpoint(peer.address, peer.port, peer.l4),
+        "out of tracking, both directions, for as long as it runs"
+    ];
+    let effect = Effect {
+        entries_freed_now: Some(how.entries),
+        steady_state_entries: Some(case.entries().saturating_sub(how.entries)).filter(|left| *left > 0),
+        note: sentence![DELETED, "; assumed: all else stays as it is"],
+    };
+    Ok(remedy(case, &traffic, title, effect))
+}
+
+/// What becomes of the entries that are there.
+const DELETED: &str = "the last line removes the old entries; without it they stay until their timers end";
 
 fn untranslated(how: &Leader) -> Result<(), Refusal> {
     let Nat { source, destination, both } = how.nat;
@@ -87,16 +121,13 @@ fn is_loopback(address: IpAddr) -> bool {
     AddressKind::of(address) == AddressKind::Loopback
 }
 
-fn remedy(case: &Case<'_>, traffic: &Traffic, title: Sentence, prediction: &Outlook) -> Remedy {
+fn remedy(case: &Case<'_>, traffic: &Traffic, title: Sentence, effect: Effect) -> Remedy {
     let language = language(case);
     Remedy {
         id: "notrack",
         title,
         commands: commands(case, traffic, language),
-        effect: prediction.effect(
-            case,
-            "the last line removes the old entries; without it they stay until their timers end".into(),
-        ),
+        effect,
         side_effects: side_effects(case, language),
         persists: false,
     }

@@ -1,6 +1,9 @@
 //! The traffic that is taken out of tracking, and where its packets pass.
 
+use std::fmt;
 use std::net::IpAddr;
+
+use super::super::super::network::Network;
 
 /// What this host is to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +16,28 @@ pub(super) enum Here {
     Between,
 }
 
-/// TCP between a client and one port of a server.
+/// Who opens the connections.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Clients {
+    /// One address.
+    One(IpAddr),
+    /// Those of one network.
+    Of(Network),
+}
+
+impl fmt::Display for Clients {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(address) => address.fmt(to),
+            Self::Of(network) => network.fmt(to),
+        }
+    }
+}
+
+/// TCP between clients and one port of a server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Traffic {
-    pub(super) client: IpAddr,
+    pub(super) client: Clients,
     pub(super) server: IpAddr,
     pub(super) port: u16,
     pub(super) here: Here,
@@ -58,7 +79,11 @@ impl Traffic {
     /// The line that deletes its old entries.
     pub(super) fn deletion(&self, family: &str) -> String {
         let Self { client, server, port, .. } = self;
-        format!("conntrack {family}-D -p tcp -s {client} -d {server} --dport {port}")
+        let from = match client {
+            Clients::One(address) => format!("-s {address}"),
+            Clients::Of(network) => format!("-s {} --mask-src {}", network.address(), network.mask()),
+        };
+        format!("conntrack {family}-D -p tcp {from} -d {server} --dport {port}")
     }
 }
 

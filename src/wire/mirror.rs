@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A value with a form on the wire.
-pub(super) trait Mirror: Sized {
+pub(in crate::wire) trait Mirror: Sized {
     /// That form.
     type Wire: Serialize + DeserializeOwned + JsonSchema;
     /// To it.
@@ -40,7 +40,7 @@ macro_rules! names {
     ($($wire:ident for $model:path { $($name:ident),* $(,)? })*) => {$(
         #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "kebab-case")]
-        pub(super) enum $wire { $($name),* }
+        pub(in crate::wire) enum $wire { $($name),* }
 
         impl Mirror for $model {
             type Wire = $wire;
@@ -61,7 +61,7 @@ macro_rules! objects {
     ($($wire:ident for $model:ident { $($field:ident: $type:ty),* $(,)? })*) => {$(
         #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields)]
-        pub(super) struct $wire { $($field: <$type as Mirror>::Wire),* }
+        pub(in crate::wire) struct $wire { $($field: <$type as Mirror>::Wire),* }
 
         impl Mirror for $model {
             type Wire = $wire;
@@ -99,7 +99,60 @@ macro_rules! arrays {
     )*};
 }
 
-pub(super) use {arrays, names, objects};
+/// Enums of which some have content: first those without, then those with one value, then those with named ones.
+macro_rules! choices {
+    ($($wire:ident for $model:ident {
+        [$($unit:ident),*] [$($tuple:ident($inner:ty)),*] [$($object:ident { $($field:ident: $type:ty),* }),*]
+    })*) => {$(
+        #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        pub(in crate::wire) enum $wire {
+            $($unit,)*
+            $($tuple(<$inner as Mirror>::Wire),)*
+            $($object { $($field: <$type as Mirror>::Wire),* },)*
+        }
+
+        impl Mirror for $model {
+            type Wire = $wire;
+
+            fn to_wire(&self) -> $wire {
+                match self {
+                    $(Self::$unit => $wire::$unit,)*
+                    $(Self::$tuple(inner) => $wire::$tuple(inner.to_wire()),)*
+                    $(Self::$object { $($field),* } => $wire::$object { $($field: $field.to_wire()),* },)*
+                }
+            }
+
+            fn from_wire(wire: $wire) -> Result<Self, String> {
+                Ok(match wire {
+                    $($wire::$unit => Self::$unit,)*
+                    $($wire::$tuple(inner) => Self::$tuple(<$inner as Mirror>::from_wire(inner)?),)*
+                    $($wire::$object { $($field),* } =>
+                        Self::$object { $($field: <$type as Mirror>::from_wire($field)?),* },)*
+                })
+            }
+        }
+    )*};
+}
+
+/// Structs that are one number or one value with a name.
+macro_rules! wrapped {
+    ($($model:ident($inner:ty)),* $(,)?) => {$(
+        impl Mirror for $model {
+            type Wire = <$inner as Mirror>::Wire;
+
+            fn to_wire(&self) -> Self::Wire {
+                self.0.to_wire()
+            }
+
+            fn from_wire(wire: Self::Wire) -> Result<Self, String> {
+                <$inner as Mirror>::from_wire(wire).map(Self)
+            }
+        }
+    )*};
+}
+
+pub(in crate::wire) use {arrays, choices, names, objects, wrapped};
 
 impl<T: Mirror> Mirror for Option<T> {
     type Wire = Option<T::Wire>;

@@ -1,0 +1,311 @@
+//! `watch` on a real kernel's full table: one burst, followed at once on the kernel's ring, on a real journald, on a file
+//! that a real rsyslog writes, and by a watcher that is killed in the middle. What each keeps is held against the
+//! kernel's own drop counter.
+
+#![allow(clippy::disallowed_methods, reason = "tests run programs and read files")]
+
+mod common;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{conntriage, outcome, root, skip};
+use serde_json::Value;
+
+const NEEDED: [&str; 6] = [
+    "/usr/bin/python3",
+    "/usr/sbin/ip",
+    "/usr/sbin/nft",
+    "/usr/sbin/rsyslogd",
+    "/usr/bin/journalctl",
+    "/lib/systemd/systemd-journald",
+];
+
+/// Why it cannot run here, if so.
+fn missing() -> Option<String> {
+    let uid = Command::new("id").arg("-u").output().ok()?.stdout;
+    if uid != b"0\n" {
+        return Some(
+            "needs root (network namespaces, /dev/kmsg and net.netfilter.nf_conntrack_max)".to_owned(),
+        );
+    }
+    if let Some(program) = NEEDED.iter().find(|program| !Path::new(program).exists()) {
+        return Some(format!("{program} is not installed"));
+    }
+    let max = "/proc/sys/net/netfilter/nf_conntrack_max";
+    if File::options().write(true).open(max).is_err() {
+        return Some("net.netfilter.nf_conntrack_max cannot be written here".to_owned());
+    }
+    (!Path::new("/dev/kmsg").exists()).then(|| "there is no /dev/kmsg".to_owned())
+}
+
+/// Holds the machine's one limit against other tests that lower or raise it.
+fn limit_is_ours() -> File {
+    let path = std::env::temp_dir().join("conntriage-nf_conntrack_max.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(path).unwrap();
+    file.lock().unwrap();
+    file
+}
+
+const CONFIGURATION: &str = "[incident]\nquiet = \"12s\"\n[capture]\nfollow_ups = [\"4s\", \"end\"]\n";
+
+/// A watcher with a state of its own.
+struct Watcher {
+    directory: PathBuf,
+    source: String,
+    child: Child,
+}
+
+impl Watcher {
+    fn start(directory: PathBuf, source: String) -> Self {
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("config.toml"), CONFIGURATION).unwrap();
+        let child = Self::spawn(&directory, &source);
+        Self { directory, source, child }
+    }
+
+    fn spawn(directory: &Path, source: &str) -> Child {
+        let said = File::options().create(true).append(true).open(directory.join("said")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_conntriage"));
+        command.current_dir(directory).env_clear().env("TZ", "UTC");
+        command.args(["watch", "--config", "config.toml", "--state-dir", "state", "--source", source]);
+        command.stdout(Stdio::null()).stderr(said).spawn().unwrap()
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.directory.join("said")).unwrap_or_default()
+    }
+
+    /// Kills it as the kernel would, and starts it anew.
+    fn crash(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = Self::spawn(&self.directory, &self.source);
+    }
+
+    fn wait_for(&self, words: &str, patience: Duration) {
+        let begun = Instant::now();
+        while !self.said().contains(words) {
+            assert!(begun.elapsed() < patience, "{}: no {words:?} in:\n{}", self.source, self.said());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Ends as an administrator would have it end.
+    fn stop(&mut self) {
+        let begun = Instant::now();
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(asked.success());
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{}: {status}:\n{}", self.source, self.said());
+        assert!(begun.elapsed() < Duration::from_secs(8), "{}: {:?}", self.source, begun.elapsed());
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = conntriage(&self.directory).args(arguments).output().unwrap();
+        let (text, complaints, _) = outcome(&output);
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}{complaints}{}", self.said()))
+    }
+
+    /// The incidents of one namespace.
+    fn incidents(&self, inode: &Value) -> Vec<Value> {
+        let list = self.json(&["incidents", "list", "--state-dir", "state", "--format", "json"]);
+        let rows = list["incidents"].as_array().unwrap().clone();
+        rows.into_iter().filter(|row| row["namespace"]["inode"] == *inode).collect()
+    }
+
+    fn report(&self, id: &str) -> Value {
+        self.json(&["incidents", "show", id, "--state-dir", "state", "--format", "json"])
+    }
+}
+
+/// A report without what may differ: when and by what it was made, and where its inputs stood.
+fn comparable(mut report: Value, here: &[&str]) -> String {
+    for field in ["generated_at", "tool", "inputs"] {
+        report.as_object_mut().unwrap().remove(field);
+    }
+    here.iter().fold(report.to_string(), |text, place| text.replace(place, "the bundle"))
+}
+
+fn what_was_kept_is_true(watcher: &Watcher, truth: &Value) {
+    let name = &watcher.source;
+    let found = watcher.incidents(&truth["netns_inode"]);
+    assert_eq!(found.len(), 1, "{name}: {found:#?}\n{}", watcher.said());
+    let id = found[0]["id"].as_str().unwrap();
+    let report = watcher.report(id);
+    let incident = report["incidents"].as_array().unwrap().iter().find(|incident| incident["id"] == id);
+    let incident = incident.unwrap_or_else(|| panic!("{name}: {report:#}"));
+    assert_eq!(incident["top_sources"][0]["address"], "192.168.10.2", "{name}");
+    assert_eq!(incident["top_peers"][0]["port"], 3128, "{name}");
+    assert_eq!(incident["ongoing"], false, "{name}");
+    let drops = truth["drops"].as_u64().unwrap();
+    let (low, high) =
+        (incident["drops"]["low"].as_u64().unwrap(), incident["drops"]["high"].as_u64().unwrap());
+    assert!(low <= drops && drops <= high, "{name}: {low} {drops} {high}: {:#}", incident["drops"]);
+    assert_eq!(incident["drops"]["method"], "counters", "{name}: {:#}", incident["drops"]);
+    let at = incident["snapshots"].as_array().unwrap().iter().find(|snapshot| snapshot["role"] == "at");
+    let at = at.unwrap_or_else(|| panic!("{name}: {:#}", incident["snapshots"]));
+    assert_eq!(at["leads"], true, "{name}: {:#}", incident["snapshots"]);
+    // Stamps of a file are whole seconds; the machine may be busy.
+    let late = at["offset_seconds"].as_f64().unwrap();
+    assert!((-1.0..5.0).contains(&late), "{name}: captured {late} s after the first line");
+    eprintln!("{name}: captured {late} s after the first line; drops {low} to {high} of {drops}");
+    let points = incident["timeline"]["points"].as_array().unwrap();
+    assert!(points.iter().any(|point| point["count"].as_u64() == Some(400)), "{name}: {points:#?}");
+
+    let exported = conntriage(&watcher.directory)
+        .args(["incidents", "export", id, "--state-dir", "state", "-o", "exported.tar.zst"])
+        .status()
+        .unwrap();
+    assert!(exported.success(), "{name}");
+    let again = watcher.json(&["analyze", "--format", "json", "exported.tar.zst"]);
+    let here = [format!("state/evidence/{id}"), format!("exported.tar.zst!conntriage-{id}")];
+    let places: Vec<&str> = here.iter().map(String::as_str).collect();
+    assert_eq!(comparable(report, &places), comparable(again, &places), "{name}");
+}
+
+#[test]
+fn a_full_table_is_captured_kept_and_told_as_it_was_whatever_is_followed() {
+    const NAME: &str = "a_full_table_is_captured_kept_and_told_as_it_was_whatever_is_followed";
+    if let Some(why) = missing() {
+        return skip(NAME, &why);
+    }
+    let _limit = limit_is_ours();
+    let directory = tempfile::tempdir().unwrap();
+    let (work, out) = (directory.path().join("work"), directory.path().join("out"));
+    std::fs::create_dir_all(work.join("run/log/journal")).unwrap();
+    let at = |name: &str, source: String| Watcher::start(directory.path().join(name), source);
+    let mut watchers = vec![
+        at("kmsg", "kmsg".to_owned()),
+        at("journal", format!("journal:{}", work.join("run/log/journal").display())),
+        at("file", format!("file:{}", work.join("messages").display())),
+        at("killed", "kmsg".to_owned()),
+    ];
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let mut burst = Command::new("python3")
+        .arg(root().join("tests/tools/burst.py"))
+        .args(["--max", "400", "--flush", "1", "--load", "150x7", "--no-table"])
+        .args(["--host", host.trim(), "--boot-id", boot.trim(), "--work"])
+        .arg(&work)
+        .arg("--out")
+        .arg(&out)
+        .spawn()
+        .unwrap();
+    watchers[3].wait_for(": a connection-tracking table is full", Duration::from_secs(90));
+    std::thread::sleep(Duration::from_secs(2));
+    watchers[3].crash();
+    assert!(burst.wait().unwrap().success(), "the burst could not be made");
+    let truth: Value =
+        serde_json::from_str(&std::fs::read_to_string(out.join("truth.json")).unwrap()).unwrap();
+    assert!(truth["drops"].as_u64().unwrap() > 20, "the table was not full: {truth}");
+    for watcher in &mut watchers {
+        watcher.wait_for(": over;", Duration::from_mins(1));
+        watcher.stop();
+        what_was_kept_is_true(watcher, &truth);
+    }
+}
+
+#[test]
+fn lines_that_anybody_could_have_written_start_nothing_while_the_counters_disagree() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("messages");
+    std::fs::write(&log, "").unwrap();
+    let mut watcher = Watcher::start(directory.path().join("watcher"), format!("file:{}", log.display()));
+    std::thread::sleep(Duration::from_secs(1));
+    let now = Command::new("date").arg("+%b %e %H:%M:%S").output().unwrap().stdout;
+    let now = String::from_utf8(now).unwrap();
+    let line =
+        format!("{} gw kernel: nf_conntrack: nf_conntrack: table full, dropping packet\n", now.trim_end());
+    std::fs::write(&log, line.repeat(100_000)).unwrap();
+    std::thread::sleep(Duration::from_secs(5));
+    watcher.stop();
+    let list = watcher.json(&["incidents", "list", "--state-dir", "state", "--format", "json"]);
+    assert_eq!(list["incidents"].as_array().unwrap().len(), 0, "{list:#}\n{}", watcher.said());
+    let evidence = std::fs::read_dir(watcher.directory.join("state/evidence"));
+    assert_eq!(evidence.map_or(0, std::iter::Iterator::count), 0, "nothing was captured");
+}
+
+#[test]
+fn two_watchers_do_not_share_a_state() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("messages");
+    std::fs::write(&log, "").unwrap();
+    let mut first = Watcher::start(directory.path().join("watcher"), format!("file:{}", log.display()));
+    let lock = first.directory.join("state/lock");
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&lock).is_ok_and(|pid| !pid.is_empty()) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{}", first.said());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let second = conntriage(&first.directory)
+        .args(["watch", "--config", "config.toml", "--state-dir", "state", "--once", "--source"])
+        .arg(format!("file:{}", log.display()))
+        .output()
+        .unwrap();
+    let (_, complaint, code) = outcome(&second);
+    assert_eq!(code, 1, "{complaint}");
+    assert!(complaint.contains(&format!("is in use by process {}", first.child.id())), "{complaint}");
+    first.stop();
+}
+
+#[test]
+fn a_damaged_state_is_set_aside_and_is_no_reason_not_to_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("messages");
+    std::fs::write(&log, "Nov 27 03:00:00 gw sshd[1]: hello\n").unwrap();
+    let once = || {
+        let output = conntriage(directory.path())
+            .args(["watch", "--state-dir", "state", "--once", "--source", "file:messages"])
+            .output()
+            .unwrap();
+        outcome(&output)
+    };
+    let (_, complaint, code) = once();
+    assert_eq!(code, 0, "{complaint}");
+    std::fs::write(directory.path().join("state/state.db"), vec![0x5a; 40_960]).unwrap();
+    let (_, complaint, code) = once();
+    assert_eq!(code, 0, "{complaint}");
+    assert!(complaint.contains("it was set aside as state/state.db.damaged"), "{complaint}");
+    assert!(directory.path().join("state/state.db.damaged").exists());
+    let (_, complaint, code) = once();
+    assert_eq!((code, complaint.as_str()), (0, ""));
+}
+
+#[test]
+fn a_wrong_configuration_is_told_whole_with_its_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("c.toml"), "quiet = 1\n[capture]\nenter = \"all\"\n").unwrap();
+    let output =
+        conntriage(directory.path()).args(["config", "check", "--config", "c.toml"]).output().unwrap();
+    let (_, complaint, code) = outcome(&output);
+    assert_eq!(code, 1);
+    assert!(
+        complaint.contains("c.toml: line 1: quiet: no such key; did you mean incident.quiet?"),
+        "{complaint}"
+    );
+    assert!(complaint.contains("c.toml: line 3: capture.enter: "), "{complaint}");
+}
+
+#[test]
+fn the_unit_gives_the_watcher_little_and_is_understood_by_systemd() {
+    const NAME: &str = "the_unit_gives_the_watcher_little_and_is_understood_by_systemd";
+    let analyze = |arguments: &[&str]| {
+        Command::new("systemd-analyze")
+            .args(arguments)
+            .arg(root().join("dist/conntriage-watch.service"))
+            .output()
+    };
+    let Ok(security) = analyze(&["security", "--offline=true", "--threshold=25"]) else {
+        return skip(NAME, "systemd-analyze is not installed");
+    };
+    let (text, complaint, _) = outcome(&security);
+    let last = text.lines().last().unwrap_or_default();
+    assert!(security.status.success(), "more than 2.5: {last}{complaint}");
+    let (_, complaint, _) = outcome(&analyze(&["verify", "--man=no"]).unwrap());
+    let wrong: Vec<&str> = complaint.lines().filter(|line| !line.contains("is not executable")).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
