@@ -45,6 +45,8 @@ const COMMIT_EVERY_US: i64 = 10 * SECOND_US;
 const KEEP_EVERY_US: i64 = 2 * SECOND_US;
 /// Which namespaces there are is looked at this often.
 const LOOK_EVERY_SECONDS: u64 = 5;
+/// Early looks that are kept while no incident has claimed them.
+const EARLY_MAX: usize = 8;
 /// A source that has not looked for so long is deaf, whatever it says.
 const DEAF_US: i64 = 30 * SECOND_US;
 /// What is durable is finished within this when told to stop.
@@ -289,7 +291,7 @@ impl Watch {
             let directory = case.next_capture(order.role);
             (case.root.clone(), directory)
         } else {
-            let root = self.cases.directory.join(format!("early-{}", order.capture.0));
+            let root = self.cases.directory.join(evidence::early_name(order.capture.0));
             (root, "capture/0-before".to_owned())
         };
         let (budget, capture) = (self.plan.config.policy.time_budget_us, order.capture);
@@ -310,7 +312,8 @@ impl Watch {
                     case.take_up(record, files, owners.as_ref())
                 } else {
                     self.early.insert(order.capture.0, root.clone());
-                    Evidence::early(&root, self.machine.clone(), record, files)
+                    let kept = Evidence::early(&root, self.machine.clone(), record, files);
+                    kept.and_then(|()| self.drop_surplus_early())
                 };
                 if let Err(error) = kept {
                     self.complain(format!("{}: {error}", root.display()));
@@ -320,6 +323,15 @@ impl Watch {
         }
         self.urgent = true;
         self.step(Event::Captured(Captured { capture: order.capture, ending }));
+    }
+
+    /// Of early looks that no incident has claimed the latest are kept.
+    fn drop_surplus_early(&mut self) -> std::io::Result<()> {
+        while self.early.len() > EARLY_MAX {
+            let Some((_, root)) = self.early.pop_first() else { break };
+            evidence::drop_early(&root)?;
+        }
+        Ok(())
     }
 
     /// The counters of the namespaces that are meant, now.

@@ -9,6 +9,7 @@ use crate::edge::capture::{bundle::sweep, clock, facts, identity, namespaces};
 use crate::edge::configured;
 use crate::edge::follow::{self, Follow, Options};
 use crate::edge::live::{self, Jobs, Signals};
+use crate::edge::store::evidence::drop_all_early;
 use crate::edge::store::state::{KeptIncident, State};
 use crate::edge::{output, zone};
 use crate::model::live::config::Config;
@@ -147,6 +148,7 @@ impl Watch {
     /// Takes up the incidents of an earlier run.
     fn resume(&mut self) -> anyhow::Result<()> {
         sweep(&self.cases.directory);
+        drop_all_early(&self.cases.directory);
         let known = self.state.incidents()?;
         let lives = self.steer.memory().lives.iter().filter(|life| life.phase != Phase::Closed);
         let open: Vec<u64> = lives.map(|life| life.incident.0).collect();

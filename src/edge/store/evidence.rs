@@ -195,6 +195,26 @@ fn cut_to_lines(path: &Path) -> io::Result<u64> {
     Ok(lines)
 }
 
+/// Name of the directory of an early look, before it belongs to an incident.
+pub fn early_name(capture: u64) -> String {
+    format!("{EARLY}{capture}")
+}
+
+/// How the names of early looks begin; no incident's id does.
+const EARLY: &str = "early-";
+
+/// Removes an early look that came to nothing.
+pub fn drop_early(root: &Path) -> io::Result<()> {
+    std::fs::remove_dir_all(root)
+}
+
+/// Removes the early looks of an earlier run: the tables that they were of are not known any more. Tells how many.
+pub fn drop_all_early(directory: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
+    let early = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(EARLY));
+    early.filter(|entry| drop_early(&entry.path()).is_ok()).count()
+}
+
 /// Bytes that the evidence of an incident takes.
 pub fn bytes(root: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(root) else { return 0 };
@@ -295,6 +315,16 @@ mod tests {
         assert_eq!(cut_to_lines(&path).unwrap(), 2);
         assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
         assert_eq!(cut_to_lines(&directory.path().join("none")).unwrap(), 0);
+    }
+
+    #[test]
+    fn early_looks_of_an_earlier_run_go_and_incidents_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        kept(directory.path(), &early_name(7), 9);
+        kept(directory.path(), "0123456789ab", 9);
+        assert_eq!(drop_all_early(directory.path()), 1);
+        assert!(directory.path().join("0123456789ab").is_dir());
+        assert_eq!(drop_all_early(&directory.path().join("none")), 0);
     }
 
     #[test]
