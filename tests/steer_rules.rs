@@ -192,6 +192,22 @@ fn counters_that_point_at_a_table_later_find_the_incident_of_unknown_place() {
 }
 
 #[test]
+fn an_incident_of_unknown_place_is_not_in_a_namespace_made_since() {
+    let mut world = World::new();
+    let young = world.add(Some(world.now.uptime_us - 60 * S));
+    let mut old = kernel_line();
+    old.names_namespaces = false;
+    old.last_us = Some(world.now.uptime_us - 63 * S);
+    world.hear(old);
+    assert_eq!((world.opened(), &world.memory().lives[0].look), (1, &Place::Unknown));
+    let line = lines(Trust::Kernel, NamespaceWord::Inode(world.spaces[young].netns.inode));
+    world.hear(line.clone());
+    world.hear(line);
+    assert_eq!(world.opened(), 2, "its own incident, and the second source adds none");
+    assert_eq!(world.memory().lives[0].look, Place::Unknown);
+}
+
+#[test]
 fn a_namespace_younger_than_the_line_is_not_the_one_that_was_meant() {
     let mut world = World::new();
     let young = world.add(Some(world.now.uptime_us - 5 * S));

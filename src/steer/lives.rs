@@ -46,9 +46,12 @@ pub(super) struct Cause {
 
 /// The table of this place is the one the incident is about. A namespace made after it began is not.
 pub(super) fn is_at(life: &Life, place: &Place) -> bool {
-    let too_young = matches!(place, Place::Netns { born_us: Some(born), .. }
-        if *born > life.start.uptime_us.saturating_add(SKEW_US));
-    !too_young && (life.key.place.may_be(place) || life.look.may_be(place))
+    !is_too_young(life, place) && (life.key.place.may_be(place) || life.look.may_be(place))
+}
+
+fn is_too_young(life: &Life, place: &Place) -> bool {
+    matches!(place, Place::Netns { born_us: Some(born), .. }
+        if *born > life.start.uptime_us.saturating_add(SKEW_US))
 }
 
 fn nowhere(life: &Life) -> bool {
@@ -152,7 +155,11 @@ impl Step<'_> {
             return None;
         }
         let of_entries = |life: &&Life| life.key.table == Table::Conntrack && life.phase != Phase::Closed;
-        let incident = self.of_this_boot().filter(of_entries).find(|life| nowhere(life))?.incident;
+        let incident = self
+            .of_this_boot()
+            .filter(of_entries)
+            .find(|life| nowhere(life) && !is_too_young(life, place))?
+            .incident;
         let life = self.life_mut(incident)?;
         life.look = place.clone();
         self.keep_the_minutes_before(incident);
