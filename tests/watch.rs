@@ -142,17 +142,19 @@ fn what_was_kept_is_true(watcher: &Watcher, truth: &Value) {
     assert_eq!(incident["top_peers"][0]["port"], 3128, "{name}");
     assert_eq!(incident["ongoing"], false, "{name}");
     let drops = truth["drops"].as_u64().unwrap();
-    let (low, high) =
-        (incident["drops"]["low"].as_u64().unwrap(), incident["drops"]["high"].as_u64().unwrap());
-    assert!(low <= drops && drops <= high, "{name}: {low} {drops} {high}: {:#}", incident["drops"]);
-    assert_eq!(incident["drops"]["method"], "counters", "{name}: {:#}", incident["drops"]);
+    let (low, high) = (incident["drops"]["low"].as_u64().unwrap(), incident["drops"]["high"].as_u64());
+    assert!(
+        low <= drops && high.is_none_or(|high| drops <= high),
+        "{name}: {low} {drops} {high:?}: {:#}",
+        incident["drops"]
+    );
     let at = incident["snapshots"].as_array().unwrap().iter().find(|snapshot| snapshot["role"] == "at");
     let at = at.unwrap_or_else(|| panic!("{name}: {:#}", incident["snapshots"]));
     assert_eq!(at["leads"], true, "{name}: {:#}", incident["snapshots"]);
     // Stamps of a file are whole seconds; the machine may be busy.
     let late = at["offset_seconds"].as_f64().unwrap();
     assert!((-1.0..5.0).contains(&late), "{name}: captured {late} s after the first line");
-    eprintln!("{name}: captured {late} s after the first line; drops {low} to {high} of {drops}");
+    eprintln!("{name}: captured {late} s after the first line; drops {low} to {high:?} of {drops}");
     let points = incident["timeline"]["points"].as_array().unwrap();
     assert!(points.iter().any(|point| point["count"].as_u64() == Some(400)), "{name}: {points:#?}");
 

@@ -31,6 +31,8 @@ const STEPS_MAX: i64 = 240;
 /// drop or an unresolved clash is more likely.
 const FULL_HUNDREDTHS: u64 = 90;
 
+/// So long after the last line refusals may go on unseen: the limiter's window, and a second.
+const WINDOW_OVER_US: i64 = 6 * SECOND_US;
 /// A namespace first looked at within so long of its making is known from its beginning: its age is that of the first
 /// process or name that was seen of it, and counters begin with the namespace.
 const YOUNG_US: i64 = 60 * SECOND_US;
@@ -177,7 +179,9 @@ fn enrich(incident: &mut Incident, watches: &[&Watch<'_>], quiet_us: i64, notes:
             Some(&watch.stream.id),
         );
     }
-    if let Some((before, after)) = watch.sides(begin, until) {
+    // What was refused behind the last look is not counted: a namespace may be gone before the limiter's window ended.
+    let covered = end.saturating_add(WINDOW_OVER_US);
+    if let Some((before, after)) = watch.sides(begin, until).filter(|(_, after)| after.at.wall.0 >= covered) {
         incident.sampled = Some((counters(&before), counters(&after)));
     }
     draw(&mut incident.timeline, watch, (start.saturating_sub(BEFORE_US), until));
@@ -310,6 +314,7 @@ fn unseen(watch: &Watch<'_>, (begin, end): (usize, usize), hosts: &mut Vec<Host>
     });
     let name = hosts.get(host).map_or(word, |host| host.name.clone());
     let (start, boot, namespace) = (rose.at.wall, watch.boot(), watch.namespace());
+    let seen_to_its_end = end + 1 < watch.samples.len();
     let between = last.at.uptime_us.saturating_sub(before.at.uptime_us);
     let looks = i64::try_from(end - begin).unwrap_or(1).max(1);
     let mut timeline = Timeline { step_seconds: 1, points: Vec::new() };
@@ -336,8 +341,8 @@ fn unseen(watch: &Watch<'_>, (begin, end): (usize, usize), hosts: &mut Vec<Host>
             repeated: 0,
             suppressed: 0,
             low,
-            high: Some(high),
-            high_is: HighIs::Bound,
+            high: Some(high).filter(|_| seen_to_its_end),
+            high_is: if seen_to_its_end { HighIs::Bound } else { HighIs::Unknown },
             method: Method::Counters,
             widened_by: Vec::new(),
             streams: Vec::new(),
