@@ -35,6 +35,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("rusqlite", &["edge"]),
     ("signal_hook", &["edge"]),
     ("sd_notify", &["edge"]),
+    ("lettre", &["report", "edge"]),
     ("toml_edit", &["cli"]),
     ("clap", &["cli", "app"]),
     ("anyhow", &["app"]),

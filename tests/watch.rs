@@ -49,7 +49,8 @@ fn limit_is_ours() -> File {
     file
 }
 
-const CONFIGURATION: &str = "[incident]\nquiet = \"12s\"\n[capture]\nfollow_ups = [\"4s\", \"end\"]\n";
+const CONFIGURATION: &str = "[incident]\nquiet = \"12s\"\n[capture]\nfollow_ups = [\"4s\", \"end\"]\n\
+    [mail]\nfrom = \"conntriage@example.org\"\nto = [\"ops@example.org\"]\n";
 
 /// A watcher with a state of its own.
 struct Watcher {
@@ -169,6 +170,31 @@ fn what_was_kept_is_true(watcher: &Watcher, truth: &Value) {
     assert_eq!(comparable(report, &places), comparable(again, &places), "{name}");
 }
 
+/// Each message was written once, and the last tells the whole.
+fn what_was_mailed_is_one_thread(watcher: &Watcher, truth: &Value) {
+    let name = &watcher.source;
+    let id = watcher.incidents(&truth["netns_inode"])[0]["id"].as_str().unwrap().to_owned();
+    let queue = watcher.json(&["mail", "queue", "--state-dir", "state", "--format", "json"]);
+    let ours = |message: &&Value| message["incident"] == id.as_str();
+    let messages: Vec<&Value> = queue["messages"].as_array().unwrap().iter().filter(ours).collect();
+    let ids: Vec<&str> = messages.iter().map(|message| message["id"].as_str().unwrap()).collect();
+    assert!((2..=4).contains(&ids.len()), "{name}: {queue:#}\n{}", watcher.said());
+    for (ordinal, id_of_message) in (1..).zip(&ids) {
+        assert!(id_of_message.starts_with(&format!("conntriage.{id}.{ordinal}@")), "{name}: {ids:?}");
+    }
+    assert!(messages.iter().all(|message| message["state"] == "waiting"), "{name}: {queue:#}");
+    let delivered = conntriage(&watcher.directory)
+        .args(["mail", "deliver", "--eml", "out", "--state-dir", "state", "--config", "config.toml"])
+        .output()
+        .unwrap();
+    assert!(delivered.status.success(), "{name}: {:?}", outcome(&delivered));
+    let last = ids.last().unwrap();
+    let message = std::fs::read_to_string(watcher.directory.join(format!("out/{last}.eml"))).unwrap();
+    assert!(message.contains("\r\nTo: ops@example.org\r\n"), "{name}: {message}");
+    assert!(message.contains(&format!("\r\nIn-Reply-To: <{}>\r\n", ids[0])), "{name}: {message}");
+    assert!(message.contains("192.168.10.2"), "{name}: {message}");
+}
+
 #[test]
 fn a_full_table_is_captured_kept_and_told_as_it_was_whatever_is_followed() {
     const NAME: &str = "a_full_table_is_captured_kept_and_told_as_it_was_whatever_is_followed";
@@ -208,6 +234,7 @@ fn a_full_table_is_captured_kept_and_told_as_it_was_whatever_is_followed() {
         watcher.wait_for(": over;", Duration::from_mins(1));
         watcher.stop();
         what_was_kept_is_true(watcher, &truth);
+        what_was_mailed_is_one_thread(watcher, &truth);
     }
 }
 

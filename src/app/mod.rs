@@ -5,6 +5,7 @@ pub mod capture;
 pub mod check;
 pub mod doctor;
 pub mod incidents;
+pub mod mail;
 pub mod scan;
 pub mod watch;
 
@@ -38,6 +39,7 @@ fn carry_out(command: Command) -> anyhow::Result<Exit> {
         Command::Scan(typed) => scan::run(typed, zone::local_zone_name()),
         Command::Watch(typed) => watch::run(&typed),
         Command::Incidents { command } => incidents::run(&command),
+        Command::Mail { command } => mail::run(&command),
         Command::Config { command } => configuration(&command),
         Command::Capture(typed) => capture::run(&typed),
         Command::Doctor => doctor::run(),

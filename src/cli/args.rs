@@ -42,6 +42,15 @@ pub enum Command {
         #[command(subcommand)]
         command: IncidentsCommand,
     },
+    /// Show what waits to be mailed, and hand it over
+    ///
+    /// `watch` writes its messages into an outbox and never touches the network; `mail deliver` hands over what is due,
+    /// each message once, and says what came of it. dist/ has a timer for it.
+    Mail {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: MailCommand,
+    },
     /// Show, check or begin a configuration
     Config {
         /// What to do with it.
@@ -250,6 +259,26 @@ pub struct ExportIncident {
     /// Where to, or - for standard output [default: conntriage-ID.tar.zst here]
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,
+    /// Configuration and state.
+    #[command(flatten)]
+    pub config: ConfigFlags,
+}
+
+/// `mail`
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// A line for each message, the oldest first
+    Queue(ListIncidents),
+    /// Hand over each message that is due
+    Deliver(DeliverMail),
+}
+
+/// `mail deliver`
+#[derive(Debug, Args)]
+pub struct DeliverMail {
+    /// Write each as a file DIR/MESSAGE-ID.eml instead of handing it over
+    #[arg(long, value_name = "DIR")]
+    pub eml: Option<PathBuf>,
     /// Configuration and state.
     #[command(flatten)]
     pub config: ConfigFlags,

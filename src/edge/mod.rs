@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod configured;
+pub mod deliver;
 pub mod follow;
 pub mod live;
 pub mod output;

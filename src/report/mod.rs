@@ -3,5 +3,6 @@
 //! [`escape`] makes bytes of strangers safe, [`spell`] makes words of values, [`text`] lays them out.
 
 pub mod escape;
+pub mod mail;
 pub mod spell;
 pub mod text;

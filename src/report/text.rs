@@ -6,10 +6,12 @@
 mod answer;
 mod bar;
 mod census;
+mod columns;
 mod ending;
 mod incident;
 pub mod incidents;
 mod page;
+pub mod queue;
 mod remedies;
 mod scene;
 mod table;

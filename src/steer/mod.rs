@@ -19,6 +19,7 @@ mod counters;
 mod lives;
 mod near;
 mod notices;
+pub mod outbox;
 mod ring;
 
 use crate::model::live::clock::Now;

@@ -18,6 +18,7 @@ mod value;
 pub mod bundle;
 pub mod incidents;
 pub mod owners;
+pub mod queue;
 pub mod report;
 pub mod samples;
 pub mod signals;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::mirror::Mirror;
+use crate::model::live::intent::Notice;
 use crate::model::live::life::Memory;
 use crate::model::live::position::Position;
 
@@ -28,6 +29,16 @@ pub fn write_memory(memory: &Memory) -> String {
 
 /// Reads it. An error says what is wrong.
 pub fn read_memory(json: &[u8]) -> Result<Memory, String> {
+    read(json)
+}
+
+/// Writes what a message is to tell.
+pub fn write_notice(notice: &Notice) -> String {
+    write(notice)
+}
+
+/// Reads it. An error says what is wrong.
+pub fn read_notice(json: &[u8]) -> Result<Notice, String> {
     read(json)
 }
 

@@ -3,13 +3,14 @@
 
 mod cases;
 mod heard;
+mod letters;
 mod look;
 mod start;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::analyze;
 use crate::cli::exit::Exit;
@@ -27,6 +28,7 @@ use crate::model::live::event::{Captured, Checked, Ending, Event, Lines};
 use crate::model::live::gap::Severity;
 use crate::model::live::intent::{CaptureOrder, CheckNo, Closing, IncidentNo, Intent, Opening, Whom};
 use crate::model::live::life::{Memory, Phase};
+use crate::model::live::message::Owed;
 use crate::model::piece::Piece;
 use crate::model::time::{BootId, SECOND_US};
 use crate::report::escape;
@@ -58,6 +60,8 @@ enum Done {
     Looked(Box<look::Looked>),
     /// The row of an incident.
     Described(u64, Result<String, String>),
+    /// A message, by its number in the outbox.
+    Written(i64, Result<Vec<u8>, String>),
 }
 
 /// All that the loop holds.
@@ -79,6 +83,10 @@ struct Watch {
     early: BTreeMap<u64, PathBuf>,
     sampler: namespaces::Sampler,
     jobs: Jobs<Done>,
+    /// Messages that are owed and not committed yet, and drafts that are being written.
+    owed: Vec<Owed>,
+    retry: bool,
+    writing: BTreeSet<i64>,
     urgent: bool,
     /// Sources that said they hear nothing, and those that ended though they should not have.
     deaf: Vec<bool>,
@@ -226,8 +234,8 @@ impl Watch {
                     "a table was full before this program ran, {stretches} times: `conntriage analyze` tells of it"
                 ));
             }
-            // Mail and its budget are remembered by the policy; what sends it is not here yet.
-            Intent::Notify(_) | Intent::RetryOutbox => {}
+            Intent::Notify(notice) => self.notify(notice, now),
+            Intent::RetryOutbox => self.retry = true,
         }
     }
 
@@ -398,6 +406,7 @@ impl Watch {
                 }
             }
             Done::Described(_, Err(why)) => self.complain(why),
+            Done::Written(number, bytes) => self.draft_written(number, &bytes),
         }
     }
 
@@ -417,6 +426,7 @@ impl Watch {
                 policy.capture = self.plan.config.policy.capture;
                 self.steer.obey(policy.clone());
                 self.plan.config.keep = config.keep;
+                self.plan.config.mail = config.mail;
                 self.plan.config.policy = policy;
             }
             Err(error) => {
@@ -453,10 +463,17 @@ impl Watch {
             .filter_map(|kept| Some((kept.name.clone(), kept.position.as_ref()?, Some(&kept.stream))))
             .collect();
         let memory_changed = memory.differs(&self.committed);
-        let change =
-            Change { sources, memory: memory_changed.then_some(memory), incidents, messages: Vec::new() };
-        match self.state.commit(&change) {
+        let owed = std::mem::take(&mut self.owed);
+        let retry = self.retry.then_some(now.wall);
+        let change = Change { sources, memory: memory_changed.then_some(memory), incidents, owed, retry };
+        let committed = self.state.commit(&change);
+        let Change { owed, .. } = change;
+        match committed {
             Ok(()) => {
+                self.retry = false;
+                if !owed.is_empty() {
+                    self.write_drafts();
+                }
                 if memory_changed {
                     self.committed = self.steer.memory().clone();
                 }
@@ -469,6 +486,7 @@ impl Watch {
             Err(error) => {
                 // Nothing is lost yet: it is tried again with the next second.
                 self.changed = numbers;
+                self.owed = owed;
                 (self.urgent, self.committed_us) = (false, now.uptime_us);
                 self.sources.iter_mut().for_each(|kept| kept.moved = true);
                 self.complain(error.to_string());
@@ -512,8 +530,24 @@ impl Watch {
     /// Finishes what is durable.
     fn finish(&mut self) -> Exit {
         let patience = live::instant() + LAST_PATIENCE;
+        self.wait_for_jobs(patience);
+        let now = clock::now();
+        self.keep_all(now);
+        self.sources.iter_mut().for_each(|kept| kept.moved = kept.position.is_some());
+        self.commit(now);
+        // Messages that this commit owes; what is not written in time is written at the next start.
+        self.wait_for_jobs(patience);
+        if self.complained.is_some() || (!self.failed.is_empty() && self.failed.iter().all(|failed| *failed))
+        {
+            Exit::Failed
+        } else {
+            Exit::Done
+        }
+    }
+
+    fn wait_for_jobs(&mut self, until: Instant) {
         while self.jobs.running() > 0 {
-            let left = patience.saturating_duration_since(live::instant());
+            let left = until.saturating_duration_since(live::instant());
             match self.jobs.wait(left) {
                 Some(done) => self.done(done),
                 None => break,
@@ -521,16 +555,6 @@ impl Watch {
         }
         for done in self.jobs.done() {
             self.done(done);
-        }
-        let now = clock::now();
-        self.keep_all(now);
-        self.sources.iter_mut().for_each(|kept| kept.moved = kept.position.is_some());
-        self.commit(now);
-        if self.complained.is_some() || (!self.failed.is_empty() && self.failed.iter().all(|failed| *failed))
-        {
-            Exit::Failed
-        } else {
-            Exit::Done
         }
     }
 }

@@ -129,6 +129,9 @@ fn begin(plan: WatchPlan) -> anyhow::Result<(Watch, Vec<Follow>, Options)> {
         early: std::collections::BTreeMap::new(),
         sampler: namespaces::Sampler::new(),
         jobs: Jobs::<Done>::new(),
+        owed: Vec::new(),
+        retry: false,
+        writing: std::collections::BTreeSet::new(),
         urgent: false,
         deaf: vec![false; count],
         failed: vec![false; count],
@@ -138,6 +141,8 @@ fn begin(plan: WatchPlan) -> anyhow::Result<(Watch, Vec<Follow>, Options)> {
         plan,
     };
     watch.resume()?;
+    // What an earlier run owed and did not come to write.
+    watch.write_drafts();
     for capture in interrupted {
         watch.step(Event::Captured(Captured { capture, ending: Ending::Interrupted }));
     }

@@ -1,8 +1,9 @@
-//! What a watcher keeps: positions, open runs, incidents and messages in one SQLite file ([`state`]), evidence in one
-//! directory for each incident ([`evidence`]). One process at a time ([`lock`]).
+//! What a watcher keeps: positions, open runs, incidents and messages in one SQLite file ([`state`], [`outbox`]), evidence
+//! in one directory for each incident ([`evidence`]). One process at a time ([`lock`]).
 
 pub mod evidence;
 mod lock;
+pub mod outbox;
 mod schema;
 pub mod state;
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction};
 
 /// Version of the tables (`PRAGMA user_version`). A file of a later one is refused: what is in it might be lost.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Bytes that are written and given back when a state is made: with them in the file's free list, and as much in the
 /// rollback journal, commits go on when the disk is full.
@@ -26,18 +26,23 @@ CREATE TABLE incident (
     closed_us INTEGER,
     row TEXT                    -- a row of conntriage.incidents/1, once it was analysed
 ) STRICT;
+";
+
+/// The outbox. In files of version 1 the table had another form, and nothing ever stood in it.
+const OUTBOX: &str = "
 CREATE TABLE message (
-    number INTEGER PRIMARY KEY, -- of the policy
+    number INTEGER PRIMARY KEY,
     id TEXT NOT NULL,           -- Message-ID, without brackets
     incident TEXT,              -- id of its incident
-    kind TEXT NOT NULL,
-    envelope TEXT NOT NULL,     -- sender, and each recipient with its own fate
-    bytes BLOB NOT NULL,        -- the same on every attempt
+    notice TEXT NOT NULL,       -- conntriage.state/1: what it tells
+    sender TEXT NOT NULL,
+    recipients TEXT NOT NULL,   -- a line each
+    bytes BLOB,                 -- the same on every attempt; null: a draft
     created_us INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
-    next_attempt_us INTEGER,
+    next_attempt_us INTEGER,    -- of a leased one: when the lease ends
     last_error TEXT,
-    state TEXT NOT NULL         -- waiting, leased, sent, dead
+    state TEXT NOT NULL         -- draft, waiting, leased, sent, dead
 ) STRICT;
 CREATE INDEX message_due ON message (state, next_attempt_us);
 ";
@@ -58,9 +63,18 @@ pub(super) fn prepare(db: &mut Connection) -> rusqlite::Result<Is> {
         0 => {
             let change = db.transaction()?;
             change.execute_batch(TABLES)?;
+            change.execute_batch(OUTBOX)?;
             change.pragma_update(None, "user_version", VERSION)?;
             change.commit()?;
             reserve(db)?;
+            Ok(Is::Known)
+        }
+        1 => {
+            let change = db.transaction()?;
+            change.execute_batch("DROP TABLE message")?;
+            change.execute_batch(OUTBOX)?;
+            change.pragma_update(None, "user_version", VERSION)?;
+            change.commit()?;
             Ok(Is::Known)
         }
         VERSION => Ok(Is::Known),

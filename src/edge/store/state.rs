@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use super::lock::{self, Lock};
+use super::outbox::{self, Draft};
 use super::{private_directory, schema};
 use crate::model::input::LogStream;
 use crate::model::live::life::Memory;
+use crate::model::live::message::Owed;
 use crate::model::live::position::Position;
+use crate::model::time::WallTime;
 use crate::wire::{signals, state};
 
 /// Why a state cannot be used.
@@ -73,25 +76,6 @@ pub struct KeptIncident {
     pub row: Option<String>,
 }
 
-/// A message for the outbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewMessage {
-    /// Number in the policy.
-    pub number: u64,
-    /// Message-ID, without brackets.
-    pub id: String,
-    /// Id of its incident.
-    pub incident: Option<String>,
-    /// What it tells: `opened`, `closed` …
-    pub kind: &'static str,
-    /// Sender, then recipients.
-    pub envelope: Vec<String>,
-    /// Final bytes.
-    pub bytes: Vec<u8>,
-    /// When, microseconds since the epoch.
-    pub created_us: i64,
-}
-
 /// What is committed at once.
 #[derive(Debug, Default)]
 pub struct Change<'a> {
@@ -101,8 +85,10 @@ pub struct Change<'a> {
     pub memory: Option<&'a Memory>,
     /// Incidents that are new or have changed.
     pub incidents: Vec<KeptIncident>,
-    /// Messages.
-    pub messages: Vec<NewMessage>,
+    /// Messages that are owed.
+    pub owed: Vec<Owed>,
+    /// Messages that wait may be tried from now on.
+    pub retry: Option<WallTime>,
 }
 
 impl State {
@@ -158,6 +144,17 @@ impl State {
         incidents(&self.db).map_err(|error| StateError::File { path: self.path.clone(), error })
     }
 
+    /// Messages that are owed and not written yet, the oldest first.
+    pub fn drafts(&self) -> Result<Vec<Draft>, StateError> {
+        outbox::drafts(&self.db).map_err(|error| StateError::File { path: self.path.clone(), error })
+    }
+
+    /// A draft is written, or cannot be: why.
+    pub fn written(&self, number: i64, bytes: Result<&[u8], &str>, now: WallTime) -> Result<(), StateError> {
+        let kept = outbox::written(&self.db, number, bytes, now);
+        kept.map_err(|error| StateError::File { path: self.path.clone(), error })
+    }
+
     /// Forgets incidents whose evidence is gone.
     pub fn forget(&mut self, ids: &[String]) -> Result<(), StateError> {
         let path = &self.path;
@@ -198,7 +195,7 @@ fn incidents(db: &Connection) -> rusqlite::Result<Vec<KeptIncident>> {
     rows.collect()
 }
 
-fn connect(path: &Path) -> Result<Connection, StateError> {
+pub(super) fn connect(path: &Path) -> Result<Connection, StateError> {
     let wrong = |error| StateError::File { path: path.to_owned(), error };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -252,17 +249,11 @@ fn write(db: &rusqlite::Transaction<'_>, change: &Change<'_>) -> rusqlite::Resul
             ],
         )?;
     }
-    for message in &change.messages {
-        db.execute("INSERT INTO message (number, id, incident, kind, envelope, bytes, created_us, next_attempt_us, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'waiting') ON CONFLICT (number) DO NOTHING", params![
-            i64::try_from(message.number).unwrap_or(i64::MAX),
-            message.id,
-            message.incident,
-            message.kind,
-            message.envelope.join("\n"),
-            message.bytes,
-            message.created_us
-        ])?;
+    for owed in &change.owed {
+        outbox::owe(db, owed)?;
+    }
+    if let Some(now) = change.retry {
+        outbox::retry(db, now)?;
     }
     Ok(())
 }

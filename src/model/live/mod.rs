@@ -11,6 +11,7 @@ pub mod event;
 pub mod gap;
 pub mod intent;
 pub mod life;
+pub mod message;
 pub mod policy;
 pub mod position;
 pub mod sample;

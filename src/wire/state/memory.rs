@@ -2,8 +2,8 @@
 
 use crate::model::live::clock::Now;
 use crate::model::live::intent::{
-    About, Backlog, CaptureNo, CheckNo, ConfirmedBy, Depth, Doubt, IncidentNo, Limit, Spared, Stretch,
-    Suppressed, SuppressedList, Trigger, Unconfirmed, Whom,
+    About, Backlog, CaptureNo, CheckNo, ConfirmedBy, Depth, Doubt, IncidentNo, Limit, Notice, NoticeNo,
+    Spared, Stretch, Suppressed, SuppressedList, Trigger, Unconfirmed, Whom,
 };
 use crate::model::live::life::{
     Disbelief, Drops, Due, Key, Late, Life, Memory, Phase, Place, Running, Spent, Suspicion, TableState, Told,
@@ -15,7 +15,7 @@ use crate::model::signal::{NamespaceWord, Table};
 use crate::model::time::{BootId, WallTime};
 use crate::wire::mirror::{Mirror, choices, names, objects, wrapped};
 
-wrapped!(IncidentNo(u64), CaptureNo(u64), CheckNo(u64));
+wrapped!(IncidentNo(u64), CaptureNo(u64), CheckNo(u64), NoticeNo(u64));
 
 names! {
     PhaseWire for Phase { Opened, Growing, Quiet, Ending, Closed }
@@ -75,6 +75,7 @@ objects! {
     SpentWire for Spent { full_us: i64, sent_us: Vec<i64> }
     SuppressedWire for Suppressed { about: About, at: Now, why: Limit }
     SuppressedListWire for SuppressedList { listed: Vec<Suppressed>, more: u64, unopened: u64 }
+    NoticeWire for Notice { notice: NoticeNo, about: About, ordinal: u32, suppressed: SuppressedList }
     MemoryWire for Memory {
         boot: BootId, last: Now, next_incident: u64, next_capture: u64, next_check: u64, next_notice: u64,
         lives: Vec<Life>, captures: Vec<Due>, dumps_us: Vec<i64>, tables: Vec<TableState>, suspicions: Vec<Suspicion>,

@@ -1,0 +1,75 @@
+use super::*;
+use crate::model::live::clock::Now;
+use crate::model::live::intent::{IncidentNo, Limit, NoticeNo, Suppressed, SuppressedList};
+use crate::model::live::message::Envelope;
+
+fn owed(about: About, ordinal: u32, incident: Option<&str>, host: &str) -> Owed {
+    let notice = Notice { notice: NoticeNo(7), about, ordinal, suppressed: SuppressedList::default() };
+    let created = WallTime(1_795_400_000_000_000);
+    Owed {
+        id: message_id(&notice, incident, host, created),
+        notice,
+        incident: incident.map(str::to_owned),
+        envelope: Envelope {
+            from: sender(host),
+            to: vec!["ops@example.org".to_owned(), "net@example.org".to_owned()],
+        },
+        created,
+    }
+}
+
+fn written(owed: &Owed, host: &str, json: Option<&str>) -> String {
+    let bytes = compose(&Content { owed, host, report: None, json }).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn messages_of_one_incident_are_one_thread_and_the_same_bytes_each_time() {
+    let first = owed(About::Opened(IncidentNo(1)), 1, Some("0123456789ab"), "web8.example.org");
+    let second = owed(About::Closed(IncidentNo(1)), 2, Some("0123456789ab"), "web8.example.org");
+    let (first, again) =
+        (written(&first, "web8", Some("{}")), written(&second, "web8.example.org", Some("{}")));
+    assert!(first.contains("Message-ID: <conntriage.0123456789ab.1@web8.example.org>\r\n"), "{first}");
+    assert!(!first.contains("In-Reply-To"), "{first}");
+    assert!(again.contains("In-Reply-To: <conntriage.0123456789ab.1@web8.example.org>\r\n"), "{again}");
+    assert!(again.contains("References: <conntriage.0123456789ab.1@web8.example.org>\r\n"), "{again}");
+    assert!(again.contains("Auto-Submitted: auto-generated\r\n"), "{again}");
+    assert!(again.contains("List-Id: <conntriage.web8.example.org>\r\n"), "{again}");
+    assert_eq!(again, written(&second, "web8.example.org", Some("{}")));
+}
+
+#[test]
+fn a_hostile_host_name_adds_no_header_and_no_address() {
+    for host in ["a\r\nBcc: x@y", "\u{202e}evil", "=?utf-8?q?x?=", "", "-f", "<script>", &"x".repeat(3_000)] {
+        let owed = owed(About::Summary, 1, None, host);
+        let text = written(&owed, host, None);
+        let (head, _) = text.split_once("\r\n\r\n").unwrap();
+        let names: Vec<&str> = head
+            .split("\r\n")
+            .filter(|line| !line.starts_with([' ', '\t']))
+            .map(|line| line.split(':').next().unwrap())
+            .collect();
+        assert!(!names.contains(&"Bcc"), "{head}");
+        assert_eq!(names.iter().filter(|name| **name == "Subject").count(), 1, "{head}");
+        assert!(text.split("\r\n").all(|line| line.len() <= 998 && line.is_ascii()), "{head}");
+    }
+}
+
+#[test]
+fn what_was_not_sent_is_listed_in_the_next_message() {
+    let mut owed = owed(About::Summary, 1, None, "web8");
+    let at = Now { uptime_us: 0, wall: WallTime(1_795_400_000_000_000) };
+    let one = Suppressed { about: About::Digest(IncidentNo(3)), at, why: Limit::All };
+    owed.notice.suppressed = SuppressedList { listed: vec![one; 30], more: 1_000, unopened: 2 };
+    let text = written(&owed, "web8", None);
+    assert!(text.contains("Not sent since the last message (1,030 in all):"), "{text}");
+    assert!(text.contains("and 1,010 more"), "{text}");
+    assert!(text.contains("Not even opened"), "{text}");
+}
+
+#[test]
+fn text_that_is_too_long_ends_at_a_line_and_says_so() {
+    let text = words::cut("0123456789\n".repeat(10_000), TEXT_MAX);
+    assert!(text.len() < TEXT_MAX + 200);
+    assert!(text.contains("0123456789\n\n(The rest"), "{}", text.get(TEXT_MAX - 50..).unwrap_or_default());
+}
