@@ -5,26 +5,39 @@ use crate::model::census::{Class, LeaderKey};
 use crate::model::diagnosis::Evidence;
 use crate::model::flow::L4;
 use crate::model::sentence::{Sentence, Word, noun};
+use crate::model::signal::Table;
 use crate::sentence;
 
 use super::arith::share;
 use super::evidence::{Cited, context};
 use super::facts::{Case, NEAR_FULL};
+use super::hidden::impossible;
 use super::outlook::headroom;
 use super::timeouts::{Known, Timeout};
 
-/// From this share of the table, or of its source ports, on a pair's ports are worth a sentence.
+/// From this share of a client's source ports on a pair's ports are worth a sentence.
 const MUCH: f64 = 0.1;
 /// Facts of rules that say the same of their pair.
 const PORTS_SAID: [&str; 2] = ["ports-nearly-out", "more-than-its-ports"];
+/// Fact of the rule whose entries are old, though their timers are young.
+const RENEWED_SAID: &str = "always-young";
+/// Below this share of the limit the table that was read is not the full one: twice its limit is nobody's question.
+const FULL_IN_PART: f64 = 0.5;
 
 /// What is not said yet.
 pub(crate) fn evidence(case: &Case<'_>, said: &[Evidence]) -> Vec<Evidence> {
+    if case.incident.is_some_and(|incident| incident.table == Table::Expectation)
+        || impossible(case).is_some()
+    {
+        return Vec::new();
+    }
     let ports_said = said.iter().any(|fact| PORTS_SAID.contains(&fact.id));
-    let mut out: Vec<Evidence> = rate(case).into_iter().collect();
+    // Timers that are set back make old entries look new: no rate is told by them.
+    let renewed = said.iter().any(|fact| fact.id == RENEWED_SAID);
+    let mut out: Vec<Evidence> = rate(case).filter(|_| !renewed).into_iter().collect();
     out.extend(ports(case).filter(|_| !ports_said));
     out.extend(memory(case));
-    out.extend(full_again(case));
+    out.extend(full_again(case).filter(|_| !renewed));
     out
 }
 
@@ -71,7 +84,7 @@ fn ports(case: &Case<'_>) -> Option<Evidence> {
     row.key.peer.port.filter(|_| matches!(row.key.peer.l4, L4::TCP | L4::UDP))?;
     let entries = case.how(&LeaderKey::Pair(row.key)).map_or(row.count, |how| how.entries);
     let (ceiling, assumed) = case.port_ceiling();
-    if share(entries, who.entries) < MUCH && share(entries, ceiling) < MUCH {
+    if share(entries, ceiling) < MUCH {
         return None;
     }
     let fact = sentence![
@@ -96,7 +109,8 @@ fn ports(case: &Case<'_>) -> Option<Evidence> {
 /// Twice the limit, where the table is full or nearly so.
 fn doubled(case: &Case<'_>) -> Option<u64> {
     let near = case.usage.share().is_some_and(|usage| usage >= NEAR_FULL);
-    case.usage.max?.checked_mul(2).filter(|_| near || case.incident.is_some())
+    let partly = case.usage.share().is_none_or(|usage| usage >= FULL_IN_PART);
+    case.usage.max?.checked_mul(2).filter(|_| near || partly && case.incident.is_some())
 }
 
 fn memory(case: &Case<'_>) -> Option<Evidence> {

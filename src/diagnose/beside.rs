@@ -18,6 +18,10 @@ const SOCKET: Noun = Noun("socket", "sockets");
 /// A socket waits for 60 s and its entry for 120 s: from this ratio on that does not explain it.
 const MORE_THAN_ARITHMETIC: u64 = 4;
 
+/// Below this share of the table, and for fewer entries, it matters to nobody whose sockets they are.
+const WORTH_COMPARING: f64 = 0.1;
+const FEW: u64 = 100;
+
 /// Below this share of the table it matters to nobody who opens a source's connections.
 const WORTH_NAMING: f64 = 0.2;
 
@@ -83,7 +87,7 @@ fn opened_by(case: &Case<'_>) -> Option<Evidence> {
     let (opener, peer) = opener(case, source)?;
     let mut said = sentence![Word::Untrusted(opener.program.as_bytes().into())];
     if let Some(process) = opener.process {
-        said = said.with("(process").with(Word::Number(u64::from(process))).with(")");
+        said = said.with("(process").with(Word::Code(process.to_string())).with(")");
     }
     let said = said
         .with("opens the connections of")
@@ -109,9 +113,13 @@ fn time_wait_sockets(case: &Case<'_>) -> Option<Evidence> {
     let listed = case.counters.sockets.as_ref();
     let listed = listed.and_then(|sockets| sockets.by_state.get(&(L4::TCP, "TIME_WAIT")).copied());
     let sockets = counts.time_wait.or(listed)?;
-    let entries = case.mix()?.tcp(State::TimeWait);
+    let mix = case.mix()?;
+    let entries = mix.tcp(State::TimeWait);
+    if share(entries, mix.total()) < WORTH_COMPARING || entries < FEW {
+        return None;
+    }
     case.top_source().filter(|holder| holder.is_local == Some(true))?;
-    if entries == 0 || entries < sockets.saturating_mul(MORE_THAN_ARITHMETIC) {
+    if entries < sockets.saturating_mul(MORE_THAN_ARITHMETIC) {
         return None;
     }
     let said = sentence![
@@ -145,14 +153,15 @@ fn rules(case: &Case<'_>) -> Option<Evidence> {
     }
     let mut said = sentence!["the packet filter needs tracking:"];
     let mut first = true;
-    for (count, what) in [
-        (rules.states, "ask for a connection's state"),
-        (rules.nat.total(), "translate addresses"),
-        (rules.limits, "count connections or meter addresses"),
-        (rules.offloaded, "hand flows to a flowtable"),
-        (rules.helpers, "give helpers"),
-        (rules.synproxy, "answer handshakes for others"),
+    for (count, one, more) in [
+        (rules.states, "asks for a connection's state", "ask for a connection's state"),
+        (rules.nat.total(), "translates addresses", "translate addresses"),
+        (rules.limits, "counts connections or meters addresses", "count connections or meter addresses"),
+        (rules.offloaded, "hands flows to a flowtable", "hand flows to a flowtable"),
+        (rules.helpers, "gives helpers", "give helpers"),
+        (rules.synproxy, "answers handshakes for others", "answer handshakes for others"),
     ] {
+        let what = if count == 1 { one } else { more };
         if count > 0 {
             said = if first { said } else { said.with(",") };
             said = said.with("at least").with(Word::Count(count, RULE)).with(what);
@@ -173,7 +182,11 @@ fn untracked(case: &Case<'_>) -> Option<Evidence> {
     let mut said = sentence![
         "at least",
         Word::Count(rules.untracked_rules, RULE),
-        "of the packet filter take traffic out of tracking"
+        if rules.untracked_rules == 1 {
+            "of the packet filter takes traffic out of tracking"
+        } else {
+            "of the packet filter take traffic out of tracking"
+        }
     ];
     if let Some(rule) = rules.untracked.first() {
         said = said.with(":").with(Word::Untrusted(rule.as_bytes().into()));

@@ -265,7 +265,7 @@ pub(crate) fn shape_said(case: &Case<'_>, shape: Shape) -> Evidence {
         .value("entries", entries as f64),
         Shape::Flat => context(
             "ages-flat",
-            "these connections came at any time: requests open them, no timer does".into(),
+            "these connections came at any time, as requests do: no beat of a timer is seen".into(),
         ),
     }
     .read_in_table(case)

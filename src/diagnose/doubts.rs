@@ -254,7 +254,7 @@ fn log_and_mix(case: &Case<'_>) -> Option<Doubt> {
     let evictable = share(effective.evictable, case.entries());
     let said = sentence![
         Word::Share(evictable),
-        "of the table could be evicted to make room, so by the kernel's search about",
+        "of the table could be evicted to make room, so by the kernel's search",
         Word::Share(chance),
         "of new flows would be refused"
     ];

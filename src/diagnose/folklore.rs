@@ -77,16 +77,16 @@ fn unload_module(case: &Case<'_>, remedies: &[Remedy]) -> WillNotHelp {
         None => out.with(". While a rule needs it the kernel refuses"),
     };
     out = if has(remedies, "notrack") {
-        out.with("; instead, take this one traffic out of tracking (above)")
+        out.with("; instead, take this traffic out of tracking (above)")
     } else {
-        out.with("; instead, take single traffic out of tracking, where nothing translates it")
+        out.with("; instead, take the traffic that fills it out of tracking, where nothing translates it")
     };
     WillNotHelp { id: "unload-module", reason: out }
 }
 
 fn reset_flows(remedies: &[Remedy]) -> WillNotHelp {
     let out = sentence![
-        "a forged reset (hping) must hit the window of its connection, and its entry stays for 10 s all the same; flushing the table cuts every translated connection, and the session it is typed in"
+        "a forged reset (hping) must hit the window of its connection, and its entry stays for 10 s all the same; flushing the table cuts every translated connection, and can cut the session it is typed in"
     ];
     let out = if remedies.iter().any(guard::deletes) {
         out.with("; the safe form names protocol, ends, port or state, and says how many entries go (above)")

@@ -165,12 +165,7 @@ pub(crate) fn grows(case: &Case<'_>) -> Option<bool> {
 
 /// Both numbers in words.
 pub(crate) fn words(hidden: Hidden) -> Sentence {
-    let when: &'static str = if hidden.after { "after the list was read" } else { "beside the list" };
-    sentence![
-        "the kernel counts",
-        Word::Count(hidden.counted, noun::ENTRY),
-        when,
-        ", and the list has",
-        Word::Number(hidden.listed)
-    ]
+    let counted = sentence!["the kernel counts", Word::Count(hidden.counted, noun::ENTRY)];
+    let counted = if hidden.after { counted.with("after the list was read") } else { counted };
+    counted.with(", and the list has").with(Word::Number(hidden.listed))
 }

@@ -213,16 +213,16 @@ fn factor(max: u64, buckets: u64) -> u64 {
     max.saturating_add(buckets / 2).checked_div(buckets).unwrap_or(0)
 }
 
-/// What the limit was before something lowered it, at least: the kernel's own, else what a settings file has.
+/// What the limit was before something lowered it, at least: what a settings file has, else the kernel's own.
 pub(crate) fn lowered_from(case: &Case<'_>, limit: Limit) -> Option<u64> {
-    let default = limit.default.filter(|default| limit.max < *default);
-    default.or_else(|| wanted::wanted(case).map(|wanted| wanted.max))
+    let wanted = wanted::wanted(case).map(|wanted| wanted.max).filter(|wanted| limit.max < *wanted);
+    wanted.or_else(|| limit.default.filter(|default| limit.max < *default))
 }
 
 /// The limit is below that.
 pub(crate) fn below_default(case: &Case<'_>, limit: Limit) -> Option<Evidence> {
     let from = lowered_from(case, limit)?;
-    let said = if limit.default.is_some_and(|default| limit.max < default) {
+    let said = if limit.default == Some(from) {
         sentence![
             "the limit of",
             Word::Number(limit.max),
@@ -277,8 +277,8 @@ pub(crate) fn chains(case: &Case<'_>) -> Option<Evidence> {
                 "each of the",
                 Word::Count(buckets, noun::BUCKET),
                 "holds",
-                Word::Number(ratio.saturating_mul(2)),
-                "tuples on average: every packet searches a chain of them, and the kernel gives up at 50 to 79"
+                Word::Number(held.saturating_mul(2) / buckets),
+                "tuples on average, two for each entry: every packet searches a chain of them, and the kernel gives up at 50 to 79"
             ],
         )
         .value("entries_per_bucket", ratio as f64)

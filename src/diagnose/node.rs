@@ -113,9 +113,7 @@ pub(crate) fn rule(case: &Case<'_>) -> Option<Rule> {
 /// The rule in words.
 fn rule_words(rule: Rule) -> Sentence {
     match rule.processors {
-        _ if rule.max == KUBE_PROXY_FLOOR => {
-            sentence!["kube-proxy's least,", Word::Count(KUBE_PROXY_FLOOR, noun::ENTRY)]
-        }
+        _ if rule.max == KUBE_PROXY_FLOOR => "the least that kube-proxy sets".into(),
         Some(n) => sentence![
             Word::Count(KUBE_PROXY_PER_CORE, noun::ENTRY),
             "for each of",

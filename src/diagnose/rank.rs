@@ -21,6 +21,11 @@ const RUNNERS_UP_MAX: usize = 5;
 /// Within this share of the leader's score a runner-up fits nearly as well.
 const NEARLY: f64 = 0.9;
 
+/// The table that was read is not full.
+const NOT_FULL: Cause = Cause("no-incident");
+/// No cause: nothing decides.
+const UNDECIDED: Cause = Cause("insufficient-evidence");
+
 /// Everything said about one case, and what is not known and would decide.
 pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     let mut candidates = candidates(case);
@@ -33,9 +38,11 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     doubts.extend(rival.map(|(cause, candidate)| close_call(*cause, candidate)));
     let confidence = doubts.iter().fold(leader.confidence(), |sure, doubt| sure.min(doubt.at_most));
     let limits = if leader.limit_contributes { limits::contributing(case) } else { Vec::new() };
-    let runners_up = candidates.iter().take(RUNNERS_UP_MAX).map(|loser| lost(loser, &leader)).collect();
-    let mut contributing = leader.contributing;
+    let mut contributing = leader.contributing.clone();
     contributing.extend(limits.iter().map(|(cause, _)| *cause).filter(|other| *other != named));
+    // What contributes has not lost, and that nothing is decided is no cause.
+    let losers = candidates.iter().filter(|(cause, _)| !contributing.contains(cause) && *cause != UNDECIDED);
+    let runners_up = losers.take(RUNNERS_UP_MAX).map(|loser| lost(loser, named, &leader)).collect();
     let mut evidence = leader.scales.into_evidence();
     evidence.extend(limits.into_iter().map(|(_, evidence)| evidence));
     evidence.extend(limits::against_default(case));
@@ -60,7 +67,7 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
         top_sources: view::top_sources(case),
         top_peers: view::top_peers(case),
         top_pairs: view::top_pairs(case),
-        evidence: in_order(evidence),
+        evidence: in_order(once(evidence)),
         remedies: place::within(case.namespace(), remedies),
         what_if: what_if::scenarios(case),
         will_not_help,
@@ -100,9 +107,13 @@ fn close_call(cause: Cause, rival: &Candidate) -> Doubt {
 }
 
 /// A loser, with what speaks against it most, else how it falls behind.
-fn lost((cause, candidate): &(Cause, Candidate), leader: &Candidate) -> RunnerUp {
+fn lost((cause, candidate): &(Cause, Candidate), named: Cause, leader: &Candidate) -> RunnerUp {
     let why_not = match (candidate.scales.lacks(), &candidate.loses) {
         (Some(lacks), _) => lacks.clone(),
+        (None, _) if leader.tier == Tier::Decided && named == NOT_FULL => {
+            sentence!["it would hold", Word::Share(candidate.explains), "of a table that is not full"]
+        }
+        (None, _) if leader.tier == Tier::Decided => "the verdict stands whoever holds the table".into(),
         (None, Some(loses)) => loses.clone(),
         (None, None) if candidate.explains < leader.explains => {
             sentence![
@@ -115,6 +126,22 @@ fn lost((cause, candidate): &(Cause, Candidate), leader: &Candidate) -> RunnerUp
         (None, None) => sentence!["nothing speaks against it, but less is known that speaks for it"],
     };
     RunnerUp { cause: *cause, confidence: candidate.confidence(), why_not }
+}
+
+/// What is said in the same words, or what a rule has said with more, is said once.
+fn once(evidence: Vec<Evidence>) -> Vec<Evidence> {
+    let mut out: Vec<Evidence> = Vec::with_capacity(evidence.len());
+    for fact in evidence {
+        let said = out.iter().any(|other| match (fact.id, other.id) {
+            ("limit-is-kernel-default", "limit-is-default") => true,
+            ("configured-differs", "configured-not-running") => other.values == fact.values,
+            _ => other.fact == fact.fact,
+        });
+        if !said {
+            out.push(fact);
+        }
+    }
+    out
 }
 
 /// For, then against, then context; each in the order it was found.

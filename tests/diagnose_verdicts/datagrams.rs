@@ -598,7 +598,7 @@ fn the_same_connections_in_two_zones_are_copies_and_others_are_tenants() {
     assert_eq!((body.verdict.cause.0, body.verdict.confidence), ("zone-multiplication", Confidence::High));
     assert_eq!(
         summary(&body)[0],
-        "the same connections are tracked in zones `6`, `16`: 20 entries for each ten connections"
+        "the same connections are tracked in zones `6`, `16`: 2 entries for each connection"
     );
     assert!(
         lines(&body).iter().any(|line| line == "ovs-appctl dpctl/ct-get-limits zone=6,16"),

@@ -220,7 +220,7 @@ fn a_few_clients_of_a_small_router_need_more_than_it_was_shipped_with() {
     );
     assert!(said(&body)[1].contains("32 sources"), "{:?}", said(&body));
     assert!(lines(&body).contains(&"sysctl -w net.netfilter.nf_conntrack_max=65536".to_owned()));
-    assert!(why_not(&body, "capacity").contains("small machine's by birth"));
+    assert!(why_not(&body, "capacity").contains("small machine by itself"));
     is_fit_to_print(&body);
 }
 

@@ -213,23 +213,18 @@ fn everywhere(case: &Case<'_>, scales: &mut Scales) {
 fn other_protocols(case: &Case<'_>, scales: &mut Scales) {
     let Some(mix) = case.mix() else { return };
     let Some((udp, part)) = one_way::udp_unanswered(mix) else { return };
-    let said = || {
-        context(
-            "udp-one-way",
-            sentence![
-                Word::Share(part),
-                "of",
-                Word::Count(udp, noun::ENTRY),
-                "of UDP were not answered either"
-            ],
-        )
-        .value("share", part)
-        .read_in_table(case)
+    let said = |lead: &'static str, tail: &'static str| {
+        let fact = sentence![Word::Text(lead), Word::Share(part), "of", Word::Count(udp, noun::ENTRY)];
+        context("udp-one-way", fact.with(tail)).value("share", part).read_in_table(case)
     };
     if part >= ALSO_ONE_WAY {
-        scales.speaks_for(Weight::Strong, said());
+        scales.speaks_for(
+            Weight::Strong,
+            said("of UDP, which takes the same path,", "were not answered either"),
+        );
     } else if part < ANSWERED {
-        scales.speaks_against(Weight::Strong, said());
+        let tail = "of UDP were not answered: a path that loses answers loses theirs as well";
+        scales.speaks_against(Weight::Strong, said("only", tail));
     }
 }
 

@@ -322,7 +322,7 @@ fn router_or_node(case: &Case<'_>, scales: &mut Scales) {
 }
 
 fn remedies(case: &Case<'_>, bridged: &Bridged) -> Vec<Remedy> {
-    let mut out = vec![zones::bridge_without_filter(case)];
+    let mut out = vec![zones::bridge_without_filter()];
     out.extend(zones::untrack_bridged(case, &bridged.pairs, bridged.seen.1));
     out.extend(raise_limit(case));
     out

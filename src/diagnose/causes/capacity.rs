@@ -65,7 +65,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         Some(usage) => scales.weigh(
             Weight::Deciding,
             full,
-            || supports("demand-fills-it", "these entries fill the table".into()),
+            || supports("demand-fills-it", "together they fill the table".into()),
             || contradicts("not-filled", sentence!["the table is at", Word::Share(usage), "of its limit"]),
         ),
         None => scales.not_known(Weight::Deciding, open::limit(case)),
@@ -97,17 +97,18 @@ fn in_use(case: &Case<'_>, scales: &mut Scales) {
         Weight::Strong,
         silent < SILENT_MAX,
         || {
-            supports(
-                "in-use",
+            let said = if silent > 0.0 {
                 sentence![
                     "only",
                     Word::Share(silent),
-                    "of the established connections were silent for longer than",
-                    Word::Duration(SILENT_SECONDS as f64)
-                ],
-            )
-            .value("share", silent)
-            .read_in_table(case)
+                    "of the established connections were silent for longer than"
+                ]
+            } else {
+                sentence!["no established connection was silent for longer than"]
+            };
+            supports("in-use", said.with(Word::Duration(SILENT_SECONDS as f64)))
+                .value("share", silent)
+                .read_in_table(case)
         },
         || {
             contradicts(
@@ -162,8 +163,11 @@ fn limits(case: &Case<'_>, scales: &mut Scales) {
     }
     // Few clients on a limit that a small machine is born with need a usual limit; a crowd needs more than any.
     if let Some(limit) = small_by_birth(case).filter(|_| few_clients(case)) {
-        let said =
-            sentence!["the limit of", Word::Count(limit.max, noun::ENTRY), "is a small machine's by birth"];
+        let said = sentence![
+            "the limit of",
+            Word::Count(limit.max, noun::ENTRY),
+            "is what the kernel gives a small machine by itself"
+        ];
         let weight = if limit.is_tiny() { Weight::Deciding } else { Weight::Strong };
         scales.speaks_against(weight, contradicts("small-by-birth", said));
     }

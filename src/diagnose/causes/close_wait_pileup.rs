@@ -143,19 +143,21 @@ fn scales(case: &Case<'_>, pileup: &Pileup<'_>) -> Scales {
     );
     lifetime(case, pileup, &mut scales);
     if let Some((peer, n, _)) = pileup.leading {
-        let said = || {
-            context(
-                "one-program",
-                sentence![
-                    Word::Share(share(n, pileup.entries)),
-                    "of them go to",
-                    Word::Endpoint(peer.address, peer.port, L4::TCP)
-                ],
-            )
-            .value("entries", n as f64)
-            .read_in_table(case)
+        let said = |alone: bool| {
+            let part = sentence![
+                Word::Share(share(n, pileup.entries)),
+                "of them go to",
+                Word::Endpoint(peer.address, peer.port, L4::TCP)
+            ];
+            let fact = if alone {
+                part
+            } else {
+                part.with(": no more, so it is not one program alone that leaves them")
+            };
+            context("one-program", fact).value("entries", n as f64).read_in_table(case)
         };
-        scales.weigh(Weight::Slight, share(n, pileup.entries) >= ONE_PROGRAM, said, said);
+        let alone = share(n, pileup.entries) >= ONE_PROGRAM;
+        scales.weigh(Weight::Slight, alone, || said(true), || said(false));
     }
     let half = share(pileup.one_way, pileup.entries);
     if half >= ONE_WAY {

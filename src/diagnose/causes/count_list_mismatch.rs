@@ -218,10 +218,8 @@ fn summary(hidden: Hidden, module: Option<&str>) -> Vec<Sentence> {
         }
     };
     let what = match module {
-        Some(_) => "unload that module, then boot the machine: what has leaked cannot be deleted".into(),
-        None => {
-            "find the module that holds them, then boot the machine: what has leaked cannot be deleted".into()
-        }
+        Some(_) => "unload that module, then reboot: what has leaked cannot be deleted".into(),
+        None => "find the module that holds them, then reboot: what has leaked cannot be deleted".into(),
     };
     vec![who, how, what]
 }

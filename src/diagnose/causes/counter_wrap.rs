@@ -89,7 +89,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     Some(Candidate {
         summary: summary(absurd, young, case.usage.max, listed),
         remedies: vec![remedies::upgrade_kernel()],
-        will_not_help: will_not_help::for_hidden(),
+        will_not_help: will_not_help::for_wrong_counter(),
         settles_doubts: true,
         ..Candidate::new(Tier::Decided, 1.0, scales)
     })

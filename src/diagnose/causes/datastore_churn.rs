@@ -5,7 +5,7 @@
 use crate::model::census::{Distinct, Leader, LeaderKey, Pair, Peer, PortKey};
 use crate::model::diagnosis::{Remedy, WillNotHelp};
 use crate::model::flow::L4;
-use crate::model::sentence::{Sentence, Word, noun};
+use crate::model::sentence::{Noun, Sentence, Word, noun};
 use crate::model::services::is_datastore;
 use crate::sentence;
 
@@ -20,6 +20,7 @@ use super::Candidate;
 
 /// Networks that the machines of an application stand in, at most.
 const NETWORKS: u64 = 32;
+const NETWORK: Noun = Noun("network", "networks");
 /// Pairs for which lines are printed.
 const PAIRS_MAX: usize = 4;
 
@@ -172,15 +173,12 @@ fn scales(case: &Case<'_>, queries: &Queries<'_>) -> Scales {
 fn strangers(case: &Case<'_>, queries: &Queries<'_>, scales: &mut Scales) {
     let networks = at_least(queries.how.source_networks);
     let said = |few: bool| {
-        let said = sentence![
-            "they come from",
-            Word::Number(networks),
-            if few {
-                "networks (/24 or /64): the machines of an application"
-            } else {
-                "networks (/24 or /64), more than an application stands in: strangers reach this port"
-            }
-        ];
+        let said = sentence!["they come from", Word::Count(networks, NETWORK), "(/24 or /64)"];
+        let said = said.with(if few {
+            ": the machines of an application"
+        } else {
+            ", more than an application stands in: strangers reach this port"
+        });
         supports("client-networks", said).value("networks", networks as f64).read_in_table(case)
     };
     scales.weigh(Weight::Slight, networks <= NETWORKS, || said(true), || said(false));

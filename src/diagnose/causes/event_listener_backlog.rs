@@ -104,7 +104,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     Some(Candidate {
         summary: summary(hidden, dying, listener.as_deref()),
         remedies: vec![remedies::wake_listener(case, listener.as_deref())],
-        will_not_help: will_not_help::for_hidden(),
+        will_not_help: will_not_help::for_backlog(),
         settles_doubts: true,
         ..Candidate::new(Tier::Decided, explains, scales)
     })

@@ -126,7 +126,7 @@ fn summary(halves: &Halves<'_>) -> Vec<Sentence> {
         Word::Count(halves.one_way, noun::ENTRY),
         "(",
         Word::Share(halves.share_of_table),
-        ") never end"
+        ")"
     ];
     let how = match (halves.half, halves.rule) {
         (_, Some(Untracked::To)) => {
@@ -249,11 +249,15 @@ fn others(case: &Case<'_>, halves: &Halves<'_>, scales: &mut Scales) {
     let said = |tail: &'static str| {
         context(
             "others-of-that-port",
-            sentence![
-                Word::Count(whole, noun::CONNECTION),
-                "to that port were seen in both directions:",
-                Word::Text(tail)
-            ],
+            if whole == 0 {
+                "no connection to that port was seen in both directions".into()
+            } else {
+                sentence![
+                    Word::Count(whole, noun::CONNECTION),
+                    "to that port were seen in both directions:",
+                    Word::Text(tail)
+                ]
+            },
         )
         .value("entries", whole as f64)
         .read_in_table(case)

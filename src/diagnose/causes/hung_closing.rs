@@ -216,7 +216,7 @@ fn sockets(case: &Case<'_>, hung: &Hung<'_>, scales: &mut Scales) {
 
 fn cures(case: &Case<'_>, hung: &Hung<'_>) -> Vec<Remedy> {
     let named = target(hung);
-    let mut out = vec![remedies::find_lost_ends(case, named.map(|(peer, ..)| peer))];
+    let mut out = vec![remedies::find_lost_ends(named.map(|(peer, ..)| peer))];
     out.extend(remedies::shorter_fin_wait(case));
     out.extend(named.and_then(|(peer, _, how)| {
         let waiting = Mix(&how.classes).tcp(State::FinWait);

@@ -95,7 +95,10 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     Some(Candidate {
         summary: summary(limit.max, default, own, (sign, wrote), &case.kernel.key("max")),
         rate_per_second: case.admitted_per_second(),
-        remedies: remedies::raise_limit(case).into_iter().collect(),
+        remedies: match wanted(case).filter(|wanted| wanted.max == default) {
+            Some(wanted) => remedies::put_in_force(case, &wanted, None),
+            None => remedies::raise_limit(case).into_iter().collect(),
+        },
         will_not_help: will_not_help::for_lowered_limit(),
         ..Candidate::new(tier, 1.0, scales)
     })

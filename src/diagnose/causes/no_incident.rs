@@ -90,6 +90,11 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         what = said.next().unwrap_or(what);
     }
     Some(Candidate {
+        loses: Some(sentence![
+            "at",
+            Word::Share(usage),
+            "of the limit what fills the table counts, though no line says that packets were refused"
+        ]),
         summary: vec![
             sentence![
                 if usage >= NEAR_FULL {

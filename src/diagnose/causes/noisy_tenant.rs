@@ -272,6 +272,6 @@ fn useless(case: &Case<'_>, tenant: &Tenant<'_>) -> Vec<WillNotHelp> {
         out.extend(will_not_help::established_for_churn(case));
     }
     out.extend(will_not_help::limit_alone(case));
-    out.push(will_not_help::connlimit(&tenant.holder));
+    out.extend(will_not_help::connlimit(&tenant.holder));
     out
 }

@@ -33,6 +33,8 @@ const TARGETS_PER_ENTRY: f64 = 0.2;
 const PORTS_MAX: usize = 3;
 /// Share of the source's entries that those ports have.
 const ON_THOSE: f64 = 0.9;
+/// Share of the source's entries from which on a port is one that is tried, and not one of its own honest use.
+const TRIED: f64 = 0.1;
 /// Addresses whose ports are tried one after the other, at most.
 const HOSTS_MAX: u64 = 8;
 /// Below this share of finished connections nobody is really talked to; from [`TALKS`] on it is a crawler or mailer.
@@ -100,7 +102,9 @@ fn measure<'a>(case: &Case<'a>) -> Option<Scan<'a>> {
     if share_of_table < WORTH_NAMING || share(unanswered, holder.entries) < MOSTLY {
         return None;
     }
-    let ports: Vec<u16> = holder.how.common_ports.iter().take(PORTS_MAX).map(|(port, _)| *port).collect();
+    let tried = holder.how.common_ports.iter().take(PORTS_MAX);
+    let tried = tried.filter(|(_, entries)| share(*entries, holder.entries) >= TRIED);
+    let ports: Vec<u16> = tried.map(|(port, _)| *port).collect();
     let targets = targets(case, holder.how)?;
     let syns =
         holder.how.classes.iter().filter(|(class, _)| lone_syn(class)).map(|(c, n)| (*c, *n)).collect();

@@ -337,7 +337,7 @@ fn useless(case: &Case<'_>, churn: &Churn<'_>) -> Vec<WillNotHelp> {
     out.extend(will_not_help::established_for_churn(case));
     out.extend(will_not_help::limit_alone(case));
     out.extend(will_not_help::blocking_oneself(&churn.holder));
-    out.push(will_not_help::connlimit(&churn.holder));
+    out.extend(will_not_help::connlimit(&churn.holder));
     let one_peer = churn.pairs.first().filter(|_| churn.wide.is_none());
     out.extend(one_peer.and_then(|(pair, _)| refused(case, *pair)));
     out

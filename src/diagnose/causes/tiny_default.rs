@@ -27,6 +27,8 @@ const TOP_SOURCE_MAX: f64 = 0.5;
 const UNREPLIED_MAX: f64 = 0.5;
 /// Buckets far above the limit: somebody sized the table, and gave it that limit on purpose.
 const BUCKETS_MAX: u64 = 4;
+/// Connections that a browser holds, with what it has just closed.
+const A_BROWSER: u64 = 100;
 /// Memory of which the table takes less than this has room for a larger one.
 const HARDLY_ANY: f64 = 0.02;
 
@@ -101,9 +103,11 @@ fn weighed(case: &Case<'_>, limit: Limit, top_source: f64) -> Scales {
             supports(
                 "tiny",
                 sentence![
-                    "a single browser opens a hundred connections: the limit of",
-                    Word::Number(limit.max),
-                    "is full with a few dozen busy clients"
+                    "a browser holds some 100 connections: the limit of",
+                    Word::Count(limit.max, noun::ENTRY),
+                    "is full with some",
+                    Word::Number((limit.max / A_BROWSER).max(1)),
+                    "busy clients"
                 ],
             )
             .value("max", limit.max as f64)

@@ -106,12 +106,17 @@ fn named(zones: &[(u16, u64)]) -> Sentence {
 fn tenths(times: f64) -> Sentence {
     // A sentence holds whole numbers; copies are counted for each ten connections.
     let ten = super::super::arith::rounded(times * 10.0).unwrap_or(0);
+    if ten.is_multiple_of(10) {
+        return sentence![Word::Count(ten / 10, noun::ENTRY), "for each connection"];
+    }
     sentence![Word::Count(ten, noun::ENTRY), "for each ten connections"]
 }
 
 fn summary(found: &Zones) -> Vec<Sentence> {
     let mut who = sentence!["the same connections are tracked in zones"];
-    who.0.extend(named(&found.numbers).0);
+    let most = found.numbers.first().map_or(0, |(_, n)| *n);
+    let alike = found.numbers.iter().copied().filter(|(_, n)| share(*n, most) >= BESIDE);
+    who.0.extend(named(&alike.collect::<Vec<_>>()).0);
     who = who.with(":");
     who.0.extend(tenths(found.times).0);
     let how = sentence![
@@ -147,7 +152,7 @@ fn scales(case: &Case<'_>, found: &Zones) -> Scales {
     let first = found.numbers.first().map_or(0, |(_, n)| *n);
     let second = found.numbers.get(1).map_or(0, |(_, n)| *n);
     let mut said = sentence!["zones"];
-    said.0.extend(named(&found.numbers).0);
+    said.0.extend(named(found.numbers.get(..2).unwrap_or(&found.numbers)).0);
     let alike = share(second, first) >= BESIDE;
     said = said.with("hold").with(Word::Number(first)).with("and").with(Word::Count(second, noun::ENTRY));
     scales.weigh(

@@ -36,10 +36,15 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
         evidence.push(
             context(
                 "allowance-left",
-                sentence![
-                    Word::Count(left, noun::CONNECTION),
-                    "more are allowed at the moment of the reading"
-                ],
+                if left == 0 {
+                    "no further connection was allowed when the counters were read".into()
+                } else {
+                    sentence![
+                        "when the counters were read",
+                        Word::Count(left, noun::CONNECTION),
+                        "more were allowed"
+                    ]
+                },
             )
             .value("left", left as f64)
             .read_in_table(case),
@@ -108,6 +113,7 @@ fn remedy() -> Remedy {
         },
         side_effects: vec![
             "a connection that is idle for longer than the cloud's timeout is cut without a word: keepalives must come sooner".into(),
+            "on instances of Nitro v6, which forget an idle TCP connection after 350 s by themselves, leave TcpEstablishedTimeout out: there it would keep them longer".into(),
         ],
         persists: true,
     }

@@ -72,7 +72,7 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
             supports(
                 "rate-explains-it",
                 sentence![
-                    "new entries come at about",
+                    "new entries come at",
                     Word::Rate(rate),
                     ", so up to",
                     Word::Count(at_most, noun::ENTRY),

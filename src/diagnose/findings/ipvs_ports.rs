@@ -24,7 +24,7 @@ pub(super) fn find(case: &Case<'_>) -> Option<Finding> {
     let stalls = loses_first_syn(case);
     let then = if stalls {
         sentence![
-            "a port used again by then loses its first SYN, and a second: let clients keep connections open"
+            "a port used again by then loses its first SYN and waits 1 s: let clients keep connections open"
         ]
     } else {
         sentence!["a port used again by then meets its old entry: let clients keep their connections open"]

@@ -135,7 +135,7 @@ fn what(kind: RelatedKind) -> Sentence {
 fn cure(kind: RelatedKind) -> Sentence {
     match kind {
         RelatedKind::NeighbourOverflow => {
-            "look for a sweep of the own network first; else raise gc_thresh1 to gc_thresh3"
+            "look for a sweep of the own network first; else raise gc_thresh1, gc_thresh2 and gc_thresh3"
         }
         RelatedKind::TcpMemory => "find the sockets whose buffers are full (ss -tm) before raising tcp_mem",
         RelatedKind::OrphanedSockets => {

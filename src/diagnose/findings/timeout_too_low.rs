@@ -70,7 +70,7 @@ fn setting(counters: &Counters, kernel: &Kernel, beside: Beside<'_>) -> Option<F
             effect: Effect {
                 entries_freed_now: Some(0),
                 steady_state_entries: None,
-                note: "connections that are in use keep their entries longer; those of the next packet on"
+                note: "connections that are in use keep their entries longer, from their next packet on"
                     .into(),
             },
             side_effects: vec!["entries of connections whose ends vanish stay as long".into()],

@@ -74,7 +74,7 @@ pub(crate) fn find_module(case: &Case<'_>) -> Remedy {
 pub(crate) fn reboot_later() -> Remedy {
     Remedy {
         id: "reboot-in-a-window",
-        title: "after that, in a maintenance window, boot the machine: entries that have leaked are in no list and cannot be deleted".into(),
+        title: "after that, in a maintenance window, reboot: entries that have leaked are in no list and cannot be deleted".into(),
         commands: Vec::new(),
         effect: Effect {
             note: "frees all of them; without the module's or kernel's cure they come again".into(),
@@ -126,10 +126,7 @@ pub(crate) fn upgrade_kernel() -> Remedy {
         id: "upgrade-kernel",
         title: "upgrade the kernel: the counter itself is wrong, not the traffic".into(),
         commands: vec![here("uname -r; uptime".to_owned(), None)],
-        effect: Effect {
-            note: "until then a reboot sets the counter back; a larger limit hides it for as long as the error is small".into(),
-            ..Effect::default()
-        },
+        effect: Effect { note: "until then a reboot begins the count anew".into(), ..Effect::default() },
         side_effects: vec!["every connection through this machine ends with the reboot".into()],
         persists: true,
     }

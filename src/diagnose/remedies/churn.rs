@@ -52,7 +52,7 @@ fn find_opener(case: &Case<'_>, pair: &Pair) -> Option<Command> {
     let place = if case.locals.is_local(pair.source) == Some(true) {
         "this host: names the program that opens them".to_owned()
     } else {
-        format!("{}: names the program that opens them", pair.source.to_canonical())
+        format!("on {}: names the program that opens them", pair.source.to_canonical())
     };
     Some(Command { place, ..here(line, None) })
 }
@@ -86,6 +86,9 @@ pub(crate) fn pool(case: &Case<'_>, peer: Peer, pairs: &[(Pair, u64)]) -> Remedy
     commands.extend(settings(peer.port.unwrap_or(0), here_both));
     let ended = pairs.iter().filter_map(|(pair, _)| case.how(&LeaderKey::Pair(*pair)));
     let ended = ended.fold(0u64, |sum, how| sum.saturating_add(Mix(&how.classes).ended()));
+    // The pairs are the leading clients; the datastore itself knows of all of them.
+    let of_all = case.how(&LeaderKey::Peer(peer)).map_or(0, |how| Mix(&how.classes).ended());
+    let ended = ended.max(of_all);
     let mut out = remedy(
         "pool",
         title,
@@ -224,13 +227,14 @@ pub(crate) fn check_less(case: &Case<'_>, checkers: &[IpAddr], entries: u64, per
             let place = if case.locals.is_local(*checker) == Some(true) {
                 "this host: names the program that checks".to_owned()
             } else {
-                format!("{}: names the program that checks", checker.to_canonical())
+                format!("on {}: names the program that checks", checker.to_canonical())
             };
             Command { place, ..here("ss -tnp".to_owned(), None) }
         })
         .collect();
+    let interval = super::super::arith::rounded(period_seconds * 5.0).unwrap_or(0).max(1);
     commands.push(in_file(
-        "default-server inter 10s fastinter 2s downinter 5s",
+        &format!("default-server inter {interval}s"),
         "haproxy.cfg, in the backends, if HAProxy checks",
     ));
     let mut out = remedy(
@@ -275,7 +279,10 @@ pub(crate) fn close_by_reset(case: &Case<'_>, waiting: u64) -> Option<Remedy> {
         Some(case.entries().saturating_sub(waiting).saturating_add(left)),
         "for the next checks; those that are over run out by themselves",
     );
-    out.side_effects = vec!["the server's log may call each check an aborted connection".into()];
+    out.side_effects = vec![
+        "the server's log may call each check an aborted connection".into(),
+        "a plain TCP check tells that the port answers, not that the service behind it works".into(),
+    ];
     Some(out)
 }
 
@@ -352,7 +359,7 @@ pub(crate) fn limit_one_client(
     let settled = per_second.saturating_mul(case.time_wait_seconds());
     let rest = case.entries().saturating_sub(holder.entries);
     let mut title = sentence![
-        "until then: limit the new connections of",
+        "for the time being: limit the new connections of",
         holder.address,
         "to",
         Word::Number(per_second),

@@ -28,7 +28,7 @@ pub(crate) fn close_connections(case: &Case<'_>, peer: Option<Peer>) -> Remedy {
         && case.locals.is_local(peer.address) == Some(false)
         && let Some(first) = commands.first_mut()
     {
-        first.place = format!("{}: names the program that does not close", peer.address.to_canonical());
+        first.place = format!("on {}: names the program that does not close", peer.address.to_canonical());
     }
     Remedy {
         id: "close-connections",
@@ -131,7 +131,7 @@ pub(crate) fn delete_closing(
             Word::Endpoint(peer.address, peer.port, L4::TCP)
         ],
         commands,
-        effect: deleted(entries, case.settles_at(|_| None), "; they come back at the same rate"),
+        effect: deleted(entries, case.settles_at(|_| None), "they come back at the same rate"),
         side_effects: vec![
             "one that still sends in the other direction is cut where its addresses are translated".into(),
             "needs conntrack-tools; it walks the whole table".into(),

@@ -62,10 +62,10 @@ pub(crate) fn delete_syns_to(peer: Peer, entries: u64, translated: bool) -> Opti
         title: sentence![
             "relief for now: delete the SYNs to",
             Word::Endpoint(peer.address, peer.port, L4::TCP),
-            "that nothing answered"
+            "that saw no answer"
         ],
         commands,
-        effect: deleted(entries, None, "; they come back as long as clients try and nothing answers"),
+        effect: deleted(entries, None, "they come back as long as clients try and no answer is seen"),
         side_effects: vec!["needs conntrack-tools; it walks the whole table".into()],
         persists: false,
     })

@@ -3,8 +3,6 @@
 
 use crate::model::diagnosis::{Command, Effect, Remedy};
 use crate::model::flow::L3;
-use crate::model::sentence::{Word, noun};
-use crate::sentence;
 
 use super::super::facts::Case;
 use super::super::one_way::pickup;
@@ -31,11 +29,7 @@ pub(crate) fn delete_pickups(case: &Case<'_>, port: Option<u16>, entries: u64) -
         effect: Effect {
             entries_freed_now: Some(entries),
             steady_state_entries: None,
-            note: sentence![
-                "at most",
-                Word::Count(entries, noun::ENTRY),
-                "; what is in use is met again with its next packet"
-            ],
+            note: "what is in use is met again with its next packet".into(),
         },
         side_effects: vec![
             "a connection of the list that is alive after all is taken up again, unless address translation needs its old entry: then it breaks".into(),

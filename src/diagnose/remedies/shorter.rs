@@ -6,7 +6,7 @@ use crate::model::census::Class;
 use crate::model::diagnosis::{Command, Effect, Remedy};
 use crate::model::era::timeout_name;
 use crate::model::flow::{L4, Reply, State};
-use crate::model::sentence::{Sentence, Word};
+use crate::model::sentence::Word;
 use crate::sentence;
 
 use super::super::facts::Case;
@@ -68,13 +68,7 @@ pub(super) fn delete_in_state(
     ])
 }
 
-/// The effect of such a deletion: so many at most, and what follows.
+/// The effect of such a deletion: so many, and what follows.
 pub(super) fn deleted(entries: u64, steady_state: Option<u64>, then: &'static str) -> Effect {
-    Effect {
-        entries_freed_now: Some(entries),
-        steady_state_entries: steady_state,
-        note: Sentence::from("at most")
-            .with(Word::Count(entries, crate::model::sentence::noun::ENTRY))
-            .with(then),
-    }
+    Effect { entries_freed_now: Some(entries), steady_state_entries: steady_state, note: then.into() }
 }

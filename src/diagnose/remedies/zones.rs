@@ -121,7 +121,7 @@ fn too_large(pairs: &[(IpAddr, IpAddr)], chain: &str) -> Vec<Command> {
 }
 
 /// Whether bridged frames need the packet filter at all.
-pub(crate) fn bridge_without_filter(case: &Case<'_>) -> Remedy {
+pub(crate) fn bridge_without_filter() -> Remedy {
     Remedy {
         id: "bridge-without-filter",
         title: "the cure on a host that only bridges: let bridged frames pass beside the packet filter (what br_netfilter switches on); never on a node of Docker or Kubernetes, whose services and policies need it".into(),
@@ -132,11 +132,7 @@ pub(crate) fn bridge_without_filter(case: &Case<'_>) -> Remedy {
         effect: Effect {
             entries_freed_now: Some(0),
             steady_state_entries: None,
-            note: sentence![
-                "these lines only show it: who switched it on (containers, a firewall, libvirt) decides whether it may go;",
-                Word::Count(case.entries(), crate::model::sentence::noun::ENTRY),
-                "are listed"
-            ],
+            note: "these lines only show it: who switched it on (containers, a firewall, libvirt) decides whether it may go".into(),
         },
         side_effects: vec!["rules that filter between guests of a bridge do nothing without it".into()],
         persists: false,
@@ -189,7 +185,11 @@ pub(crate) fn untrack_protocol(
         effect: Effect {
             entries_freed_now: Some(0),
             steady_state_entries: Some(case.entries().saturating_sub(held)),
-            note: "the entries that are there leave by their timers, and no new ones come".into(),
+            note: if l4 == L4::SCTP {
+                "no new ones come; those that are there stay until their timers end, for days".into()
+            } else {
+                "the entries that are there leave by their timers, and no new ones come".into()
+            },
         },
         side_effects: vec![
             "no rule that asks for the state of a connection sees these packets any more".into(),

@@ -12,11 +12,14 @@ use super::super::mix::Mix;
 use super::{already, reason};
 
 /// A limit per source. It leaves out what is closed (`already_closed` in `nf_conncount.c`, and in `xt_connlimit.c`
-/// before it), so it does not see what fills the table.
-pub(crate) fn connlimit(holder: &Holder<'_>) -> WillNotHelp {
+/// before it), so it does not see what fills the table. None where most of them are open: there it does count.
+pub(crate) fn connlimit(holder: &Holder<'_>) -> Option<WillNotHelp> {
     let mix = Mix(&holder.how.classes);
     let closed = mix.tcp(State::TimeWait).saturating_add(mix.tcp(State::Close));
     let counted = mix.total().saturating_sub(closed);
+    if closed < counted {
+        return None;
+    }
     let out = sentence![
         "counts connections that are open:",
         Word::Number(closed),
@@ -24,16 +27,9 @@ pub(crate) fn connlimit(holder: &Holder<'_>) -> WillNotHelp {
         Word::Count(mix.total(), noun::ENTRY),
         "of",
         holder.address,
-        "are in TIME_WAIT or CLOSE, which it leaves out"
+        "are in TIME_WAIT or CLOSE, which it leaves out; a limit on the rate of new connections, before the tracker, does count"
     ];
-    let out = if closed >= counted {
-        out.with("; a limit on the rate of new connections, before the tracker, does count")
-    } else {
-        out.with("; below the")
-            .with(Word::Number(counted))
-            .with("that are left it would refuse new ones, also of those who do no harm")
-    };
-    reason("connlimit", out)
+    Some(reason("connlimit", out))
 }
 
 /// Fewer requests for each visitor.

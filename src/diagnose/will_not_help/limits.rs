@@ -48,6 +48,30 @@ pub(crate) fn for_hidden() -> Vec<WillNotHelp> {
     ]
 }
 
+/// A count that does not follow the entries.
+pub(crate) fn for_wrong_counter() -> Vec<WillNotHelp> {
+    vec![
+        reason(
+            "timeouts",
+            "the count does not follow the entries, so it matters nothing how long they stay".into(),
+        ),
+        reason("delete-entries", "few are there: the count is wrong, and stays so without them".into()),
+        reason("raise-limit", "a count that is wrong may pass any limit".into()),
+    ]
+}
+
+/// Entries that are over and wait for whoever listens for their end.
+pub(crate) fn for_backlog() -> Vec<WillNotHelp> {
+    vec![
+        reason("timeouts", "what waits for the listener is over already: no timeout runs on it".into()),
+        reason(
+            "delete-entries",
+            "a deletion finds only what is listed, and each one is one more event that the listener must read".into(),
+        ),
+        reason("raise-limit", "delays it: what waits for the listener fills any size".into()),
+    ]
+}
+
 /// Another table.
 pub(crate) fn for_other_namespace() -> Vec<WillNotHelp> {
     vec![

@@ -93,7 +93,7 @@ pub(crate) fn no_attack() -> WillNotHelp {
 pub(crate) fn limit_for_halves() -> WillNotHelp {
     reason(
         "raise-limit-only",
-        "more of the same entries fill it: each connection leaves one that nothing ends",
+        "more of the same entries fill it: each connection leaves one, whatever the limit",
     )
 }
 

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::model::diagnosis::Body;
-use crate::model::incident::{Drops, Incident, Times};
+use crate::model::incident::{Incident, Times};
 use crate::model::report::{Change, IncidentView, Role, SnapshotUse, SnapshotView};
 use crate::model::sentence::noun;
-use crate::model::time::SECOND_US;
+use crate::model::time::{SECOND_US, WallTime};
 
 use super::super::escape;
 use super::super::spell::{self, FIRM};
@@ -25,7 +25,7 @@ pub(super) fn set(scene: &Scene<'_>, view: &IncidentView, earlier: &[IncidentVie
     set_when(scene, incident, page);
     set_recurrence(scene, view, page);
     set_where(incident, page);
-    set_cost(scene, &incident.drops, page);
+    set_cost(scene, incident, page);
     set_counters(view, page);
     set_cause(&view.body, page);
     set_proof(view, page);
@@ -161,13 +161,15 @@ fn set_where(incident: &Incident, page: &mut Page) {
     }
 }
 
-fn set_cost(scene: &Scene<'_>, drops: &Drops, page: &mut Page) {
+fn set_cost(scene: &Scene<'_>, incident: &Incident, page: &mut Page) {
+    let drops = &incident.drops;
     let noun = if drops.low == 1 && drops.high.is_none_or(|high| high == 1) { "packet" } else { "packets" };
     page.labelled(
         "Cost",
         &format!(
-            "{}{FIRM}{noun} of new connections dropped ({})",
+            "{}{FIRM}{noun} {} dropped ({})",
             words::drops(drops),
+            words::refused(incident.table),
             words::drops_method(drops)
         ),
     );
@@ -324,8 +326,15 @@ fn set_around(scene: &Scene<'_>, incident: &Incident, page: &mut Page) {
         return;
     }
     page.heading("Around it");
+    let day = |at: WallTime| scene.clock.local(at).split(FIRM).next().map(str::to_owned);
+    let own = incident.times.start.and_then(day);
     for around in &incident.around {
-        let at = around.at.map(|at| format!("{}{FIRM}", scene.clock.time_of_day(at))).unwrap_or_default();
+        let at = around.at.map(|at| {
+            let same = own.is_none() || day(at) == own;
+            let at = if same { scene.clock.time_of_day(at) } else { scene.clock.local(at) };
+            format!("{at}{FIRM}")
+        });
+        let at = at.unwrap_or_default();
         // A sum of packets says its number itself.
         let times = if around.count > 1 && !words::is_sum(around.kind) {
             format!(" ({} times)", spell::number(around.count))
