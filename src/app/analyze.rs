@@ -21,7 +21,7 @@ use crate::model::counters::Counters;
 use crate::model::input::{CounterStream, Input, InputKind, TableStream};
 use crate::model::report::{Report, Settings};
 use crate::model::scenario::Deed;
-use crate::report::{escape, spell, text};
+use crate::report::{escape, html, markdown, spell, text};
 use crate::wire;
 
 /// Reads, concludes, diagnoses, writes.
@@ -43,6 +43,8 @@ pub fn written(report: &Report, plan: &AnalyzePlan) -> String {
     match plan.format {
         Format::Json => wire::report::to_json(report, &spell::plain),
         Format::Text => text::render(report, look(plan)),
+        Format::Markdown => markdown::render(report),
+        Format::Html => html::render(report),
     }
 }
 

@@ -315,6 +315,10 @@ pub struct Completions {
 pub enum Format {
     /// For people, in a terminal
     Text,
+    /// For tickets and chat: GitHub's dialect
+    Markdown,
+    /// For people, in a browser or on paper: one file, no script, nothing remote
+    Html,
     /// For programs: conntriage.report/1
     Json,
 }

@@ -46,6 +46,7 @@ pub mod scenario;
 pub mod diagnosis;
 
 pub mod report;
+pub mod shared;
 
 pub mod live;
 

@@ -3,9 +3,11 @@
 //! Inside a value ("96 %", "2 min") blanks are [`FIRM`], so that a line is never broken there; [`plain`] and the
 //! page of [`super::text`] turn them into ordinary blanks at the very end.
 
+mod rich;
 mod time;
 mod value;
 
+pub use rich::{Rich, Span, Tone};
 pub use time::{Clock, duration};
 pub use value::{bytes, count, endpoint, number, port, protocol, rate, share, state};
 
@@ -20,19 +22,24 @@ pub const FIRM: char = '\u{a0}';
 pub fn plain(sentence: &Sentence) -> String {
     let spell = |word: &Word| match word {
         Word::Moment(at) => at.rfc3339().unwrap_or_else(|| "an impossible time".to_owned()),
-        Word::Code(code) => escape::text(code),
         other => value(other),
     };
-    join(sentence, spell).replace(FIRM, " ")
+    let spelled = join(sentence, |word| (Tone::Plain, spell(word)));
+    spelled.ticked().replace(FIRM, " ")
 }
 
-/// For the eye: code in backticks, moments on the clock of the reader and in UTC, values kept together by [`FIRM`].
-pub fn readable(sentence: &Sentence, clock: &Clock) -> String {
+/// For the eye: code set apart, moments on the clock of the reader and in UTC, values kept together by [`FIRM`].
+pub fn rich(sentence: &Sentence, clock: &Clock) -> Rich {
     join(sentence, |word| match word {
-        Word::Moment(at) => clock.moment(*at),
-        Word::Code(code) => format!("`{}`", escape::text(code)),
-        other => value(other),
+        Word::Moment(at) => (Tone::Moment(*at), clock.moment(*at)),
+        Word::Code(_) => (Tone::Code, value(word)),
+        other => (Tone::Plain, value(other)),
     })
+}
+
+/// The same as one string, code in backticks.
+pub fn readable(sentence: &Sentence, clock: &Clock) -> String {
+    rich(sentence, clock).ticked()
 }
 
 /// What is spelled alike everywhere.
@@ -57,20 +64,20 @@ fn value(word: &Word) -> String {
 }
 
 /// Parts with blanks between them: none before text that begins with `, . : ; )`, none behind text that ends in `(`.
-fn join(sentence: &Sentence, spell: impl Fn(&Word) -> String) -> String {
-    let mut out = String::new();
+fn join(sentence: &Sentence, spell: impl Fn(&Word) -> (Tone, String)) -> Rich {
+    let mut out = Rich::default();
     let mut open = true;
     for word in &sentence.0 {
-        let spelled = spell(word);
+        let (tone, spelled) = spell(word);
         if spelled.is_empty() {
             continue;
         }
         let is_text = matches!(word, Word::Text(_));
         let clings = is_text && spelled.starts_with([',', '.', ':', ';', ')']);
         if !open && !clings {
-            out.push(' ');
+            out.push(Tone::Plain, " ");
         }
-        out.push_str(&spelled);
+        out.push(tone, &spelled);
         open = is_text && spelled.ends_with('(');
     }
     out

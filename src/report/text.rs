@@ -4,7 +4,7 @@
 //! each incident; tables of no incident; look-alikes; assumptions, gaps, inputs.
 
 mod answer;
-mod bar;
+pub(super) mod bar;
 mod census;
 mod columns;
 mod ending;
@@ -13,18 +13,17 @@ pub mod incidents;
 mod page;
 pub mod queue;
 mod remedies;
-mod scene;
 mod table;
 mod timeline;
 mod who;
 mod why;
-mod words;
 mod wrap;
 
 use crate::model::report::Report;
 
+use super::scene::Scene;
+
 use page::Page;
-use scene::Scene;
 
 /// Narrower pages are set as if they had so many columns.
 const WIDTH_MIN: usize = 40;

@@ -86,7 +86,7 @@ impl Door<'_> {
             settings: settings(&report.settings),
             inputs: report.inputs.iter().map(|input| self.input(input)).collect(),
             hosts: report.hosts.iter().map(host).collect(),
-            shared: shared::of(report),
+            shared: crate::model::shared::of(report).into_iter().map(shared::row).collect(),
             incidents: report.incidents.iter().map(|view| self.incident(view)).collect(),
             snapshots: report.snapshots.iter().map(|view| self.snapshot(view)).collect(),
             findings: report.findings.iter().map(|finding| self.finding(finding)).collect(),

@@ -8,11 +8,11 @@ use crate::model::report::{IncidentView, Report};
 use crate::model::sentence::{Sentence, noun};
 
 use super::super::escape;
+use super::super::scene::Scene;
 use super::super::spell::{self, FIRM};
+use super::super::words;
 use super::page::{Page, Style};
-use super::scene::Scene;
 use super::table::{Fit, Table};
-use super::words;
 use super::wrap::Indent;
 
 pub(super) fn set(scene: &Scene<'_>, page: &mut Page) {

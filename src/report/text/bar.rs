@@ -8,7 +8,7 @@ const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 const NOTHING: char = '·';
 
 /// A bar for `part` of `whole` in at most `columns`; anything above zero is at least a hair.
-pub(super) fn bar(part: u64, whole: u64, columns: u64) -> String {
+pub(in super::super) fn bar(part: u64, whole: u64, columns: u64) -> String {
     if part == 0 || whole == 0 {
         return String::new();
     }
@@ -23,7 +23,7 @@ pub(super) fn bar(part: u64, whole: u64, columns: u64) -> String {
 }
 
 /// One character for each value, as high as it is beside the greatest; none: unknown, a blank.
-pub(super) fn sparkline(values: &[Option<u64>]) -> String {
+pub(in super::super) fn sparkline(values: &[Option<u64>]) -> String {
     let greatest = values.iter().flatten().copied().max().unwrap_or(0);
     values
         .iter()

@@ -5,10 +5,10 @@ use crate::model::sentence::noun;
 
 use super::super::escape;
 use super::super::spell::{self, FIRM};
+use super::super::words;
 use super::bar::bar;
 use super::page::Page;
 use super::table::{Fit, Table};
-use super::words;
 
 /// Columns of a bar.
 const BAR: u64 = 24;

@@ -4,12 +4,13 @@ use crate::model::diagnosis::Finding;
 use crate::model::input::{Input, InputKind};
 
 use super::super::escape;
+use super::super::scene::Scene;
 use super::super::spell::{self, FIRM};
+use super::super::words;
 use super::page::{Page, Style};
-use super::scene::Scene;
 use super::table::{Fit, Table};
 use super::wrap::Indent;
-use super::{remedies, why, words};
+use super::{remedies, why};
 
 pub(super) fn set(scene: &Scene<'_>, page: &mut Page) {
     for finding in &scene.report.findings {

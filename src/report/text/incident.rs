@@ -9,12 +9,13 @@ use crate::model::sentence::noun;
 use crate::model::time::{SECOND_US, WallTime};
 
 use super::super::escape;
+use super::super::scene::Scene;
 use super::super::spell::{self, FIRM};
+use super::super::words;
 use super::page::{Page, Style};
-use super::scene::Scene;
 use super::table::{Fit, Table};
 use super::wrap::Indent;
-use super::{census, remedies, timeline, who, why, words};
+use super::{census, remedies, timeline, who, why};
 
 /// `earlier` are the incidents above it on the page: what one table says of several is said once.
 pub(super) fn set(scene: &Scene<'_>, view: &IncidentView, earlier: &[IncidentView], page: &mut Page) {

@@ -4,9 +4,9 @@ use crate::model::diagnosis::{Command, Effect, Remedy, WhatIf, WillNotHelp};
 use crate::model::sentence::noun;
 
 use super::super::escape;
+use super::super::scene::Scene;
 use super::super::spell::{self, FIRM};
 use super::page::{Page, Style};
-use super::scene::Scene;
 use super::wrap::{Indent, width};
 
 /// Columns before what belongs to a numbered remedy.

@@ -3,12 +3,12 @@
 use crate::model::diagnosis::{Body, Owner, TopPeer, TopSource};
 
 use super::super::escape;
+use super::super::scene::Scene;
 use super::super::spell::{self, FIRM};
+use super::super::words;
 use super::bar::bar;
 use super::page::{Page, Style};
-use super::scene::Scene;
 use super::table::{Fit, Table};
-use super::words;
 use super::wrap::{Indent, width};
 
 /// Columns of a bar.

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use crate::model::diagnosis::{Evidence, RunnerUp};
 
+use super::super::scene::Scene;
+use super::super::words;
 use super::page::Page;
-use super::scene::Scene;
-use super::words;
 
 /// Inputs that a fact names.
 const SOURCES_SHOWN: usize = 2;

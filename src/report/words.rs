@@ -11,8 +11,8 @@ use crate::model::report::Role;
 use crate::model::sentence::noun;
 use crate::model::signal::{RelatedKind, Table};
 
-use super::super::escape;
-use super::super::spell;
+use super::escape;
+use super::spell;
 
 /// A verdict of this slug names no cause.
 pub(super) const UNDECIDED: &str = "insufficient-evidence";

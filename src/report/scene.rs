@@ -7,8 +7,8 @@ use crate::model::input::{Input, place};
 use crate::model::report::Report;
 use crate::model::sentence::{Sentence, Word};
 
-use super::super::escape;
-use super::super::spell::{self, Clock};
+use super::escape;
+use super::spell::{self, Clock, Rich};
 
 /// What every section needs.
 pub(super) struct Scene<'a> {
@@ -24,34 +24,42 @@ impl<'a> Scene<'a> {
     }
 
     /// A sentence as it is.
+    pub(super) fn rich(&self, sentence: &Sentence) -> Rich {
+        spell::rich(sentence, &self.clock)
+    }
+
+    /// The same as one string, code in backticks.
     pub(super) fn say(&self, sentence: &Sentence) -> String {
-        spell::readable(sentence, &self.clock)
+        self.rich(sentence).ticked()
     }
 
     /// A sentence that stands alone: with a capital, where it begins with a word of ours, and a full stop.
-    pub(super) fn prose(&self, sentence: &Sentence) -> String {
-        let mut text = self.say(sentence);
+    pub(super) fn rich_prose(&self, sentence: &Sentence) -> Rich {
+        let mut text = self.rich(sentence);
         if let Some(Word::Text(first)) = sentence.0.first() {
             let word = first.split(' ').next().unwrap_or_default();
-            if !word.is_empty()
-                && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
-                && text.starts_with(word)
-            {
-                let capital: String = text.chars().take(1).map(|c| c.to_ascii_uppercase()).collect();
-                text.replace_range(..capital.len().min(text.len()), &capital);
+            if !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') {
+                text.capitalise(word);
             }
         }
-        if text.chars().next_back().is_some_and(|last| !matches!(last, '.' | '!' | '?' | ':' | ';' | ',')) {
-            text.push('.');
-        }
+        text.stop();
         text
     }
 
+    /// The same as one string.
+    pub(super) fn prose(&self, sentence: &Sentence) -> String {
+        self.rich_prose(sentence).ticked()
+    }
+
     /// Several sentences, one after the other.
+    pub(super) fn rich_all_prose(&self, sentences: &[Sentence]) -> Rich {
+        let spelled: Vec<Rich> = sentences.iter().map(|sentence| self.rich_prose(sentence)).collect();
+        Rich::joined(&spelled, " ")
+    }
+
+    /// The same as one string.
     pub(super) fn all_prose(&self, sentences: &[Sentence]) -> String {
-        let spelled: Vec<String> =
-            sentences.iter().map(|s| self.prose(s)).filter(|s| !s.is_empty()).collect();
-        spelled.join(" ")
+        self.rich_all_prose(sentences).ticked()
     }
 
     /// Last part of an input's path, for an id; anything else as it is.

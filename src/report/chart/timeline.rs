@@ -1,0 +1,109 @@
+//! The timeline: a strip for each series under one another, on one axis of time, each as high as its own peak.
+
+use crate::model::incident::Incident;
+
+use super::super::spell::{self, Clock};
+use super::drawing::{Anchor, Drawing, Role, Shape};
+use super::grid::Grid;
+use super::label;
+
+/// Height of a strip of counts, and of one of levels.
+const STRIP: f64 = 36.0;
+/// Room for the words above a strip.
+const WORDS: f64 = 20.0;
+/// Room for times below.
+const FOOT: f64 = 22.0;
+/// Columns that are no narrower than this.
+const COLUMN_MIN: f64 = 4.0;
+/// Columns are no wider than this.
+const COLUMN_MAX: f64 = 40.0;
+
+/// The timeline of an incident, so many pixels wide; none where there are fewer than two steps.
+pub fn draw(incident: &Incident, clock: &Clock, width: u16) -> Option<Drawing> {
+    let timeline = &incident.timeline;
+    let width = f64::from(width);
+    let most = usize::from(u16::try_from((width / COLUMN_MIN) as i64).unwrap_or(64));
+    let grid = Grid::over(&timeline.points, timeline.step_seconds, most)?;
+    let series = grid.series(&timeline.points);
+    let counts: Vec<_> = series.iter().filter(|(_, is_level, _)| !is_level).collect();
+    let levels: Vec<_> = series.iter().filter(|(_, is_level, _)| *is_level).collect();
+    let column = (width / grid.columns as f64).min(COLUMN_MAX);
+    let mut shapes = Vec::new();
+    let mut top = 0.0;
+    if !levels.is_empty() {
+        let greatest = levels.iter().flat_map(|(_, _, values)| values.iter().flatten()).max().copied();
+        let greatest = greatest.unwrap_or(0).max(1) as f64;
+        let parts: Vec<String> = levels.iter().map(|(name, _, values)| peak(name, values)).collect();
+        shapes.push(Shape::Text(Role::Text, 0.0, top + 13.0, Anchor::Start, parts.join(" · ")));
+        top += WORDS;
+        for (name, _, values) in &levels {
+            let role = if *name == "limit" { Role::Limit } else { Role::Entries };
+            shapes.extend(lines(role, values, (top, STRIP * 1.6, column), greatest));
+        }
+        top += STRIP * 1.6;
+        shapes.push(ground(top, column * grid.columns as f64));
+    }
+    for (name, _, values) in counts {
+        shapes.push(Shape::Text(Role::Text, 0.0, top + 13.0, Anchor::Start, peak(name, values)));
+        top += WORDS;
+        let role = match *name {
+            "visible" => Role::Visible,
+            "suppressed" => Role::Suppressed,
+            _ => Role::Lost,
+        };
+        shapes.extend(bars(role, values, (top, STRIP, column)));
+        top += STRIP;
+        shapes.push(ground(top, column * grid.columns as f64));
+    }
+    let end = (column * grid.columns as f64).max(200.0);
+    let start = label::moment(clock, incident, grid.from_us);
+    let last = label::moment(clock, incident, grid.end_us());
+    shapes.push(Shape::Text(Role::Dim, 0.0, top + 15.0, Anchor::Start, start));
+    shapes.push(Shape::Text(Role::Dim, end, top + 15.0, Anchor::End, last));
+    let title = format!("Timeline, {}", label::span(clock, incident, &grid));
+    Some(Drawing { width, height: top + FOOT, title, shapes })
+}
+
+/// `suppressed, peak 1,234`
+fn peak(name: &str, values: &[Option<u64>]) -> String {
+    let greatest = values.iter().flatten().copied().max().unwrap_or(0);
+    format!("{name}, peak {}", spell::number(greatest))
+}
+
+fn ground(top: f64, width: f64) -> Shape {
+    Shape::Rect(Role::Grid, 0.0, top, width, 1.0)
+}
+
+/// A bar for each column; anything above zero is at least a hair.
+fn bars(role: Role, values: &[Option<u64>], (top, height, column): (f64, f64, f64)) -> Vec<Shape> {
+    let greatest = values.iter().flatten().copied().max().unwrap_or(0).max(1) as f64;
+    let filled = values.iter().enumerate().filter_map(|(at, value)| Some((at, value.filter(|v| *v > 0)?)));
+    filled
+        .map(|(at, value)| {
+            let tall = (value as f64 / greatest * height).max(2.0);
+            let gap = if column > 6.0 { 2.0 } else { 0.5 };
+            Shape::Rect(role, at as f64 * column, top + height - tall, column - gap, tall)
+        })
+        .collect()
+}
+
+/// Lines through what is known; where nothing is known there is none. One value alone is a short dash.
+fn lines(
+    role: Role,
+    values: &[Option<u64>],
+    (top, height, column): (f64, f64, f64),
+    greatest: f64,
+) -> Vec<Shape> {
+    let mut runs: Vec<Vec<(f64, f64)>> = vec![vec![]];
+    for (at, value) in values.iter().enumerate() {
+        match (value, runs.last_mut()) {
+            (Some(value), Some(run)) => {
+                let y = top + height - *value as f64 / greatest * (height - 2.0);
+                run.push((at as f64 * column, y));
+                run.push(((at + 1) as f64 * column, y));
+            }
+            _ => runs.push(vec![]),
+        }
+    }
+    runs.into_iter().filter(|run| !run.is_empty()).map(|run| Shape::Line(role, run)).collect()
+}
