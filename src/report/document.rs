@@ -161,11 +161,11 @@ impl Cell {
 }
 
 impl Section<'_> {
-    fn open<'a>(title: impl Into<String>, blocks: Vec<Block<'a>>) -> Section<'a> {
+    fn open(title: impl Into<String>, blocks: Vec<Block<'_>>) -> Section<'_> {
         Section { title: title.into(), folded: false, blocks }
     }
 
-    fn folded<'a>(title: impl Into<String>, blocks: Vec<Block<'a>>) -> Section<'a> {
+    fn folded(title: impl Into<String>, blocks: Vec<Block<'_>>) -> Section<'_> {
         Section { title: title.into(), folded: true, blocks }
     }
 }

@@ -14,15 +14,15 @@ const WORDS: f64 = 20.0;
 /// Room for times below.
 const FOOT: f64 = 22.0;
 /// Columns that are no narrower than this.
-const COLUMN_MIN: f64 = 4.0;
+const COLUMN_MIN: u16 = 4;
 /// Columns are no wider than this.
 const COLUMN_MAX: f64 = 40.0;
 
 /// The timeline of an incident, so many pixels wide; none where there are fewer than two steps.
-pub fn draw(incident: &Incident, clock: &Clock, width: u16) -> Option<Drawing> {
+pub fn draw(incident: &Incident, clock: Clock, width: u16) -> Option<Drawing> {
     let timeline = &incident.timeline;
+    let most = usize::from(width / COLUMN_MIN);
     let width = f64::from(width);
-    let most = usize::from(u16::try_from((width / COLUMN_MIN) as i64).unwrap_or(64));
     let grid = Grid::over(&timeline.points, timeline.step_seconds, most)?;
     let series = grid.series(&timeline.points);
     let counts: Vec<_> = series.iter().filter(|(_, is_level, _)| !is_level).collect();

@@ -31,7 +31,7 @@ pub(super) fn rich(rich: &Rich) -> String {
     out
 }
 
-pub(super) fn block(out: &mut String, clock: &Clock, block: &Block<'_>) {
+pub(super) fn block(out: &mut String, clock: Clock, block: &Block<'_>) {
     match block {
         Block::Paragraph(words) => {
             let _ = writeln!(out, "<p>{}</p>", rich(words));
@@ -59,7 +59,7 @@ fn set_facts(out: &mut String, facts: &[Fact]) {
     out.push_str("</dl>\n");
 }
 
-fn set_timeline(out: &mut String, clock: &Clock, series: &Series<'_>) {
+fn set_timeline(out: &mut String, clock: Clock, series: &Series<'_>) {
     for (width, class) in [(WIDE, "chart wide"), (NARROW, "chart narrow")] {
         if let Some(drawing) = timeline::draw(series.incident, clock, width) {
             let _ = writeln!(out, "{}", svg::write(&drawing, Paint::Classes, class));

@@ -10,12 +10,14 @@ use super::Content;
 
 /// Columns of the text: mail programs show it in a fixed width, and phones not at all wider.
 const COLUMNS: usize = 78;
+/// Characters of a host's name in a subject: the longest that Linux takes (`HOST_NAME_MAX`).
+const HOST_MAX: usize = 64;
 /// Messages not sent that are named one by one.
 const LISTED_MAX: usize = 20;
 
 /// `[web8] conntrack full: 192.168.1.38 → :3128 (96 % of 30,611)`
 pub(super) fn subject(content: &Content<'_>) -> String {
-    let host = escape::text(content.host);
+    let host = words_of_host(content.host);
     let state = match content.owed.notice.about {
         About::Backlog => return format!("[{host}] conntrack was full before it was watched"),
         About::Summary => return format!("[{host}] conntrack: messages that were not sent"),
@@ -27,6 +29,15 @@ pub(super) fn subject(content: &Content<'_>) -> String {
     let who = incident(content).and_then(who);
     let who = who.map(|who| format!(": {who}")).unwrap_or_default();
     format!("[{host}] conntrack {state}{who}").replace(spell::FIRM, " ")
+}
+
+/// A header's line is folded at blanks only: a name without any must not fill it (RFC 5322 §2.1.1).
+fn words_of_host(host: &str) -> String {
+    let shown = escape::text(host);
+    if shown.chars().count() <= HOST_MAX {
+        return shown;
+    }
+    shown.chars().take(HOST_MAX).chain(['\u{2026}']).collect()
 }
 
 fn incident<'a>(content: &Content<'a>) -> Option<&'a IncidentView> {
@@ -50,17 +61,15 @@ pub(super) fn body(content: &Content<'_>) -> String {
     let owed = content.owed;
     let mut out = String::new();
     match (content.report, owed.notice.about) {
-        (Some(report), _) => {
-            out.push_str(&text::render(report, text::Look { width: COLUMNS, colour: false }))
+        (Some(report), _) => out += &text::render(report, text::Look { width: COLUMNS, colour: false }),
+        (None, About::Backlog) => {
+            out += "The connection-tracking table of this machine was full before it was watched.\n";
+            out += "Nothing could be captured at that time: `conntriage analyze` on the logs tells what is known.\n";
         }
-        (None, About::Backlog) => out.push_str(
-            "The connection-tracking table of this machine was full before it was watched.\n\
-             Nothing could be captured at that time: `conntriage analyze` on the logs tells what is known.\n",
-        ),
         (None, About::Summary) => {
-            out.push_str("So many messages were due that some were not sent; they are listed below.\n")
+            out += "So many messages were due that some were not sent; they are listed below.\n";
         }
-        (None, _) => out.push_str("The evidence of this incident cannot be read.\n"),
+        (None, _) => out += "The evidence of this incident cannot be read.\n",
     }
     not_sent(&owed.notice.suppressed, &mut out);
     let host = escape::text(content.host);

@@ -21,7 +21,7 @@ pub(super) fn rich(rich: &Rich) -> String {
     spans.collect()
 }
 
-pub(super) fn block(out: &mut String, clock: &Clock, block: &Block<'_>) {
+pub(super) fn block(out: &mut String, clock: Clock, block: &Block<'_>) {
     match block {
         Block::Paragraph(words) => {
             let _ = write!(out, "{}\n\n", rich(words));
@@ -43,7 +43,7 @@ pub(super) fn block(out: &mut String, clock: &Clock, block: &Block<'_>) {
     }
 }
 
-fn set_timeline(out: &mut String, clock: &Clock, series: &Series<'_>) {
+fn set_timeline(out: &mut String, clock: Clock, series: &Series<'_>) {
     let Some(grid) = Grid::over(series.points, series.step_seconds, COLUMNS_MAX) else { return };
     let mut lines = vec![label::span(clock, series.incident, &grid)];
     for (name, _, values) in grid.series(series.points) {

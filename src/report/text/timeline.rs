@@ -17,7 +17,7 @@ pub(super) fn set(scene: &Scene<'_>, incident: &Incident, page: &mut Page) {
     let timeline = &incident.timeline;
     let columns = page.width.saturating_sub(LABEL_COLUMNS + 26).clamp(8, COLUMNS_MAX);
     let Some(grid) = Grid::over(&timeline.points, timeline.step_seconds, columns) else { return };
-    page.labelled("Timeline", &label::span(&scene.clock, incident, &grid));
+    page.labelled("Timeline", &label::span(scene.clock, incident, &grid));
     let mut table = Table::new(&[("", Fit::Whole), ("", Fit::Whole), ("", Fit::Optional)]);
     for (name, _, values) in grid.series(&timeline.points) {
         let greatest = values.iter().flatten().copied().max().unwrap_or(0);
