@@ -24,6 +24,14 @@ pub(super) fn table(table: Table) -> &'static str {
     }
 }
 
+/// What a full table refuses: a helper's packet is one of a connection that exists, and announces another.
+pub(super) fn refused(table: Table) -> &'static str {
+    match table {
+        Table::Conntrack => "of new connections",
+        Table::Expectation => "announcing a further connection",
+    }
+}
+
 pub(super) fn namespace(namespace: &Namespace) -> Option<String> {
     match namespace {
         Namespace::Initial => Some("initial network namespace".to_owned()),

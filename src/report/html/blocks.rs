@@ -12,7 +12,9 @@ use super::escape::text;
 
 /// Widths of the picture on a screen and on a phone.
 const WIDE: u16 = 720;
-const NARROW: u16 = 300;
+const NARROW: u16 = 320;
+/// A key of at most so many bytes is never broken.
+const WHOLE_MAX: usize = 26;
 
 /// Text in stretches.
 pub(super) fn rich(rich: &Rich) -> String {
@@ -31,7 +33,7 @@ pub(super) fn rich(rich: &Rich) -> String {
     out
 }
 
-pub(super) fn block(out: &mut String, clock: &Clock, block: &Block<'_>) {
+pub(super) fn block(out: &mut String, clock: Clock, block: &Block<'_>) {
     match block {
         Block::Paragraph(words) => {
             let _ = writeln!(out, "<p>{}</p>", rich(words));
@@ -59,7 +61,7 @@ fn set_facts(out: &mut String, facts: &[Fact]) {
     out.push_str("</dl>\n");
 }
 
-fn set_timeline(out: &mut String, clock: &Clock, series: &Series<'_>) {
+fn set_timeline(out: &mut String, clock: Clock, series: &Series<'_>) {
     for (width, class) in [(WIDE, "chart wide"), (NARROW, "chart narrow")] {
         if let Some(drawing) = timeline::draw(series.incident, clock, width) {
             let _ = writeln!(out, "{}", svg::write(&drawing, Paint::Classes, class));
@@ -87,7 +89,9 @@ fn set_row(out: &mut String, row: &Row, shown: &[(usize, &'static str, Kind)]) {
     out.push_str("<tr>");
     for (at, _, kind) in shown {
         let cell = row.cells.get(*at).map(cell).unwrap_or_default();
-        let _ = write!(out, "<td class=\"{}\">{cell}</td>", class(*kind));
+        // An address with its port is not broken where there is room for it.
+        let whole = if *kind == Kind::Key && cell.len() <= WHOLE_MAX { " whole" } else { "" };
+        let _ = write!(out, "<td class=\"{}{whole}\">{cell}</td>", class(*kind));
     }
     out.push_str("</tr>\n");
     if let Some(note) = &row.note {

@@ -70,7 +70,7 @@ fn set_section(out: &mut String, document: &Document<'_>, section: &Section<'_>)
         let _ = writeln!(out, "<h3>{}</h3>", text(&section.title));
     }
     for each in &section.blocks {
-        block(out, &document.clock, each);
+        block(out, document.clock, each);
     }
     out.push_str("</section>\n");
 }

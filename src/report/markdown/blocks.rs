@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::super::chart::{grid::Grid, label};
+use super::super::chart::{
+    grid::{COLUMNS_MAX, Grid},
+    label,
+};
 use super::super::document::{Block, Cell, Item, Kind, RemedyBlock, Series, Table};
 use super::super::spell::{self, Clock, Rich, Tone};
 use super::super::text::bar;
 use super::escape::{code, fenced, text};
 
-/// Columns of a sparkline, and of a bar.
-const COLUMNS_MAX: usize = 48;
+/// Columns of a bar.
 const BAR: u64 = 10;
 
 /// Text in stretches.
@@ -21,7 +23,7 @@ pub(super) fn rich(rich: &Rich) -> String {
     spans.collect()
 }
 
-pub(super) fn block(out: &mut String, clock: &Clock, block: &Block<'_>) {
+pub(super) fn block(out: &mut String, clock: Clock, block: &Block<'_>) {
     match block {
         Block::Paragraph(words) => {
             let _ = write!(out, "{}\n\n", rich(words));
@@ -43,7 +45,7 @@ pub(super) fn block(out: &mut String, clock: &Clock, block: &Block<'_>) {
     }
 }
 
-fn set_timeline(out: &mut String, clock: &Clock, series: &Series<'_>) {
+fn set_timeline(out: &mut String, clock: Clock, series: &Series<'_>) {
     let Some(grid) = Grid::over(series.points, series.step_seconds, COLUMNS_MAX) else { return };
     let mut lines = vec![label::span(clock, series.incident, &grid)];
     for (name, _, values) in grid.series(series.points) {

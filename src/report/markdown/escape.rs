@@ -1,5 +1,7 @@
 //! Text for where Markdown (GitHub's dialect) expects text, and for code.
 
+use std::fmt::Write as _;
+
 /// So that it stands as it is: no emphasis, link, image, HTML, table cell, mathematics; nobody is mentioned and no
 /// ticket is linked.
 pub fn text(raw: &str) -> String {
@@ -54,9 +56,9 @@ pub fn fenced(language: &str, lines: &[String], margin: &str) -> String {
     let mut out = format!("{margin}{fence}{language}\n");
     for line in lines {
         let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        out.push_str(&format!("{margin}{line}\n"));
+        let _ = writeln!(out, "{margin}{line}");
     }
-    out.push_str(&format!("{margin}{fence}\n\n"));
+    let _ = write!(out, "{margin}{fence}\n\n");
     out
 }
 

@@ -9,7 +9,7 @@ use crate::model::report::Report;
 
 use super::document::{self, Section};
 use super::scene::Scene;
-use super::spell::FIRM;
+use super::spell::{Clock, FIRM};
 use blocks::{block, rich};
 use escape::text;
 
@@ -25,20 +25,20 @@ pub fn render(report: &Report) -> String {
         let _ = write!(out, "**{}**\n\n", text(incomplete));
     }
     for section in &document.overview {
-        set(&mut out, &document.clock, section);
+        set(&mut out, document.clock, section);
     }
     for part in &document.parts {
         let aside = if part.aside.is_empty() { String::new() } else { format!(" ({})", text(&part.aside)) };
         let _ = write!(out, "## {}{aside}\n\n", text(&part.title));
         for section in &part.sections {
-            set(&mut out, &document.clock, section);
+            set(&mut out, document.clock, section);
         }
     }
     let _ = writeln!(out, "---\n\n{}", text(&document.foot));
     out.replace(FIRM, " ")
 }
 
-fn set(out: &mut String, clock: &super::spell::Clock, section: &Section<'_>) {
+fn set(out: &mut String, clock: Clock, section: &Section<'_>) {
     if section.folded {
         // A blank line behind the summary: what follows is Markdown again.
         let _ = write!(out, "<details>\n<summary>{}</summary>\n\n", text(&section.title));
