@@ -55,7 +55,7 @@ fn bare(html: &str) -> String {
         out.push_str(words);
         out.push(' ');
     }
-    unreferenced(&out).trim().to_owned()
+    unreferenced(&out).replace('\u{a0}', " ").trim().to_owned()
 }
 
 fn unreferenced(text: &str) -> String {
@@ -104,7 +104,7 @@ fn numbers_of_text(page: &str, titles: &Numbers) -> (Numbers, BTreeSet<String>) 
     for line in page.lines() {
         if line.contains("───") {
             title.clear();
-        } else if titles.contains_key(line.trim()) {
+        } else if !line.is_empty() && titles.contains_key(line.trim()) {
             line.trim().clone_into(&mut title);
             continue;
         } else if line.starts_with("Who holds the table") || line.starts_with("  Who holds the table") {
