@@ -84,7 +84,7 @@ fn numbers_of_markdown(page: &str) -> Numbers {
         if let Some(heading) = plain.strip_prefix("### ") {
             title = if heading == "Timeline" { String::new() } else { heading.to_owned() };
         } else if let Some(summary) = plain.strip_prefix("<summary>") {
-            title = summary.trim_end_matches("</summary>").to_owned();
+            summary.trim_end_matches("</summary>").clone_into(&mut title);
         } else if let Some(remedy) = plain.strip_prefix("#### ") {
             let words = remedy.split_once(". ").map_or(remedy, |(_, words)| words);
             numbers(words, all.entry(title.clone()).or_default());
@@ -298,7 +298,7 @@ fn assert_harmless(report: &Report) {
         let ticks: String = line.trim_start().chars().take_while(|c| *c == '`').collect();
         match &fence {
             None if ticks.len() >= 3 && !line.trim_start()[ticks.len()..].contains('`') => {
-                fence = Some(ticks)
+                fence = Some(ticks);
             }
             None => {
                 let ours = ["<details>", "</details>"].contains(&line) || line.starts_with("<summary>");

@@ -72,10 +72,19 @@ fn first_line(incident: &Incident, grid: &Grid, column: f64, height: f64) -> Opt
     (left <= column * grid.columns as f64).then_some(Shape::Rect(Role::Mark, left, 0.0, 1.0, height))
 }
 
-/// `suppressed, peak 1,234`
+/// `lines suppressed, peak 1,234`
 fn peak(name: &str, values: &[Option<u64>]) -> String {
     let greatest = values.iter().flatten().copied().max().unwrap_or(0);
-    format!("{name}, peak {}", spell::number(greatest))
+    let what = match name {
+        "visible" => "lines visible",
+        "suppressed" => "lines suppressed",
+        "drops" => "packets dropped",
+        "early drops" => "entries evicted early",
+        "entries" => "entries held",
+        "limit" => "entries at most",
+        other => other,
+    };
+    format!("{what}, peak {}", spell::number(greatest))
 }
 
 fn ground(top: f64, width: f64) -> Shape {
