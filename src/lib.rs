@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! logs    bytes → records → pieces ──join──▶ streams ──conclude──▶ incidents ─┐
-//!                                                                             ├─▶ diagnosis ─▶ report view ─▶ text, JSON
+//!                                                                             ├─▶ diagnosis ─▶ report view ─▶ text, Markdown, HTML, JSON
 //! tables  bytes → flows ───────────fold─────────────────────────▶ census ─────┘
 //! ```
 //!
@@ -28,7 +28,7 @@
 //! | [`census`] | model | flows → census |
 //! | [`diagnose`] | model | which table fits, what caused it, what helps; one file per cause |
 //! | [`steer`] | model | event + time → intents: what is captured, kept, told, when; pure policy |
-//! | [`report`] | model | the report view → text; one file per format |
+//! | [`report`] | model | the report view → text, Markdown, HTML; charts |
 //! | [`edge`] | model, parse, wire | files, threads, terminal, clock: the only room that touches the world |
 //! | [`cli`] | model | arguments → plan, exit codes |
 //! | [`app`] | all | wiring |

@@ -142,7 +142,7 @@ fn a_file_that_cannot_be_written_is_tried_again() {
         .env("SOURCE_DATE_EPOCH", (at(60).0 / 1_000_000).to_string())
         .output();
     let (_, said, code) = outcome(&output.unwrap());
-    assert_eq!(code, 1, "{said}");
+    assert_eq!(code, 3, "{said}");
     assert!(said.contains("not handed over: out: "), "{said}");
     assert!(said.contains("it is tried again at 2026-11-23T02:14:35Z"), "{said}");
 }
@@ -208,6 +208,14 @@ fn each_way_sendmail_can_fail_has_its_class() {
     assert_eq!(handed_over(script, &much, patience), Fate::Taken);
     // It ends well and has read nothing.
     assert!(matches!(handed_over("exit 0", &much, patience), Fate::NotNow(_)));
+}
+
+#[test]
+fn a_delivery_that_goes_on_in_the_background_is_not_waited_for() {
+    let begun = Instant::now();
+    let fate = handed_over("cat >/dev/null; sleep 30 & exit 0", b"hello", Duration::from_secs(60));
+    assert_eq!(fate, Fate::Taken);
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -8,12 +8,33 @@ mod common;
 use common::{args, conntriage, golden, name, outcome, samples, stage};
 use serde_json::Value;
 
+/// Formats, and the file of a sample that holds the report in each.
+const FORMATS: [(&str, &str); 4] = [
+    ("text", "expected.txt"),
+    ("json", "expected.json"),
+    ("markdown", "expected.md"),
+    ("html", "expected.html"),
+];
+
+#[test]
+fn three_samples_have_every_format() {
+    for name in ["web8", "netns-6.18", "two-hosts"] {
+        for (_, file) in FORMATS {
+            assert!(common::root().join("samples").join(name).join(file).exists(), "{name}/{file}");
+        }
+    }
+}
+
 #[test]
 fn every_sample_gives_its_whole_expected_report() {
     let mut wrong = Vec::new();
     for sample in samples() {
         let staged = stage(&sample);
-        for (format, file) in [("text", "expected.txt"), ("json", "expected.json")] {
+        for (format, file) in FORMATS {
+            // Three samples have every format; the others agree by `report_formats`.
+            if matches!(format, "html" | "markdown") && !sample.join(file).exists() {
+                continue;
+            }
             let output = conntriage(staged.path())
                 .args(["analyze", "input", "--format", format])
                 .args(args(&sample))

@@ -66,6 +66,7 @@ fn deliver(typed: &DeliverMail) -> anyhow::Result<Exit> {
     // What was put off meanwhile is due later than this run began.
     while let Some(letter) = outbox.lease(begun, WallTime(output::now().0.saturating_add(LEASE_US)))? {
         let next = after(hand_over(&letter), letter.attempts, letter.created, output::now());
+        outbox.answer(&letter, &next)?;
         let to = letter.envelope.to.join(", ");
         let said = match &next {
             Next::Done => format!("{}: handed over, to {to}", letter.id),
@@ -76,10 +77,11 @@ fn deliver(typed: &DeliverMail) -> anyhow::Result<Exit> {
             Next::GiveUp(why) => format!("{}: given up: {why}", letter.id),
         };
         output::complain(&escape::text(&said));
-        if next != Next::Done {
-            exit = Exit::Failed;
-        }
-        outbox.answer(&letter, &next)?;
+        exit = match next {
+            Next::Done => exit,
+            Next::Again { .. } if exit != Exit::Failed => Exit::Partial,
+            Next::Again { .. } | Next::GiveUp(_) => Exit::Failed,
+        };
     }
     Ok(exit)
 }

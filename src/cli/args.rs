@@ -269,7 +269,7 @@ pub struct ExportIncident {
 pub enum MailCommand {
     /// A line for each message, the oldest first
     Queue(ListIncidents),
-    /// Hand over each message that is due
+    /// Hand over each message that is due; answers 3 where one has to be tried again, 1 where one was given up
     Deliver(DeliverMail),
 }
 

@@ -9,7 +9,7 @@ mod incident;
 use crate::model::incident::{Incident, TimelinePoint};
 use crate::model::report::Report;
 
-use super::phrase::nothing;
+use super::phrase::opening;
 use super::scene::Scene;
 use super::spell::{Clock, Rich};
 
@@ -160,13 +160,13 @@ impl Cell {
     }
 }
 
-impl Section<'_> {
-    fn open(title: impl Into<String>, blocks: Vec<Block<'_>>) -> Section<'_> {
-        Section { title: title.into(), folded: false, blocks }
+impl<'a> Section<'a> {
+    fn open(title: impl Into<String>, blocks: Vec<Block<'a>>) -> Self {
+        Self { title: title.into(), folded: false, blocks }
     }
 
-    fn folded(title: impl Into<String>, blocks: Vec<Block<'_>>) -> Section<'_> {
-        Section { title: title.into(), folded: true, blocks }
+    fn folded(title: impl Into<String>, blocks: Vec<Block<'a>>) -> Self {
+        Self { title: title.into(), folded: true, blocks }
     }
 }
 
@@ -190,7 +190,7 @@ pub(super) fn of<'a>(scene: &Scene<'a>) -> Document<'a> {
     Document {
         title: answer::title(scene),
         answer: answer::answer(scene),
-        incomplete: (!report.complete).then_some(nothing::INCOMPLETE),
+        incomplete: (!report.complete).then_some(opening::INCOMPLETE),
         overview: answer::overview(scene),
         parts,
         foot: format!(

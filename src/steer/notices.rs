@@ -4,7 +4,7 @@
 //! back is listed in the next one that is sent; where nothing else is sent, in one of its own.
 
 use super::{HOUR_US, MINUTE_US, Step};
-use crate::model::live::intent::{About, IncidentNo, Intent, Limit, Notice, NoticeNo, Suppressed};
+use crate::model::live::intent::{About, Intent, Limit, Notice, NoticeNo, Suppressed};
 use crate::model::live::life::{NOTICES_A_DAY_MAX, NOTICES_OF_ONE_MAX, Phase, SUPPRESSED_MAX};
 
 /// One message more in so long.
@@ -35,7 +35,7 @@ impl Step<'_> {
 
     /// One message of each incident is kept back for its end.
     fn incident_is_exhausted(&self, about: About) -> bool {
-        let Some(life) = incident_of(about).and_then(|incident| self.memory.life(incident)) else {
+        let Some(life) = about.incident().and_then(|incident| self.memory.life(incident)) else {
             return false;
         };
         let limit = usize::try_from(self.policy.per_incident_per_day).unwrap_or(usize::MAX);
@@ -61,7 +61,7 @@ impl Step<'_> {
         spent.full_us = spent.full_us.max(now_us).saturating_add(REFILL_US);
         remember(&mut spent.sent_us, now_us, NOTICES_A_DAY_MAX);
         let mut ordinal = 1;
-        if let Some(life) = incident_of(about).and_then(|incident| self.life_mut(incident)) {
+        if let Some(life) = about.incident().and_then(|incident| self.life_mut(incident)) {
             life.told.count = life.told.count.saturating_add(1);
             ordinal = life.told.count;
             remember(&mut life.told.sent_us, now_us, NOTICES_OF_ONE_MAX);
@@ -109,17 +109,6 @@ impl Step<'_> {
         for incident in due {
             self.tell(About::Digest(incident));
         }
-    }
-}
-
-fn incident_of(about: About) -> Option<IncidentNo> {
-    match about {
-        About::Opened(incident)
-        | About::Evidence(incident)
-        | About::Digest(incident)
-        | About::Closed(incident)
-        | About::Reopened(incident) => Some(incident),
-        About::Backlog | About::Summary => None,
     }
 }
 

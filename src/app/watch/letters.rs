@@ -8,7 +8,7 @@ use crate::cli::plan;
 use crate::edge::capture::clock;
 use crate::edge::store::outbox::Draft;
 use crate::model::live::clock::Now;
-use crate::model::live::intent::{About, IncidentNo, Notice};
+use crate::model::live::intent::Notice;
 use crate::model::live::message::{Envelope, Owed};
 use crate::report::mail::{self, Content};
 use crate::report::spell;
@@ -21,7 +21,7 @@ impl Watch {
         if to.is_empty() {
             return;
         }
-        let incident = incident_of(notice.about).and_then(|number| self.cases.get(number));
+        let incident = notice.about.incident().and_then(|number| self.cases.get(number));
         let incident = incident.map(|case| case.kept.id.clone());
         let from = self.plan.config.mail.from.clone().unwrap_or_else(|| mail::sender(&self.host));
         let id = mail::message_id(&notice, incident.as_deref(), &self.host, now.wall);
@@ -32,8 +32,12 @@ impl Watch {
     pub(super) fn write_drafts(&mut self) {
         let drafts = match self.state.drafts() {
             Ok(drafts) => drafts,
-            Err(error) => return self.complain(error.to_string()),
+            Err(error) => {
+                self.drafts_wait = true;
+                return self.complain(error.to_string());
+            }
         };
+        self.drafts_wait = false;
         for draft in drafts {
             if self.writing.insert(draft.0) {
                 self.write_draft(draft);
@@ -42,7 +46,7 @@ impl Watch {
     }
 
     fn write_draft(&mut self, (number, owed): Draft) {
-        if let Some(incident) = incident_of(owed.notice.about) {
+        if let Some(incident) = owed.notice.about.incident() {
             self.keep(incident.0);
         }
         let root = owed.incident.as_ref().map(|id| self.cases.directory.join(id));
@@ -50,6 +54,7 @@ impl Watch {
         let work = move || Done::Written(number, written(&owed, root, &host, zone));
         if let Err(error) = self.jobs.begin("mail", work) {
             self.writing.remove(&number);
+            self.drafts_wait = true;
             self.complain(format!("no thread could be made: {error}"));
         }
     }
@@ -61,6 +66,7 @@ impl Watch {
         }
         let bytes = bytes.as_deref().map_err(String::as_str);
         if let Err(error) = self.state.written(number, bytes, clock::now().wall) {
+            self.drafts_wait = true;
             self.complain(error.to_string());
         }
     }
@@ -71,15 +77,4 @@ fn written(owed: &Owed, root: Option<PathBuf>, host: &str, zone: Option<String>)
     let json = report.as_ref().map(|report| wire::report::to_json(report, &spell::plain));
     let content = Content { owed, host, report: report.as_ref(), json: json.as_deref() };
     mail::compose(&content).map_err(|error| error.to_string())
-}
-
-fn incident_of(about: About) -> Option<IncidentNo> {
-    match about {
-        About::Opened(incident)
-        | About::Evidence(incident)
-        | About::Digest(incident)
-        | About::Closed(incident)
-        | About::Reopened(incident) => Some(incident),
-        About::Backlog | About::Summary => None,
-    }
 }

@@ -87,6 +87,8 @@ struct Watch {
     owed: Vec<Owed>,
     retry: bool,
     writing: BTreeSet<i64>,
+    /// A draft could not be written or kept: it is tried again.
+    drafts_wait: bool,
     urgent: bool,
     /// Sources that said they hear nothing, and those that ended though they should not have.
     deaf: Vec<bool>,
@@ -365,6 +367,9 @@ impl Watch {
         self.seconds += 1;
         if self.seconds.is_multiple_of(LOOK_EVERY_SECONDS) {
             self.sampler.look();
+            if self.drafts_wait {
+                self.write_drafts();
+            }
         }
         let now = clock::now();
         for sample in self.sampler.samples(now) {

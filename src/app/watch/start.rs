@@ -132,6 +132,7 @@ fn begin(plan: WatchPlan) -> anyhow::Result<(Watch, Vec<Follow>, Options)> {
         owed: Vec::new(),
         retry: false,
         writing: std::collections::BTreeSet::new(),
+        drafts_wait: false,
         urgent: false,
         deaf: vec![false; count],
         failed: vec![false; count],

@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use crate::model::live::message::{Envelope, Fate};
@@ -12,6 +13,8 @@ use crate::model::live::message::{Envelope, Fate};
 const PLACES: [&str; 2] = ["/usr/sbin/sendmail", "/usr/lib/sendmail"];
 /// It has so long.
 pub const PATIENCE: Duration = Duration::from_mins(1);
+/// When it has ended, what it said is waited for so long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Of what it says so much is kept.
 const SAID_MAX: usize = 512;
 /// Codes of sysexits.h that no later attempt will change: EX_USAGE, EX_DATAERR, EX_NOUSER.
@@ -42,9 +45,9 @@ pub fn hand_over(program: &Path, envelope: &Envelope, bytes: &[u8], patience: Du
 fn converse(mut child: Child, bytes: &[u8], patience: Duration) -> Fate {
     let deadline = Instant::now() + patience;
     let (input, errors) = (child.stdin.take(), child.stderr.take());
-    let owned = bytes.to_vec();
-    let writer = std::thread::spawn(move || input.map_or(Ok(()), |mut input| input.write_all(&owned)));
-    let reader = std::thread::spawn(move || errors.map(said).unwrap_or_default());
+    let bytes = bytes.to_vec();
+    let written = beside(move || input.is_some_and(|mut input| input.write_all(&bytes).is_ok()));
+    let said = beside(move || errors.map(said).unwrap_or_default());
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
@@ -58,13 +61,12 @@ fn converse(mut child: Child, bytes: &[u8], patience: Duration) -> Fate {
             Err(error) => return Fate::NotNow(format!("sendmail: {error}")),
         }
     };
-    // A grandchild may hold the pipe open: what was said by then is enough.
-    let said = if reader.is_finished() || Instant::now() < deadline { reader.join().ok() } else { None };
-    let said = said.unwrap_or_default();
-    let written = writer.join();
+    // A delivery that goes on in the background holds the pipes open: nobody waits for it.
+    let said = said.recv_timeout(LAST_WORDS).unwrap_or_default();
+    let written = written.recv_timeout(LAST_WORDS).unwrap_or(false);
     let with_words = |why: String| if said.is_empty() { why } else { format!("{why}: {said}") };
     match status.code() {
-        Some(0) if matches!(written, Ok(Ok(()))) => Fate::Taken,
+        Some(0) if written => Fate::Taken,
         Some(0) => Fate::NotNow("sendmail ended before it had read the message".to_owned()),
         Some(code) if FOR_GOOD.contains(&code) => {
             Fate::Never(with_words(format!("sendmail refused it with code {code}")))
@@ -72,6 +74,13 @@ fn converse(mut child: Child, bytes: &[u8], patience: Duration) -> Fate {
         Some(code) => Fate::NotNow(with_words(format!("sendmail ended with code {code}"))),
         None => Fate::NotNow(with_words("sendmail was killed".to_owned())),
     }
+}
+
+/// Does something on a thread that nobody has to wait for.
+fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
+    let (to, from) = mpsc::channel();
+    std::thread::spawn(move || to.send(work()));
+    from
 }
 
 /// The beginning of what it said, read to its end.

@@ -233,6 +233,20 @@ pub enum About {
     Summary,
 }
 
+impl About {
+    /// The incident, where it is about one.
+    pub fn incident(self) -> Option<IncidentNo> {
+        match self {
+            Self::Opened(incident)
+            | Self::Evidence(incident)
+            | Self::Digest(incident)
+            | Self::Closed(incident)
+            | Self::Reopened(incident) => Some(incident),
+            Self::Backlog | Self::Summary => None,
+        }
+    }
+}
+
 /// A message that was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Suppressed {

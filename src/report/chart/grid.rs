@@ -3,6 +3,9 @@
 use crate::model::incident::TimelinePoint;
 use crate::model::time::SECOND_US;
 
+/// Columns of a timeline at most, in every format: with other columns the peaks would be others.
+pub(in super::super) const COLUMNS_MAX: usize = 62;
+
 /// How two values of one column join.
 pub(in super::super) type Join = fn(u64, u64) -> u64;
 /// What is read of a point.

@@ -2,28 +2,26 @@
 
 use crate::model::incident::Incident;
 
+use super::super::phrase::when;
 use super::super::spell::{self, Clock};
 use super::drawing::{Anchor, Drawing, Role, Shape};
-use super::grid::Grid;
+use super::grid::{COLUMNS_MAX, Grid};
 use super::label;
 
 /// Height of a strip of counts, and of one of levels.
 const STRIP: f64 = 36.0;
 /// Room for the words above a strip.
-const WORDS: f64 = 20.0;
+const WORDS: f64 = 24.0;
 /// Room for times below.
 const FOOT: f64 = 22.0;
-/// Columns that are no narrower than this.
-const COLUMN_MIN: u16 = 4;
 /// Columns are no wider than this.
 const COLUMN_MAX: f64 = 40.0;
 
 /// The timeline of an incident, so many pixels wide; none where there are fewer than two steps.
 pub fn draw(incident: &Incident, clock: Clock, width: u16) -> Option<Drawing> {
     let timeline = &incident.timeline;
-    let most = usize::from(width / COLUMN_MIN);
     let width = f64::from(width);
-    let grid = Grid::over(&timeline.points, timeline.step_seconds, most)?;
+    let grid = Grid::over(&timeline.points, timeline.step_seconds, COLUMNS_MAX)?;
     let series = grid.series(&timeline.points);
     let counts: Vec<_> = series.iter().filter(|(_, is_level, _)| !is_level).collect();
     let levels: Vec<_> = series.iter().filter(|(_, is_level, _)| *is_level).collect();
@@ -34,7 +32,7 @@ pub fn draw(incident: &Incident, clock: Clock, width: u16) -> Option<Drawing> {
         let greatest = levels.iter().flat_map(|(_, _, values)| values.iter().flatten()).max().copied();
         let greatest = greatest.unwrap_or(0).max(1) as f64;
         let parts: Vec<String> = levels.iter().map(|(name, _, values)| peak(name, values)).collect();
-        shapes.push(Shape::Text(Role::Text, 0.0, top + 13.0, Anchor::Start, parts.join(" · ")));
+        shapes.push(Shape::Text(Role::Text, 0.0, top + 17.0, Anchor::Start, parts.join(" · ")));
         top += WORDS;
         for (name, _, values) in &levels {
             let role = if *name == "limit" { Role::Limit } else { Role::Entries };
@@ -44,7 +42,7 @@ pub fn draw(incident: &Incident, clock: Clock, width: u16) -> Option<Drawing> {
         shapes.push(ground(top, column * grid.columns as f64));
     }
     for (name, _, values) in counts {
-        shapes.push(Shape::Text(Role::Text, 0.0, top + 13.0, Anchor::Start, peak(name, values)));
+        shapes.push(Shape::Text(Role::Text, 0.0, top + 17.0, Anchor::Start, peak(name, values)));
         top += WORDS;
         let role = match *name {
             "visible" => Role::Visible,
@@ -55,8 +53,10 @@ pub fn draw(incident: &Incident, clock: Clock, width: u16) -> Option<Drawing> {
         top += STRIP;
         shapes.push(ground(top, column * grid.columns as f64));
     }
-    let end = (column * grid.columns as f64).max(200.0);
+    shapes.extend(first_line(incident, &grid, column, top));
+    let end = (column * grid.columns as f64).max(240.0);
     let start = label::moment(clock, incident, grid.from_us);
+    let start = format!("{start}, {} a column", when::seconds(grid.column_us));
     let last = label::moment(clock, incident, grid.end_us());
     shapes.push(Shape::Text(Role::Dim, 0.0, top + 15.0, Anchor::Start, start));
     shapes.push(Shape::Text(Role::Dim, end, top + 15.0, Anchor::End, last));
@@ -64,10 +64,27 @@ pub fn draw(incident: &Incident, clock: Clock, width: u16) -> Option<Drawing> {
     Some(Drawing { width, height: top + FOOT, title, shapes })
 }
 
-/// `suppressed, peak 1,234`
+/// A hair where the first line stands, if time before it is shown.
+fn first_line(incident: &Incident, grid: &Grid, column: f64, height: f64) -> Option<Shape> {
+    let start = incident.times.start?.0;
+    let before = start.checked_sub(grid.from_us).filter(|before| *before >= grid.column_us)?;
+    let left = before as f64 / grid.column_us as f64 * column;
+    (left <= column * grid.columns as f64).then_some(Shape::Rect(Role::Mark, left, 0.0, 1.0, height))
+}
+
+/// `lines suppressed, peak 1,234`
 fn peak(name: &str, values: &[Option<u64>]) -> String {
     let greatest = values.iter().flatten().copied().max().unwrap_or(0);
-    format!("{name}, peak {}", spell::number(greatest))
+    let what = match name {
+        "visible" => "lines visible",
+        "suppressed" => "lines suppressed",
+        "drops" => "packets dropped",
+        "early drops" => "entries evicted early",
+        "entries" => "entries held",
+        "limit" => "entries at most",
+        other => other,
+    };
+    format!("{what}, peak {}", spell::number(greatest))
 }
 
 fn ground(top: f64, width: f64) -> Shape {

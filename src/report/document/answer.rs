@@ -1,38 +1,28 @@
 //! Who, how and what to do; and where there are several incidents or hosts, which and what they share.
 
 use crate::model::diagnosis::Verdict;
-use crate::model::report::{IncidentView, Report};
 use crate::model::sentence::noun;
-use crate::model::shared::{self, Key};
 
 use super::super::escape;
-use super::super::phrase::{nothing, when};
+use super::super::phrase::{opening, when};
 use super::super::scene::Scene;
 use super::super::spell::{self, Rich};
 use super::super::words;
 use super::{Block, Cell, Kind, Section, Table, incident};
 
-/// The incident the report opens with: one whose cause is known before others, then the dearest, then the latest.
-pub(super) fn main_incident(report: &Report) -> Option<&IncidentView> {
-    report.incidents.iter().max_by_key(|view| {
-        let is_decided = view.body.verdict.cause.0 != words::UNDECIDED;
-        (is_decided, view.incident.drops.low, view.incident.times.start)
-    })
-}
-
 pub(super) fn title(scene: &Scene<'_>) -> String {
-    match main_incident(scene.report) {
+    match opening::main_incident(scene.report) {
         Some(view) => format!("{}: {}", scene.host(&view.incident), words::table(view.incident.table)),
         None => "No full table found".to_owned(),
     }
 }
 
 pub(super) fn answer(scene: &Scene<'_>) -> Vec<Rich> {
-    if let Some(view) = main_incident(scene.report) {
+    if let Some(view) = opening::main_incident(scene.report) {
         return summary(scene, &view.body.verdict);
     }
-    let mut said: Vec<Rich> = nothing::nothing_found(scene.report).into_iter().map(Rich::from).collect();
-    said.extend(nothing::covered(scene).map(Rich::from));
+    let mut said: Vec<Rich> = opening::nothing_found(scene.report).into_iter().map(Rich::from).collect();
+    said.extend(opening::covered(scene).map(Rich::from));
     if let [only] = &*scene.report.snapshots {
         said.extend(summary(scene, &only.body.verdict));
     }
@@ -50,15 +40,12 @@ pub(super) fn overview<'a>(scene: &Scene<'_>) -> Vec<Section<'a>> {
         let title = format!("{count} · times in {}", scene.clock.zone_name());
         sections.push(Section::open(title, vec![Block::Table(incidents(scene))]));
     }
-    let shared = shared::of(scene.report);
+    let shared = opening::shared(scene.report);
     if !shared.is_empty() {
-        sections.push(Section::open(SHARED, vec![Block::Table(shared_table(&shared))]));
+        sections.push(Section::open(opening::SHARED, vec![Block::Table(shared_table(shared))]));
     }
     sections
 }
-
-/// Title of what several hosts share.
-const SHARED: &str = "On several hosts";
 
 fn incidents(scene: &Scene<'_>) -> Table {
     let mut table = Table::new(&[
@@ -84,7 +71,7 @@ fn incidents(scene: &Scene<'_>) -> Table {
     table
 }
 
-fn shared_table(shared: &[shared::Shared<'_>]) -> Table {
+fn shared_table(shared: Vec<[String; 4]>) -> Table {
     let mut table = Table::new(&[
         ("source or peer", Kind::Key),
         ("", Kind::Words),
@@ -92,18 +79,7 @@ fn shared_table(shared: &[shared::Shared<'_>]) -> Table {
         ("hosts", Kind::Words),
     ]);
     for row in shared {
-        let (name, what) = match &row.key {
-            Key::Source(address) => (words::address(*address), "source"),
-            Key::Peer(peer) => (words::peer(peer), "peer"),
-        };
-        let hosts: Vec<String> = row.hosts.iter().map(|host| escape::text(host)).collect();
-        let cells = vec![
-            Cell::text(name),
-            Cell::text(what),
-            Cell::text(spell::number(row.entries)),
-            Cell::text(hosts.join(", ")),
-        ];
-        table.row(cells, None);
+        table.row(row.map(Cell::Text).into(), None);
     }
     table
 }

@@ -1,6 +1,6 @@
 //! Who holds the table, what to do, what it holds, and why.
 
-use crate::model::diagnosis::{Body, CensusView, Remedy};
+use crate::model::diagnosis::{Body, CensusView, Remedy, TopSource};
 use crate::model::sentence::noun;
 
 use super::super::escape;
@@ -62,20 +62,38 @@ fn sources(scene: &Scene<'_>, body: &Body) -> Table {
         ("", Kind::Bar),
         ("states", Kind::Words),
     ]);
-    let most = body.top_sources.iter().map(|row| row.entries).max().unwrap_or(0);
+    let whole = whole(body);
     for row in &body.top_sources {
-        let own = if row.is_local == Some(true) { source::OWN } else { "" };
+        let (own, note) = own_and_note(scene, row);
         let cells = vec![
             Cell::text(words::address(row.address)),
-            Cell::text(own),
+            Cell::Text(own),
             Cell::text(spell::number(row.entries)),
             Cell::text(spell::share(row.share)),
-            Cell::Bar(row.entries, most),
+            Cell::Bar(row.entries, whole),
             Cell::text(words::states(&row.states, row.entries)),
         ];
-        table.row(cells, source::note(scene, row));
+        table.row(cells, note);
     }
     table
+}
+
+/// Bars of rankings are shares of the whole table.
+fn whole(body: &Body) -> u64 {
+    let most = body.top_peers.iter().map(|row| row.entries).max().unwrap_or(0);
+    let most = body.top_sources.iter().map(|row| row.entries).max().unwrap_or(0).max(most);
+    body.census.as_ref().map_or(most, |census| census.entries.max(most))
+}
+
+/// What is known of a source: a few words for the row, and the rest to stand under it.
+fn own_and_note(scene: &Scene<'_>, row: &TopSource) -> (String, Option<Rich>) {
+    let note = source::note(scene, row);
+    let is_short = |note: &Rich| note.ticked().chars().count() <= source::ASIDE_MAX;
+    match (row.is_local == Some(true), note) {
+        (true, note) => (source::OWN.to_owned(), note),
+        (false, Some(short)) if is_short(&short) => (short.ticked(), None),
+        (false, note) => (String::new(), note),
+    }
 }
 
 fn peers(body: &Body) -> Table {
@@ -87,14 +105,14 @@ fn peers(body: &Body) -> Table {
         ("", Kind::Bar),
         ("states", Kind::Words),
     ]);
-    let most = body.top_peers.iter().map(|row| row.entries).max().unwrap_or(0);
+    let whole = whole(body);
     for row in &body.top_peers {
         let cells = vec![
             Cell::text(words::peer(&row.peer)),
             Cell::text(row.service.unwrap_or_default()),
             Cell::text(spell::number(row.entries)),
             Cell::text(spell::share(row.share)),
-            Cell::Bar(row.entries, most),
+            Cell::Bar(row.entries, whole),
             Cell::text(words::states(&row.states, row.entries)),
         ];
         table.row(cells, None);
@@ -110,14 +128,14 @@ fn pairs(body: &Body) -> Table {
         ("share", Kind::Number),
         ("", Kind::Bar),
     ]);
-    let most = body.top_pairs.iter().map(|row| row.entries).max().unwrap_or(0);
+    let whole = whole(body);
     for row in &body.top_pairs {
         let cells = vec![
             Cell::text(words::address(row.pair.source)),
             Cell::text(words::peer(&row.pair.peer)),
             Cell::text(spell::number(row.entries)),
             Cell::text(spell::share(row.share)),
-            Cell::Bar(row.entries, most),
+            Cell::Bar(row.entries, whole),
         ];
         table.row(cells, None);
     }

@@ -36,7 +36,11 @@ pub(super) fn part<'a>(scene: &Scene<'a>, view: &'a IncidentView, earlier: &[Inc
         sections.extend(changes(scene, &view.changes));
     }
     if !incident.around.is_empty() {
-        let items = incident.around.iter().map(|line| Item::new("·", around::around(scene, line))).collect();
+        let items = incident
+            .around
+            .iter()
+            .map(|line| Item::new("·", around::around(scene, incident, line)))
+            .collect();
         sections.push(Section::folded("Around it", vec![Block::Items(items)]));
     }
     if !incident.lines.is_empty() {
@@ -64,7 +68,7 @@ fn facts(scene: &Scene<'_>, view: &IncidentView) -> Vec<Fact> {
     let facts = [
         ("When", when::when(scene, incident), details),
         ("Where", when::place(incident), vec![]),
-        ("Cost", cost::cost(&incident.drops), cost::details(scene, &incident.drops)),
+        ("Cost", cost::cost(incident), cost::details(scene, &incident.drops)),
         ("Counters", cost::counters(view), vec![]),
         cause_fact(&view.body),
         ("Trust", cause::trust(view), vec![]),

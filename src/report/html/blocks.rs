@@ -12,7 +12,9 @@ use super::escape::text;
 
 /// Widths of the picture on a screen and on a phone.
 const WIDE: u16 = 720;
-const NARROW: u16 = 300;
+const NARROW: u16 = 320;
+/// A key of at most so many bytes is never broken.
+const WHOLE_MAX: usize = 26;
 
 /// Text in stretches.
 pub(super) fn rich(rich: &Rich) -> String {
@@ -87,7 +89,9 @@ fn set_row(out: &mut String, row: &Row, shown: &[(usize, &'static str, Kind)]) {
     out.push_str("<tr>");
     for (at, _, kind) in shown {
         let cell = row.cells.get(*at).map(cell).unwrap_or_default();
-        let _ = write!(out, "<td class=\"{}\">{cell}</td>", class(*kind));
+        // An address with its port is not broken where there is room for it.
+        let whole = if *kind == Kind::Key && cell.len() <= WHOLE_MAX { " whole" } else { "" };
+        let _ = write!(out, "<td class=\"{}{whole}\">{cell}</td>", class(*kind));
     }
     out.push_str("</tr>\n");
     if let Some(note) = &row.note {

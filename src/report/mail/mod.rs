@@ -126,7 +126,7 @@ fn boundary(id: &str) -> String {
 }
 
 /// What a message is about, in a word.
-pub fn kind(about: About) -> &'static str {
+fn kind(about: About) -> &'static str {
     match about {
         About::Opened(_) => "opened",
         About::Evidence(_) => "evidence",

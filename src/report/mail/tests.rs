@@ -40,7 +40,16 @@ fn messages_of_one_incident_are_one_thread_and_the_same_bytes_each_time() {
 
 #[test]
 fn a_hostile_host_name_adds_no_header_and_no_address() {
-    for host in ["a\r\nBcc: x@y", "\u{202e}evil", "=?utf-8?q?x?=", "", "-f", "<script>", &"x".repeat(3_000)] {
+    for host in [
+        "a\r\nBcc: x@y",
+        "\u{202e}evil",
+        "=?utf-8?q?x?=",
+        "",
+        "-f",
+        "<script>",
+        &"x".repeat(3_000),
+        &"abc.".repeat(900),
+    ] {
         let owed = owed(About::Summary, 1, None, host);
         let text = written(&owed, host, None);
         let (head, _) = text.split_once("\r\n\r\n").unwrap();

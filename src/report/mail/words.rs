@@ -10,6 +10,8 @@ use super::Content;
 
 /// Columns of the text: mail programs show it in a fixed width, and phones not at all wider.
 const COLUMNS: usize = 78;
+/// Bytes of a domain.
+const DOMAIN_MAX: usize = 253;
 /// Characters of a host's name in a subject: the longest that Linux takes (`HOST_NAME_MAX`).
 const HOST_MAX: usize = 64;
 /// Messages not sent that are named one by one.
@@ -140,6 +142,8 @@ pub(super) fn domain(host: &str) -> String {
         .take(16)
         .collect::<Vec<_>>()
         .join(".");
+    // RFC 1035 §2.3.4: a name has at most 255 octets, its lengths among them.
+    let safe = safe.get(..DOMAIN_MAX).unwrap_or(&safe).trim_end_matches(['.', '-']).to_owned();
     if safe.is_empty() { "localhost".to_owned() } else { safe }
 }
 

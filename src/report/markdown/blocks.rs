@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::super::chart::{grid::Grid, label};
+use super::super::chart::{
+    grid::{COLUMNS_MAX, Grid},
+    label,
+};
 use super::super::document::{Block, Cell, Item, Kind, RemedyBlock, Series, Table};
 use super::super::spell::{self, Clock, Rich, Tone};
 use super::super::text::bar;
 use super::escape::{code, fenced, text};
 
-/// Columns of a sparkline, and of a bar.
-const COLUMNS_MAX: usize = 48;
+/// Columns of a bar.
 const BAR: u64 = 10;
 
 /// Text in stretches.

@@ -29,7 +29,7 @@ pub fn text(raw: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            '.' | ')' if !out.is_empty() && out.bytes().all(|b| b.is_ascii_digit()) => {
+            '.' | ')' if after == ' ' && !out.is_empty() && out.bytes().all(|b| b.is_ascii_digit()) => {
                 out.push('\\');
                 out.push(c);
             }

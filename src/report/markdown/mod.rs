@@ -9,7 +9,7 @@ use crate::model::report::Report;
 
 use super::document::{self, Section};
 use super::scene::Scene;
-use super::spell::FIRM;
+use super::spell::{Clock, FIRM};
 use blocks::{block, rich};
 use escape::text;
 
@@ -38,7 +38,7 @@ pub fn render(report: &Report) -> String {
     out.replace(FIRM, " ")
 }
 
-fn set(out: &mut String, clock: super::spell::Clock, section: &Section<'_>) {
+fn set(out: &mut String, clock: Clock, section: &Section<'_>) {
     if section.folded {
         // A blank line behind the summary: what follows is Markdown again.
         let _ = write!(out, "<details>\n<summary>{}</summary>\n\n", text(&section.title));

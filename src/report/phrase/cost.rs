@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::model::incident::Drops;
+use crate::model::incident::{Drops, Incident};
 use crate::model::report::IncidentView;
 use crate::model::sentence::noun;
 
@@ -11,9 +11,15 @@ use super::super::spell::{self, FIRM, Rich};
 use super::super::words;
 
 /// `5 to 12 packets of new connections dropped (a bound from the log)`
-pub(in super::super) fn cost(drops: &Drops) -> String {
+pub(in super::super) fn cost(incident: &Incident) -> String {
+    let drops = &incident.drops;
     let noun = if drops.low == 1 && drops.high.is_none_or(|high| high == 1) { "packet" } else { "packets" };
-    format!("{}{FIRM}{noun} of new connections dropped ({})", words::drops(drops), words::drops_method(drops))
+    format!(
+        "{}{FIRM}{noun} {} dropped ({})",
+        words::drops(drops),
+        words::refused(incident.table),
+        words::drops_method(drops)
+    )
 }
 
 /// What stands under it: the lines it was counted from, what makes it wide, and each stream.

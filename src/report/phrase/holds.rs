@@ -7,6 +7,10 @@ use super::super::escape;
 use super::super::spell::{self, FIRM};
 use super::super::words;
 
+/// A last packet that is no older than this came while the table was read.
+const JUST_NOW_SECONDS: u64 = 5;
+/// From this age on a timer that was shorter from the beginning is as likely as a silence.
+const LONG_AGO_SECONDS: u64 = 86_400;
 /// States shown; the others are summed.
 const STATES_SHOWN: usize = 8;
 /// Zones shown; more are said to be there.
@@ -34,12 +38,7 @@ pub(in super::super) fn ages(idle: IdleBar) -> String {
 pub(in super::super) fn shape(shape: &IdleShape) -> String {
     let of = shape.of.label(escape::bytes);
     let text = match shape.spread {
-        Spread::OneEvent { age_seconds, entries } => format!(
-            "one event: {} of {} ended together, {} before the table was read",
-            spell::number(entries),
-            spell::number(shape.entries),
-            spell::duration(age_seconds as f64)
-        ),
+        Spread::OneEvent { age_seconds, entries } => one_event(age_seconds, entries, shape.entries),
         Spread::Comb { period_seconds, entries } => format!(
             "a comb: {} of {} stand {} apart, so a timer opens them",
             spell::number(entries),
@@ -49,6 +48,21 @@ pub(in super::super) fn shape(shape: &IdleShape) -> String {
         Spread::Flat => "flat: no moment and no period stands out, they come at any time".to_owned(),
     };
     format!("{of}: {text}")
+}
+
+/// Ages say when the last packet came, not that a connection ended; a timer that began shorter looks like a long silence.
+fn one_event(age_seconds: u64, entries: u64, of: u64) -> String {
+    let part = format!("{} of {}", spell::number(entries), spell::number(of));
+    let age = spell::duration(age_seconds as f64);
+    if age_seconds <= JUST_NOW_SECONDS {
+        format!("in use, or just over: {part} had a packet in the last seconds before the table was read")
+    } else if age_seconds >= LONG_AGO_SECONDS {
+        format!(
+            "one event: {part} had their last packet together, {age} before the table was read, or were given a shorter timer than the usual one"
+        )
+    } else {
+        format!("one event: {part} had their last packet together, {age} before the table was read")
+    }
 }
 
 /// `live 368 (1.2 %), closing 30,147 (99 %), evictable 83 (0.3 %)`; nothing for an empty table.
@@ -88,7 +102,7 @@ pub(in super::super) fn others(view: &CensusView) -> String {
         (view.unreplied, "unreplied"),
         (view.nat, "with NAT"),
         (view.offloaded, "offloaded"),
-        (view.reversed, "picked up mid-stream"),
+        (view.reversed, "whose first packet seen was an answer"),
         (view.damaged, "damaged lines left out"),
     ] {
         if n > 0 {

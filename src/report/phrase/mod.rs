@@ -5,7 +5,7 @@ pub(super) mod around;
 pub(super) mod cause;
 pub(super) mod cost;
 pub(super) mod holds;
-pub(super) mod nothing;
+pub(super) mod opening;
 pub(super) mod read;
 pub(super) mod remedy;
 pub(super) mod source;

@@ -9,6 +9,9 @@ use super::super::spell::{self, FIRM, Rich};
 /// An address of the host itself.
 pub(in super::super) const OWN: &str = "this host";
 
+/// A note of at most so many columns stands in the row itself.
+pub(in super::super) const ASIDE_MAX: usize = 22;
+
 /// What is known of a source beside its being of this host: who opens its connections, and a note.
 pub(in super::super) fn note(scene: &Scene<'_>, row: &TopSource) -> Option<Rich> {
     let note = row.note.as_ref().map(|note| scene.rich(note));

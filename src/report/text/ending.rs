@@ -1,12 +1,10 @@
 //! What ends the report: look-alikes, assumptions, gaps, inputs.
 
 use crate::model::diagnosis::Finding;
-use crate::model::input::{Input, InputKind};
 
 use super::super::escape;
+use super::super::phrase::read;
 use super::super::scene::Scene;
-use super::super::spell::{self, FIRM};
-use super::super::words;
 use super::page::{Page, Style};
 use super::table::{Fit, Table};
 use super::wrap::Indent;
@@ -40,10 +38,7 @@ fn set_assumptions(scene: &Scene<'_>, page: &mut Page) {
     }
     page.banner("Assumed", "");
     for assumption in &scene.report.assumptions {
-        let from = assumption.from.as_deref().map(|from| format!(" [{}]", scene.input_name(from)));
-        let text =
-            format!("{}: {}{}", assumption.about, scene.say(&assumption.text), from.unwrap_or_default());
-        page.item(2, "·", &text);
+        page.item(2, "·", &read::assumption(scene, assumption).ticked());
     }
 }
 
@@ -53,76 +48,29 @@ fn set_gaps(scene: &Scene<'_>, page: &mut Page) {
     }
     page.banner("Not known", "");
     for gap in &scene.report.gaps {
-        let (what, why) = (scene.say(&gap.what), scene.say(&gap.why));
-        let text = if what.is_empty() { why } else { format!("{what}: {why}") };
-        page.item(2, "·", &text);
+        page.item(2, "·", &read::gap(scene, gap).ticked());
         if let Some(command) = &gap.command {
             remedies::set_command(command, remedies::Copied::Shell, 6, page);
         }
     }
 }
 
-/// Strangers that were met, not named, are counted in one line where there are more than so many.
-const STRANGERS_SHOWN: usize = 5;
+/// What may happen to the columns of inputs.
+const FITS: [Fit; 5] = [Fit::Path(32), Fit::Cut(12), Fit::Number, Fit::Number, Fit::Optional];
 
 fn set_inputs(scene: &Scene<'_>, page: &mut Page) {
     if scene.report.inputs.is_empty() {
         return;
     }
     page.banner("Inputs", "");
-    let is_stranger = |input: &&Input| input.kind == InputKind::Unrecognised && !input.named;
-    let strangers = scene.report.inputs.iter().filter(is_stranger).count();
-    let hides_strangers = strangers > STRANGERS_SHOWN;
-    let mut table = Table::new(&[
-        ("input", Fit::Path(32)),
-        ("kind", Fit::Cut(12)),
-        ("records", Fit::Number),
-        ("signals", Fit::Number),
-        ("covers", Fit::Optional),
-    ]);
-    for input in scene.report.inputs.iter().filter(|input| !(hides_strangers && is_stranger(input))) {
-        table.row_with_note(cells(scene, input), note(input));
+    let columns: Vec<(&'static str, Fit)> = read::TITLES.into_iter().zip(FITS).collect();
+    let mut table = Table::new(&columns);
+    let (rows, rest) = read::shown(scene.report);
+    for input in rows {
+        table.row_with_note(read::cells(scene, input).into(), read::note(input));
     }
     table.set(page, 2);
-    if hides_strangers {
-        let text = format!("and {strangers}{FIRM}files of no known kind, met inside what was named");
+    if let Some(text) = rest {
         page.paragraph(Style::Dim, Indent::all(2), &text);
     }
-}
-
-fn cells(scene: &Scene<'_>, input: &Input) -> Vec<String> {
-    let path = escape::text(&input.place());
-    let kind = match input.dialect {
-        Some(dialect) => format!("{} ({dialect})", words::input_kind(input.kind)),
-        None => words::input_kind(input.kind).to_owned(),
-    };
-    let is_log = matches!(input.kind, InputKind::Log | InputKind::Signals);
-    let covers = match (input.first, input.last) {
-        (Some(first), Some(last)) => format!("{} – {}", scene.clock.local(first), scene.clock.local(last)),
-        _ => String::new(),
-    };
-    let records =
-        if input.kind == InputKind::Unrecognised { String::new() } else { spell::number(input.records) };
-    let signals = if is_log { spell::number(input.signals) } else { String::new() };
-    vec![path, kind, records, signals, covers]
-}
-
-fn note(input: &Input) -> Option<String> {
-    let mut parts = Vec::new();
-    if !input.complete && input.kind != InputKind::Unrecognised {
-        parts.push("not read whole".to_owned());
-    }
-    if input.malformed > 0 {
-        let first = input.first_malformed.as_ref().map(|(kind, blemish)| {
-            format!(
-                ", the first at byte {}, {}: {}",
-                spell::number(blemish.first_offset),
-                kind.words(),
-                escape::bytes(&blemish.first_raw)
-            )
-        });
-        parts.push(format!("{} damaged{}", spell::number(input.malformed), first.unwrap_or_default()));
-    }
-    parts.extend(input.remarks().as_deref().map(escape::text));
-    (!parts.is_empty()).then(|| parts.join("; "))
 }

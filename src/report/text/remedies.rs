@@ -1,11 +1,11 @@
 //! What helps, with commands to copy; what does not; and what would happen if.
 
-use crate::model::diagnosis::{Command, Effect, Remedy, WhatIf, WillNotHelp};
-use crate::model::sentence::noun;
+use crate::model::diagnosis::{Command, Remedy, WhatIf, WillNotHelp};
 
 use super::super::escape;
+use super::super::phrase::remedy;
 use super::super::scene::Scene;
-use super::super::spell::{self, FIRM};
+use super::super::spell::FIRM;
 use super::page::{Page, Style};
 use super::wrap::{Indent, width};
 
@@ -25,50 +25,23 @@ pub(super) fn set(scene: &Scene<'_>, remedies: &[Remedy], page: &mut Page) {
     }
 }
 
-fn set_remedy(scene: &Scene<'_>, number: usize, remedy: &Remedy, page: &mut Page) {
+fn set_remedy(scene: &Scene<'_>, number: usize, each: &Remedy, page: &mut Page) {
     let mark = format!("{number}.{FIRM}");
     let first = INNER.saturating_sub(width(&mark));
-    let title = format!("{mark}{}", scene.prose(&remedy.title));
+    let title = format!("{mark}{}", scene.prose(&each.title));
     page.paragraph(Style::Bold, Indent { first, rest: INNER }, &title);
-    let effect = effect(scene, &remedy.effect);
+    let effect = remedy::effect(scene, &each.effect).ticked();
     if !effect.is_empty() {
         page.paragraph(Style::Plain, Indent::all(INNER), &format!("Effect: {effect}"));
     }
-    set_commands(scene, &remedy.commands, page);
-    if !remedy.side_effects.is_empty() {
-        let said: Vec<String> = remedy.side_effects.iter().map(|effect| scene.say(effect)).collect();
-        page.paragraph(Style::Plain, Indent::all(INNER), &format!("Side effects: {}.", said.join("; ")));
+    set_commands(scene, &each.commands, page);
+    let said = remedy::side_effects(scene, each).ticked();
+    if !said.is_empty() {
+        page.paragraph(Style::Plain, Indent::all(INNER), &format!("Side effects: {said}"));
     }
-    if !remedy.commands.is_empty() {
-        let persists = if remedy.persists {
-            "Survives a reboot and a module reload."
-        } else {
-            "Does not survive a reboot or a module reload."
-        };
+    if let Some(persists) = remedy::persists(each) {
         page.paragraph(Style::Dim, Indent::all(INNER), persists);
     }
-}
-
-fn effect(scene: &Scene<'_>, effect: &Effect) -> String {
-    let mut text = numbers(effect.entries_freed_now, effect.steady_state_entries).join(", ");
-    let note = scene.say(&effect.note);
-    if !note.is_empty() {
-        text = if text.is_empty() { note } else { format!("{text}; {note}") };
-    }
-    if !text.is_empty() && !text.ends_with('.') {
-        text.push('.');
-    }
-    text
-}
-
-/// `frees 0 entries now, settles at 1,154 entries`
-fn numbers(freed: Option<u64>, steady: Option<u64>) -> Vec<String> {
-    let freed = freed.map(|n| match n {
-        0 => "frees nothing at once".to_owned(),
-        n => format!("frees {} at once", spell::count(n, noun::ENTRY)),
-    });
-    let steady = steady.map(|n| format!("settles at {}", spell::count(n, noun::ENTRY)));
-    freed.into_iter().chain(steady).collect()
 }
 
 /// What a line to copy is.
@@ -83,44 +56,21 @@ pub(super) enum Copied {
 /// Commands under the place where they belong, one a line, fit to be copied; then how to take them back, the last
 /// one first.
 fn set_commands(scene: &Scene<'_>, commands: &[Command], page: &mut Page) {
-    let mut place = None;
-    for command in commands {
-        if place != Some(&command.place) {
-            place = Some(&command.place);
-            let head = format!("{}:", place_in_words(&command.place));
-            page.paragraph(Style::Dim, Indent::all(INNER), &head);
+    for run in remedy::by_place(commands) {
+        let place = run.first().map(|command| command.place.as_str()).unwrap_or_default();
+        page.paragraph(Style::Dim, Indent::all(INNER), &format!("{}:", remedy::place(place)));
+        let what = if remedy::is_shell(scene.report, place) { Copied::Shell } else { Copied::FileLine };
+        for command in run {
+            set_command(&command.line, what, INNER + 2, page);
         }
-        set_command(&command.line, copied(scene, &command.place), INNER + 2, page);
     }
-    let undo: Vec<&Command> = commands.iter().rev().filter(|command| command.undo.is_some()).collect();
+    let undo = remedy::undo(commands);
     if !undo.is_empty() {
         page.paragraph(Style::Dim, Indent::all(INNER), "to undo:");
     }
-    for command in undo {
-        // A line of a file is taken back by a command, too.
-        set_command(command.undo.as_deref().unwrap_or_default(), Copied::Shell, INNER + 2, page);
+    for line in undo {
+        set_command(line, Copied::Shell, INNER + 2, page);
     }
-}
-
-/// `on this host`, `in /etc/sysctl.conf`; another place as it is.
-fn place_in_words(place: &str) -> String {
-    let text = escape::text(place);
-    if place.starts_with('/') {
-        format!("in {text}")
-    } else if place.starts_with(HERE) {
-        format!("on {text}")
-    } else {
-        text
-    }
-}
-
-/// The place of a command that is typed into a shell.
-const HERE: &str = "this host";
-
-/// What is typed on a host may be continued; what belongs into a file or another program's settings may not.
-fn copied(scene: &Scene<'_>, place: &str) -> Copied {
-    let is_host = scene.report.hosts.iter().any(|view| &*view.host.name == place);
-    if is_host || place.starts_with(HERE) { Copied::Shell } else { Copied::FileLine }
 }
 
 /// A line to copy, on a line of its own. Where it does not fit it gives up its indent; a command is then continued
@@ -199,7 +149,7 @@ pub(super) fn set_will_not_help(scene: &Scene<'_>, items: &[WillNotHelp], page: 
     }
     page.heading("What will not help here");
     for item in items {
-        page.item(4, "✗", &format!("{}: {}", item.id, scene.say(&item.reason)));
+        page.item(4, "✗", &remedy::will_not_help(scene, item).ticked());
     }
 }
 
@@ -209,27 +159,10 @@ pub(super) fn set_what_if(scene: &Scene<'_>, scenarios: &[WhatIf], page: &mut Pa
     }
     page.heading("What if");
     for scenario in scenarios {
-        let changes: Vec<String> = scenario
-            .changes
-            .iter()
-            .map(|(key, value)| format!("{}{FIRM}={FIRM}{value}", escape::text(key)))
-            .chain(scenario.traffic.iter().map(|deed| escape::text(&deed.to_string())))
-            .collect();
-        let mut parts = numbers(scenario.entries_freed_now, scenario.steady_state_entries);
-        if parts.is_empty() {
-            parts.push("not known".to_owned());
-        } else if let Some(steady) = scenario.steady_state_entries {
-            parts.push(match scenario.full_again_seconds {
-                Some(0.0) => "stays full".to_owned(),
-                Some(seconds) => format!("full again after {}", spell::duration(seconds)),
-                None if steady == 0 => "empty".to_owned(),
-                None => "not seen to fill again".to_owned(),
-            });
-        }
-        page.item(4, "·", &format!("{}: {}", changes.join(", "), parts.join(", ")));
-        if !scenario.assumptions.is_empty() {
-            let text = format!("Assumed: {}", scene.all_prose(&scenario.assumptions));
-            page.paragraph(Style::Dim, Indent::all(6), &text);
+        page.item(4, "·", &remedy::what_if(scenario));
+        let assumed = remedy::assumed(scene, scenario);
+        if !assumed.is_empty() {
+            page.paragraph(Style::Dim, Indent::all(6), &assumed.ticked());
         }
     }
 }

@@ -2,16 +2,13 @@
 
 use crate::model::incident::Incident;
 
-use super::super::chart::grid::Grid;
+use super::super::chart::grid::{COLUMNS_MAX, Grid};
 use super::super::chart::label;
 use super::super::scene::Scene;
 use super::super::spell;
 use super::bar;
 use super::page::{LABEL_COLUMNS, Page};
 use super::table::{Fit, Table};
-
-/// Columns of a sparkline, at most.
-const COLUMNS_MAX: usize = 64;
 
 pub(super) fn set(scene: &Scene<'_>, incident: &Incident, page: &mut Page) {
     let timeline = &incident.timeline;

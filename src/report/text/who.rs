@@ -1,10 +1,10 @@
 //! Who holds the table: sources, peers, pairs.
 
-use crate::model::diagnosis::{Body, Owner, TopPeer, TopSource};
+use crate::model::diagnosis::{Body, TopPeer, TopSource};
 
-use super::super::escape;
+use super::super::phrase::source;
 use super::super::scene::Scene;
-use super::super::spell::{self, FIRM};
+use super::super::spell;
 use super::super::words;
 use super::bar::bar;
 use super::page::{Page, Style};
@@ -18,13 +18,7 @@ pub(super) fn set(scene: &Scene<'_>, body: &Body, page: &mut Page) {
     set_sources(scene, &body.top_sources, page);
     set_peers(&body.top_peers, page);
     set_pairs(body, page);
-    let error = body.top_sources.iter().map(|row| row.entries_error);
-    let error = error.chain(body.top_peers.iter().map(|row| row.entries_error)).max().unwrap_or(0);
-    if error > 0 {
-        let note = format!(
-            "Counts may be too low by up to {}: more keys than are counted exactly.",
-            spell::number(error)
-        );
+    if let Some(note) = source::inexact(body) {
         page.paragraph(Style::Dim, Indent::all(4), &note);
     }
 }
@@ -58,30 +52,13 @@ fn set_sources(scene: &Scene<'_>, rows: &[TopSource], page: &mut Page) {
     table.set(page, 4);
 }
 
-/// A note of at most so many columns stands in the row itself.
-const ASIDE_MAX: usize = 22;
-
 /// What is known of a source: a few words for the row, and the rest to stand under it.
 fn aside_and_note(scene: &Scene<'_>, row: &TopSource) -> (String, Option<String>) {
-    const OWN: &str = "this host";
-    let note = row.note.as_ref().map(|note| scene.say(note)).filter(|note| note.replace(FIRM, " ") != OWN);
-    let note = match (row.owner.as_ref().map(opened_by), note) {
-        (Some(owner), Some(note)) => Some(format!("{owner}; {note}")),
-        (owner, note) => owner.or(note),
-    };
+    let note = source::note(scene, row).map(|note| note.ticked());
     match (row.is_local == Some(true), note) {
-        (true, note) => (OWN.to_owned(), note),
-        (false, Some(short)) if width(&short) <= ASIDE_MAX => (short, None),
+        (true, note) => (source::OWN.to_owned(), note),
+        (false, Some(short)) if width(&short) <= source::ASIDE_MAX => (short, None),
         (false, note) => (String::new(), note),
-    }
-}
-
-/// `opened by php-fpm (process 4711)`
-fn opened_by(owner: &Owner) -> String {
-    let name = escape::text(&owner.name);
-    match &owner.id {
-        Some(id) => format!("opened by {name} ({} {})", owner.kind, escape::text(id)),
-        None => format!("opened by {name}"),
     }
 }
 

@@ -1,12 +1,15 @@
-//! What is said where no full table was found, and what is missing.
+//! What the report opens with where it is not a verdict: nothing found, something missing, something shared.
 
 use std::fmt::Write as _;
 
 use crate::model::input::InputKind;
-use crate::model::report::Report;
+use crate::model::report::{IncidentView, Report};
+use crate::model::shared::{self, Key};
 
+use super::super::escape;
 use super::super::scene::Scene;
 use super::super::spell::{self, FIRM};
+use super::super::words;
 
 /// Something named was not read whole.
 pub(in super::super) const INCOMPLETE: &str = "Incomplete: something named was not read whole, see Inputs.";
@@ -56,4 +59,28 @@ fn what_was_read(report: &Report) -> String {
         parts.push(part);
     }
     if parts.is_empty() { "nothing: no input was read".to_owned() } else { parts.join(", ") }
+}
+
+/// The incident the report opens with: one whose cause is known before others, then the dearest, then the latest.
+pub(in super::super) fn main_incident(report: &Report) -> Option<&IncidentView> {
+    report.incidents.iter().max_by_key(|view| {
+        let is_decided = view.body.verdict.cause.0 != words::UNDECIDED;
+        (is_decided, view.incident.drops.low, view.incident.times.start)
+    })
+}
+
+/// Title of what several hosts share.
+pub(in super::super) const SHARED: &str = "On several hosts";
+
+/// Sources and peers that lead on several hosts: which, of what kind, entries, hosts.
+pub(in super::super) fn shared(report: &Report) -> Vec<[String; 4]> {
+    let row = |row: shared::Shared<'_>| {
+        let (name, what) = match &row.key {
+            Key::Source(address) => (words::address(*address), "source"),
+            Key::Peer(peer) => (words::peer(peer), "peer"),
+        };
+        let hosts: Vec<String> = row.hosts.iter().map(|host| escape::text(host)).collect();
+        [name, what.to_owned(), spell::number(row.entries), hosts.join(", ")]
+    };
+    shared::of(report).into_iter().map(row).collect()
 }
