@@ -1,5 +1,6 @@
 //! Messages that are owed: kept with the policy's memory in one transaction, then written on a thread of their own.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::{Done, Watch};
@@ -14,6 +15,19 @@ use crate::report::mail::{self, Content};
 use crate::report::spell;
 use crate::wire;
 
+/// What is on its way into the outbox.
+#[derive(Debug, Default)]
+pub(super) struct Letters {
+    /// Owed, and not committed yet.
+    pub(super) owed: Vec<Owed>,
+    /// What waits in the outbox is to be tried at once, with the next commit.
+    pub(super) retry: bool,
+    /// A draft could not be written or kept: it is tried again.
+    pub(super) wait: bool,
+    /// Drafts that are being written, by their numbers in the outbox.
+    writing: BTreeSet<i64>,
+}
+
 impl Watch {
     /// People are to be told. Where nobody is to be mailed nothing is owed.
     pub(super) fn notify(&mut self, notice: Notice, now: Now) {
@@ -25,7 +39,13 @@ impl Watch {
         let incident = incident.map(|case| case.kept.id.clone());
         let from = self.plan.config.mail.from.clone().unwrap_or_else(|| mail::sender(&self.host));
         let id = mail::message_id(&notice, incident.as_deref(), &self.host, now.wall);
-        self.owed.push(Owed { notice, incident, id, envelope: Envelope { from, to }, created: now.wall });
+        self.letters.owed.push(Owed {
+            notice,
+            incident,
+            id,
+            envelope: Envelope { from, to },
+            created: now.wall,
+        });
     }
 
     /// Has every draft of the outbox written that nobody is writing.
@@ -33,13 +53,13 @@ impl Watch {
         let drafts = match self.state.drafts() {
             Ok(drafts) => drafts,
             Err(error) => {
-                self.drafts_wait = true;
+                self.letters.wait = true;
                 return self.complain(error.to_string());
             }
         };
-        self.drafts_wait = false;
+        self.letters.wait = false;
         for draft in drafts {
-            if self.writing.insert(draft.0) {
+            if self.letters.writing.insert(draft.0) {
                 self.write_draft(draft);
             }
         }
@@ -53,20 +73,20 @@ impl Watch {
         let (host, zone) = (self.host.clone(), self.zone.clone());
         let work = move || Done::Written(number, written(&owed, root, &host, zone));
         if let Err(error) = self.jobs.begin("mail", work) {
-            self.writing.remove(&number);
-            self.drafts_wait = true;
+            self.letters.writing.remove(&number);
+            self.letters.wait = true;
             self.complain(format!("no thread could be made: {error}"));
         }
     }
 
     pub(super) fn draft_written(&mut self, number: i64, bytes: &Result<Vec<u8>, String>) {
-        self.writing.remove(&number);
+        self.letters.writing.remove(&number);
         if let Err(why) = bytes {
             self.complain(format!("a message cannot be written: {why}"));
         }
         let bytes = bytes.as_deref().map_err(String::as_str);
         if let Err(error) = self.state.written(number, bytes, clock::now().wall) {
-            self.drafts_wait = true;
+            self.letters.wait = true;
             self.complain(error.to_string());
         }
     }

@@ -7,7 +7,7 @@ mod letters;
 mod look;
 mod start;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -28,7 +28,6 @@ use crate::model::live::event::{Captured, Checked, Ending, Event, Lines};
 use crate::model::live::gap::Severity;
 use crate::model::live::intent::{CaptureOrder, CheckNo, Closing, IncidentNo, Intent, Opening, Whom};
 use crate::model::live::life::{Memory, Phase};
-use crate::model::live::message::Owed;
 use crate::model::piece::Piece;
 use crate::model::time::{BootId, SECOND_US};
 use crate::report::escape;
@@ -37,6 +36,7 @@ use crate::wire;
 use crate::wire::bundle::Manifest;
 use cases::Cases;
 use heard::Kept;
+use letters::Letters;
 
 pub(super) use start::of_flags;
 pub use start::run;
@@ -83,12 +83,7 @@ struct Watch {
     early: BTreeMap<u64, PathBuf>,
     sampler: namespaces::Sampler,
     jobs: Jobs<Done>,
-    /// Messages that are owed and not committed yet, and drafts that are being written.
-    owed: Vec<Owed>,
-    retry: bool,
-    writing: BTreeSet<i64>,
-    /// A draft could not be written or kept: it is tried again.
-    drafts_wait: bool,
+    letters: Letters,
     urgent: bool,
     /// Sources that said they hear nothing, and those that ended though they should not have.
     deaf: Vec<bool>,
@@ -237,7 +232,7 @@ impl Watch {
                 ));
             }
             Intent::Notify(notice) => self.notify(notice, now),
-            Intent::RetryOutbox => self.retry = true,
+            Intent::RetryOutbox => self.letters.retry = true,
         }
     }
 
@@ -367,7 +362,7 @@ impl Watch {
         self.seconds += 1;
         if self.seconds.is_multiple_of(LOOK_EVERY_SECONDS) {
             self.sampler.look();
-            if self.drafts_wait {
+            if self.letters.wait {
                 self.write_drafts();
             }
         }
@@ -468,14 +463,14 @@ impl Watch {
             .filter_map(|kept| Some((kept.name.clone(), kept.position.as_ref()?, Some(&kept.stream))))
             .collect();
         let memory_changed = memory.differs(&self.committed);
-        let owed = std::mem::take(&mut self.owed);
-        let retry = self.retry.then_some(now.wall);
+        let owed = std::mem::take(&mut self.letters.owed);
+        let retry = self.letters.retry.then_some(now.wall);
         let change = Change { sources, memory: memory_changed.then_some(memory), incidents, owed, retry };
         let committed = self.state.commit(&change);
         let Change { owed, .. } = change;
         match committed {
             Ok(()) => {
-                self.retry = false;
+                self.letters.retry = false;
                 if !owed.is_empty() {
                     self.write_drafts();
                 }
@@ -491,7 +486,7 @@ impl Watch {
             Err(error) => {
                 // Nothing is lost yet: it is tried again with the next second.
                 self.changed = numbers;
-                self.owed = owed;
+                self.letters.owed = owed;
                 (self.urgent, self.committed_us) = (false, now.uptime_us);
                 self.sources.iter_mut().for_each(|kept| kept.moved = true);
                 self.complain(error.to_string());

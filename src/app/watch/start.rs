@@ -20,6 +20,7 @@ use crate::steer::Steer;
 
 use super::cases::Cases;
 use super::heard::Kept;
+use super::letters::Letters;
 use super::{Done, Watch};
 
 /// Follows until it is told to stop.
@@ -129,10 +130,7 @@ fn begin(plan: WatchPlan) -> anyhow::Result<(Watch, Vec<Follow>, Options)> {
         early: std::collections::BTreeMap::new(),
         sampler: namespaces::Sampler::new(),
         jobs: Jobs::<Done>::new(),
-        owed: Vec::new(),
-        retry: false,
-        writing: std::collections::BTreeSet::new(),
-        drafts_wait: false,
+        letters: Letters::default(),
         urgent: false,
         deaf: vec![false; count],
         failed: vec![false; count],
