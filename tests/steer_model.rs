@@ -285,7 +285,7 @@ fn budgets(world: &World) -> Result<(), TestCaseError> {
     prop_assert!(at_most(&all, usize::try_from(world.policy.per_day).unwrap(), 24 * H), "a day {all:?}");
     let mut of_one: BTreeMap<IncidentNo, Vec<i64>> = BTreeMap::new();
     for (at, notice) in &mails {
-        if let Some(incident) = incident(notice.about) {
+        if let Some(incident) = notice.about.incident() {
             of_one.entry(incident).or_default().push(at.uptime_us);
         }
     }
@@ -299,17 +299,6 @@ fn budgets(world: &World) -> Result<(), TestCaseError> {
 /// In any stretch of time shorter than `within` there are at most so many.
 fn at_most(sorted: &[i64], many: usize, within: i64) -> bool {
     sorted.windows(many + 1).all(|of| of[many] - of[0] >= within)
-}
-
-fn incident(about: About) -> Option<IncidentNo> {
-    match about {
-        About::Opened(incident)
-        | About::Evidence(incident)
-        | About::Digest(incident)
-        | About::Closed(incident)
-        | About::Reopened(incident) => Some(incident),
-        About::Backlog | About::Summary => None,
-    }
 }
 
 /// Each opening and each end was told, or is listed as not told, exactly once; the rest is at least counted.
