@@ -101,13 +101,16 @@ impl<'a> Room<'a> {
         let sides = drops::both_sides(fits);
         let mut confirmed_by = Vec::new();
         // What was sampled once a second is nearer to the incident than any two saved listings.
-        let sampled = of.sampled.as_ref().map(|sampled| (1, sampled));
+        let sampled = of.sampled.as_ref().filter(|sampled| sampled.whole).map(|sampled| (1, &sampled.sides));
         let sides = sampled.or_else(|| sides.map(|(id, sides)| (self.fitting(id), sides)));
         if let Some((fitting, sides)) = sides {
             match drops::count(&mut incident, sides, fitting) {
                 Ok(()) => confirmed_by.push("counters"),
                 Err(unused) => out.miss(vec![unused_gap(unused)]),
             }
+        }
+        if let (None, Some(sampled)) = (sides, &of.sampled) {
+            drops::at_least(&mut incident, &sampled.sides);
         }
         let locals = Locals::of(fits.iter().map(|fit| fit.snapshot), self.settings);
         if impossible::reason(&incident, &Kernel::of(&merged(fits), Some(&incident))).is_some() {

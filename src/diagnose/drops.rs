@@ -1,7 +1,7 @@
 //! Drops as the kernel counted them, where its counters stand on both sides of an incident. They win over the log.
 
 use crate::model::counters::Counters;
-use crate::model::incident::{Drops, HighIs, Incident, Method};
+use crate::model::incident::{Drops, HighIs, Incident, Method, Widening};
 
 use super::correlate::Fit;
 
@@ -55,4 +55,19 @@ pub(crate) fn count(
         ..incident.drops.clone()
     };
     Ok(())
+}
+
+/// Counters that do not reach to the end of an incident: so many it were at least. Where the log's upper end is below
+/// that, the log is not whole and bounds nothing.
+pub(crate) fn at_least(incident: &mut Incident, (before, after): &(Counters, Counters)) {
+    let counted = before.stat.zip(after.stat).and_then(|(before, after)| before.drops_until(&after));
+    let Some((low, _)) = counted else { return };
+    let drops = &mut incident.drops;
+    drops.low = drops.low.max(low);
+    if drops.high.is_some_and(|high| high < low) {
+        (drops.high, drops.high_is) = (None, HighIs::Unknown);
+        if !drops.widened_by.iter().any(|why| matches!(why, Widening::LinesLost(_))) {
+            drops.widened_by.push(Widening::LinesLost(None));
+        }
+    }
 }

@@ -116,6 +116,16 @@ pub enum Widening {
     Coarse(u64),
 }
 
+/// Counters that a watcher sampled of an incident's table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampled {
+    /// The last look before it, and the last one of it.
+    pub sides: (Counters, Counters),
+    /// The second one is so late that nothing more of it can have been refused. Else they are a lower end only, as of a
+    /// namespace that was gone before the limiter's window was over.
+    pub whole: bool,
+}
+
 /// What one stream says of the incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamDrops {
@@ -226,8 +236,8 @@ pub struct Incident {
     pub times: Times,
     /// Cost.
     pub drops: Drops,
-    /// Counters of its table before and after it, as a watcher sampled them.
-    pub sampled: Option<(Counters, Counters)>,
+    /// Counters of its table around it, as a watcher sampled them.
+    pub sampled: Option<Sampled>,
     /// Timeline.
     pub timeline: Timeline,
     /// Related lines within the incident and ten minutes around it.

@@ -10,7 +10,7 @@ use super::incidents::incident_id;
 use super::notes::Notes;
 use crate::model::counters::{Counters, StatCounters};
 use crate::model::incident::{
-    Drops, HighIs, Host, Incident, Method, Namespace, TimeBasis, Timeline, TimelinePoint, Times,
+    Drops, HighIs, Host, Incident, Method, Namespace, Sampled, TimeBasis, Timeline, TimelinePoint, Times,
 };
 use crate::model::input::SampleStream;
 use crate::model::live::clock::Now;
@@ -74,6 +74,12 @@ impl Watch<'_> {
         (before.at < after.at).then_some((before, after))
     }
 
+    /// When a stretch of looks begins and ends, wall microseconds.
+    fn times(&self, (first, last): (usize, usize)) -> (Option<i64>, Option<i64>) {
+        let at = |number: usize| self.samples.get(number).map(|sample| sample.at.wall.0);
+        (at(first), at(last))
+    }
+
     /// What a look at the moment in which the namespace was made would have shown.
     fn newborn(&self) -> Option<Sample> {
         let first = self.samples.first()?;
@@ -115,18 +121,38 @@ pub(super) fn add(
 ) {
     let watches = watches(streams);
     let only_host = hosts.len() == 1;
-    for incident in incidents.iter_mut() {
+    let spans: Vec<Vec<(usize, usize)>> =
+        watches.iter().map(|watch| full_spans(watch, quiet_us)).collect();
+    // Of each span the incidents that it belongs to.
+    let mut owners: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+    for (at, (watch, spans)) in watches.iter().zip(&spans).enumerate() {
+        for span in spans {
+            let of_it = incidents.iter().enumerate();
+            let of_it = of_it.filter(|(_, incident)| covers(incident, watch, hosts, *span, quiet_us));
+            owners.insert((at, span.0), of_it.map(|(number, _)| number).collect());
+        }
+    }
+    for (number, incident) in incidents.iter_mut().enumerate() {
         let Some(host) = hosts.get(incident.host) else { continue };
-        let of_it: Vec<&Watch<'_>> =
-            watches.iter().filter(|watch| watch.may_be(host, only_host, incident)).collect();
+        let own = |at: usize, span: &&(usize, usize)| {
+            owners.get(&(at, span.0)).is_some_and(|owners| *owners == [number])
+        };
+        let of_it: Vec<(&Watch<'_>, Option<(usize, usize)>)> = watches
+            .iter()
+            .zip(&spans)
+            .enumerate()
+            .filter(|(_, (watch, _))| watch.may_be(host, only_host, incident))
+            .map(|(at, (watch, spans))| {
+                let own: Vec<&(usize, usize)> = spans.iter().filter(|span| own(at, span)).collect();
+                (watch, own.first().zip(own.last()).map(|(first, last)| (first.0, last.1)))
+            })
+            .collect();
         enrich(incident, &of_it, quiet_us, notes);
     }
-    for watch in &watches {
-        for (begin, end) in full_spans(watch, quiet_us) {
-            let seen =
-                incidents.iter().any(|incident| covers(incident, watch, hosts, (begin, end), quiet_us));
-            if !seen {
-                incidents.extend(unseen(watch, (begin, end), hosts));
+    for (at, (watch, spans)) in watches.iter().zip(&spans).enumerate() {
+        for span in spans {
+            if owners.get(&(at, span.0)).is_none_or(Vec::is_empty) {
+                incidents.extend(unseen(watch, *span, hosts));
             }
         }
     }
@@ -149,25 +175,37 @@ fn watches(streams: &[SampleStream]) -> Vec<Watch<'_>> {
     watches
 }
 
-fn enrich(incident: &mut Incident, watches: &[&Watch<'_>], quiet_us: i64, notes: &mut Notes) {
+/// `watches`: of its table, or of those that may be it; with the stretch in which that one was full and refused, which is
+/// of no other incident. The log may have told of it late, or of its end only.
+fn enrich(
+    incident: &mut Incident,
+    watches: &[(&Watch<'_>, Option<(usize, usize)>)],
+    quiet_us: i64,
+    notes: &mut Notes,
+) {
     let (Some(WallTime(start)), Some(WallTime(end))) = (incident.times.start, incident.times.end) else {
         return;
     };
     let (begin, until) = (start.saturating_sub(STAMPED_LATE_US), end.saturating_add(quiet_us));
-    let rose = |watch: &&&Watch<'_>| {
-        watch.sides(begin, until).and_then(|(a, b)| dropped(&a, &b)).is_some_and(|(_, high)| high > 0)
+    let around = |(watch, span): &(&Watch<'_>, Option<(usize, usize)>)| {
+        let (first, last) = span.map(|span| watch.times(span)).unwrap_or_default();
+        watch.sides(first.map_or(begin, |first| begin.min(first)), last.map_or(until, |last| until.max(last)))
     };
-    let watch = match watches {
+    let rose = |watch: &(&Watch<'_>, Option<(usize, usize)>)| {
+        around(watch).and_then(|(a, b)| dropped(&a, &b)).is_some_and(|(_, high)| high > 0)
+    };
+    let chosen = match watches {
         [only] => only,
         several => {
-            let mut rising = several.iter().filter(rose);
+            let mut rising = several.iter().filter(|watch| rose(watch));
             match (rising.next(), rising.next()) {
                 (Some(one), None) => one,
                 _ => return,
             }
         }
     };
-    if incident.namespace == Namespace::Unknown && rose(&watch) {
+    let watch = chosen.0;
+    if incident.namespace == Namespace::Unknown && rose(chosen) {
         incident.namespace = watch.namespace();
         notes.assume(
             "namespace",
@@ -181,8 +219,9 @@ fn enrich(incident: &mut Incident, watches: &[&Watch<'_>], quiet_us: i64, notes:
     }
     // What was refused behind the last look is not counted: a namespace may be gone before the limiter's window ended.
     let covered = end.saturating_add(WINDOW_OVER_US);
-    if let Some((before, after)) = watch.sides(begin, until).filter(|(_, after)| after.at.wall.0 >= covered) {
-        incident.sampled = Some((counters(&before), counters(&after)));
+    if let Some((before, after)) = around(chosen) {
+        let whole = after.at.wall.0 >= covered;
+        incident.sampled = Some(Sampled { sides: (counters(&before), counters(&after)), whole });
     }
     draw(&mut incident.timeline, watch, (start.saturating_sub(BEFORE_US), until));
 }
@@ -289,8 +328,7 @@ fn covers(
     quiet_us: i64,
 ) -> bool {
     let of_it = hosts.get(incident.host).is_some_and(|host| watch.may_be(host, hosts.len() == 1, incident));
-    let wall = |at: usize| watch.samples.get(at).map(|sample| sample.at.wall.0);
-    let (Some(from), Some(to)) = (wall(begin), wall(end)) else { return true };
+    let (Some(from), Some(to)) = watch.times((begin, end)) else { return true };
     match (incident.times.start, incident.times.end) {
         (Some(start), Some(last)) => {
             of_it && start.0 <= to.saturating_add(quiet_us) && last.0 >= from.saturating_sub(quiet_us)
@@ -348,7 +386,7 @@ fn unseen(watch: &Watch<'_>, (begin, end): (usize, usize), hosts: &mut Vec<Host>
             streams: Vec::new(),
             host_total: None,
         },
-        sampled: Some((counters(before), counters(last))),
+        sampled: Some(Sampled { sides: (counters(before), counters(last)), whole: seen_to_its_end }),
         timeline,
         around: Vec::new(),
         lines: Vec::new(),
@@ -389,6 +427,37 @@ mod tests {
         let mut notes = Notes::default();
         add(&mut hosts, &mut incidents, &[stream(samples)], 600 * SECOND_US, &mut notes);
         (hosts, incidents)
+    }
+
+    /// An incident that the log told of at one second only, and what becomes of it.
+    fn told_at(second: i64, samples: Vec<Sample>) -> Incident {
+        let (mut hosts, mut incidents) = (Vec::new(), Vec::new());
+        let watch = stream(vec![look(second - 1, 1_000, 0), look(second, 1_000, 1), look(second + 1, 1_000, 1)]);
+        let mut notes = Notes::default();
+        add(&mut hosts, &mut incidents, &[watch], 600 * SECOND_US, &mut notes);
+        incidents[0].sampled = None;
+        incidents[0].namespace = Namespace::Initial;
+        add(&mut hosts, &mut incidents, &[stream(samples)], 600 * SECOND_US, &mut notes);
+        assert_eq!(incidents.len(), 1);
+        incidents.remove(0)
+    }
+
+    fn refused(incident: &Incident) -> Option<(u64, bool)> {
+        let Sampled { sides: (before, after), whole } = incident.sampled.as_ref()?;
+        Some((before.stat?.drops_until(&after.stat?)?.0, *whole))
+    }
+
+    #[test]
+    fn what_was_refused_before_the_log_told_of_it_is_of_the_incident() {
+        let mut samples = vec![look(0, 500, 3), look(1, 1_000, 3), look(2, 1_000, 40)];
+        samples.extend((3..40).map(|second| look(second, 1_000, 90)));
+        assert_eq!(refused(&told_at(14, samples)), Some((87, true)));
+    }
+
+    #[test]
+    fn a_last_look_that_comes_too_early_is_a_lower_end() {
+        let samples = vec![look(12, 500, 3), look(13, 1_000, 3), look(14, 1_000, 40), look(15, 1_000, 90)];
+        assert_eq!(refused(&told_at(14, samples)), Some((87, false)));
     }
 
     #[test]
