@@ -1,8 +1,9 @@
 //! The faults of files, each by its number in the test plan, on real threads and clocks.
 //!
 //! Not here, since one source is one path: F18 (globs), F28 (many files by a glob). F19 (two paths of one file) is the
-//! conclusion's: it tells copies from their content. F27 (a file system that goes away) shows to a reader as F20 and F26.
-//! NFS (F22) is a directory that tells of nothing: polling alone.
+//! conclusion's: it tells copies from their content. NFS (F22) is a directory that tells of nothing: polling alone. F23
+//! (a queue that overflows): its length is one setting for the whole machine, so that the event is tested where it is
+//! read (edge/follow/file/mod.rs), and that lines come without any event is F22.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -617,6 +618,122 @@ fn f22_without_any_notification_lines_come_within_two_seconds() {
     run.assert_each_once(2);
 }
 
+/// Both limits are those of a user namespace of its own: nobody else is disturbed.
+#[test]
+fn f24_without_watches_or_instances_a_file_is_followed_by_looking_and_the_setting_is_named() {
+    const NAME: &str =
+        "f24_without_watches_or_instances_a_file_is_followed_by_looking_and_the_setting_is_named";
+    if is_child() {
+        let mut log = Log::new();
+        log.write(1);
+        let mut run = Run::file(&log.path(), None, &from_beginning());
+        run.until_number(1);
+        run.until("words about it", |run| !run.troubles.is_empty());
+        for trouble in &run.troubles {
+            assert_eq!(trouble.severity, Severity::Slower);
+            let hint = trouble.hint.unwrap_or_default();
+            assert!(hint.contains(&std::env::var("CONNTRIAGE_TEST_SETTING").unwrap()), "{trouble:?}");
+        }
+        log.write(1);
+        log.rename("messages", "messages.1");
+        log.write(1);
+        run.until_number(3);
+        run.stop();
+        return run.assert_each_once(3);
+    }
+    for (limit, setting) in
+        [("max_inotify_instances", "max_user_instances"), ("max_inotify_watches", "max_user_watches")]
+    {
+        let script = format!("echo 0 >/proc/sys/user/{limit} || exit 77; exec \"$0\" \"$@\"");
+        let mut child = Command::new("unshare");
+        child.args(["--user", "--map-root-user", "sh", "-c", &script]).arg(std::env::current_exe().unwrap());
+        let child =
+            as_child(&mut child, &format!("follow::faults::{NAME}")).env("CONNTRIAGE_TEST_SETTING", setting);
+        let Ok(output) = child.output() else { return skip(NAME, "unshare is not installed") };
+        let words = String::from_utf8_lossy(&output.stderr);
+        if output.status.code() == Some(77) || words.contains("unshare failed") {
+            return skip(NAME, "no user namespace with limits of its own can be made here");
+        }
+        assert!(output.status.success(), "{words} {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn d14_a_clock_that_steps_between_generations_loses_and_doubles_nothing() {
+    let day = Duration::from_hours(24);
+    // Back and forth, by days and by years.
+    for steps in [[day, Duration::ZERO, day * 2], [Duration::ZERO, day * 4_000, day], [day * 3, day * 2, day]]
+    {
+        let mut log = Log::new();
+        let at = |path: &Path, step: Duration| {
+            let time = std::time::SystemTime::UNIX_EPOCH + day * 20_000 + step;
+            OpenOptions::new().append(true).open(path).unwrap().set_modified(time).unwrap();
+        };
+        log.write(2);
+        at(&log.path(), steps[0]);
+        let mut hand = Hand::on(&log.path(), None);
+        assert_eq!(hand.look(), None);
+        let position = hand.follower.position();
+        for step in &steps[1..] {
+            shift(&log);
+            log.rename("messages", "messages.1");
+            log.write(2);
+            at(&log.path(), *step);
+        }
+        // One that goes on, and one that begins again.
+        assert_eq!(hand.look(), None);
+        let mut again = Hand::on(&log.path(), position);
+        assert_eq!(again.look(), None);
+        assert_eq!(hand.seen.numbers, [1, 2, 3, 4, 5, 6], "{steps:?}");
+        assert_eq!(again.seen.numbers, [3, 4, 5, 6], "{steps:?}");
+        assert!(hand.gaps.is_empty() && again.gaps.is_empty());
+    }
+}
+
+/// In a mount namespace of its own.
+#[test]
+fn f27_a_file_system_that_is_taken_away_is_told_and_read_on_when_it_is_back() {
+    const NAME: &str = "f27_a_file_system_that_is_taken_away_is_told_and_read_on_when_it_is_back";
+    if is_child() {
+        let mut log = Log::new();
+        let directory = log.directory.path().to_owned();
+        let mount = |options: &[&str]| {
+            assert!(Command::new("mount").args(options).arg(&directory).status().unwrap().success());
+        };
+        mount(&["-t", "tmpfs", "tmpfs"]);
+        log.write(2);
+        let mut run = Run::file(&log.path(), None, &impatient());
+        run.until_number(2);
+        mount(&["-o", "remount,ro"]);
+        mount(&["-o", "remount,rw"]);
+        log.write(1);
+        run.until_number(3);
+        assert!(Command::new("umount").arg("-l").arg(&directory).status().unwrap().success());
+        run.until("words about it", |run| run.is_deaf_with("is gone") || run.is_deaf_with("is not there"));
+        mount(&["-t", "tmpfs", "tmpfs"]);
+        log.write(1);
+        run.until_number(4);
+        run.until("it is there again", |run| run.recovered == 1);
+        run.stop();
+        run.assert_each_once(4);
+        assert!(Command::new("umount").arg("-l").arg(&directory).status().unwrap().success());
+        return;
+    }
+    if !is_root() {
+        return skip(NAME, "needs root, to mount");
+    }
+    let mut child = Command::new("unshare");
+    child.args(["--mount", "--propagation", "private"]).arg(std::env::current_exe().unwrap());
+    let Ok(output) = as_child(&mut child, &format!("follow::faults::{NAME}")).output() else {
+        return skip(NAME, "unshare is not installed");
+    };
+    let words = String::from_utf8_lossy(&output.stderr);
+    if words.contains("unshare failed") {
+        return skip(NAME, "no mount namespace can be made here");
+    }
+    assert!(output.status.success(), "{words} {}", String::from_utf8_lossy(&output.stdout));
+}
+
 #[test]
 fn f25_too_many_open_files_are_told_and_nothing_is_lost() {
     const NAME: &str = "f25_too_many_open_files_are_told_and_nothing_is_lost";
@@ -721,6 +838,31 @@ fn a_source_without_a_place_begins_with_what_is_new() {
     run.until_number(7);
     run.stop();
     assert_eq!(run.seen.numbers, [6, 7]);
+}
+
+#[test]
+fn generations_from_before_are_not_read_however_late_they_were_written_to() {
+    let mut log = Log::new();
+    // The file was rotated a moment ago, and its writer wrote on.
+    let mut held = log.open();
+    log.write_to(&mut held, 1);
+    log.rename("messages", "messages.1");
+    drop(log.open());
+    std::thread::sleep(Duration::from_millis(10));
+    log.write_to(&mut held, 1);
+    let mut hand = Hand::on(&log.path(), None);
+    assert_eq!(hand.look(), None);
+    let mut again = Hand::on(&log.path(), hand.follower.position());
+    log.write(1);
+    assert_eq!(again.look(), None);
+    assert_eq!(again.seen.numbers, [3]);
+    // And where there was no file when it began.
+    std::fs::remove_file(log.path()).unwrap();
+    let mut hand = Hand::on(&log.path(), None);
+    assert!(hand.look().is_some());
+    log.write(1);
+    assert_eq!(hand.look(), None);
+    assert_eq!(hand.seen.numbers, [4]);
 }
 
 #[test]

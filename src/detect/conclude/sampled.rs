@@ -121,8 +121,7 @@ pub(super) fn add(
 ) {
     let watches = watches(streams);
     let only_host = hosts.len() == 1;
-    let spans: Vec<Vec<(usize, usize)>> =
-        watches.iter().map(|watch| full_spans(watch, quiet_us)).collect();
+    let spans: Vec<Vec<(usize, usize)>> = watches.iter().map(|watch| full_spans(watch, quiet_us)).collect();
     // Of each span the incidents that it belongs to.
     let mut owners: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
     for (at, (watch, spans)) in watches.iter().zip(&spans).enumerate() {
@@ -432,7 +431,8 @@ mod tests {
     /// An incident that the log told of at one second only, and what becomes of it.
     fn told_at(second: i64, samples: Vec<Sample>) -> Incident {
         let (mut hosts, mut incidents) = (Vec::new(), Vec::new());
-        let watch = stream(vec![look(second - 1, 1_000, 0), look(second, 1_000, 1), look(second + 1, 1_000, 1)]);
+        let watch =
+            stream(vec![look(second - 1, 1_000, 0), look(second, 1_000, 1), look(second + 1, 1_000, 1)]);
         let mut notes = Notes::default();
         add(&mut hosts, &mut incidents, &[watch], 600 * SECOND_US, &mut notes);
         incidents[0].sampled = None;

@@ -11,6 +11,7 @@ use rustix::fs::SeekFrom;
 
 use super::identity::{Seen, hash, modified_ns, seen};
 use super::lines::Lines;
+use super::siblings::Sibling;
 use crate::edge::follow::cut::{Used, cut};
 use crate::edge::read::decode::decode;
 use crate::model::fold::RecordSink;
@@ -33,6 +34,8 @@ pub(super) struct Plain {
     before: Vec<u8>,
     /// The first bytes of the file, as far as they were read, at most [`BEFORE_BYTES`].
     head: Vec<u8>,
+    /// Where those are all NUL, the first bytes behind the hole, at most [`HEAD_BYTES`].
+    behind_hole: Vec<u8>,
     inside_long_line: bool,
     /// Where the file ended when it was last read.
     end: u64,
@@ -64,6 +67,7 @@ impl Plain {
             offset: 0,
             before: Vec::new(),
             head: Vec::new(),
+            behind_hole: Vec::new(),
             inside_long_line: false,
             end: 0,
             grew_us: now_us,
@@ -88,6 +92,14 @@ impl Plain {
                 reading.inside_long_line = tail.last() != Some(&0);
             }
         }
+        Ok(reading)
+    }
+
+    /// Behind all that stands in it; a line that has no end yet is passed with its rest.
+    pub(super) fn passed(file: File, seen: Seen, now_us: i64) -> io::Result<Self> {
+        let mut reading = Self::new(file, seen, now_us);
+        reading.move_to(seen.size)?;
+        reading.inside_long_line = reading.before.last().is_some_and(|byte| *byte != b'\n');
         Ok(reading)
     }
 
@@ -125,6 +137,8 @@ impl Plain {
         };
         (self.before, self.head) = (read(offset - length)?, read(0)?);
         self.offset = offset;
+        self.behind_hole.clear();
+        self.look_behind_hole();
         Ok(())
     }
 
@@ -166,11 +180,24 @@ impl Plain {
         if self.offset <= BEFORE_BYTES as u64 && self.offset == kept as u64 {
             self.head = read.get(..BEFORE_BYTES).unwrap_or(read).to_vec();
         }
+        if used.bytes > 0 {
+            self.look_behind_hole();
+        }
         let tail = read.len().saturating_sub(BEFORE_BYTES);
         self.before.clear();
         self.before.extend_from_slice(read.get(tail..).unwrap_or_default());
         self.offset += used.bytes as u64;
         self.inside_long_line = used.inside_long_line;
+    }
+
+    fn look_behind_hole(&mut self) {
+        let is_hole = !self.head.is_empty() && self.head.iter().all(|byte| *byte == 0);
+        if is_hole
+            && self.behind_hole.len() < HEAD_BYTES
+            && let Ok(again) = self.file.try_clone()
+        {
+            self.behind_hole = head_behind_hole(again);
+        }
     }
 
     /// A writer that did not notice that its file was cut goes on where it was: in front of it is a hole. What is all
@@ -266,13 +293,35 @@ impl Plain {
         }
     }
 
-    /// Its first bytes, as far as they were read.
+    /// What stands in front of the place.
+    pub(super) fn before(&self) -> &[u8] {
+        &self.before
+    }
+
+    /// Its first bytes behind a hole, as far as they were read.
     pub(super) fn head(&self) -> &[u8] {
-        self.head.get(..HEAD_BYTES).unwrap_or(&self.head)
+        let zeros = self.head.iter().take_while(|byte| **byte == 0).count();
+        match self.head.get(zeros..) {
+            Some(head) if !head.is_empty() => head.get(..HEAD_BYTES).unwrap_or(head),
+            _ => &self.behind_hole,
+        }
     }
 
     /// Content that begins so is this file's, as it was or as it is.
-    pub(super) fn begins_as(&self, head: &[u8]) -> bool {
+    pub(super) fn begins_as(&self, sibling: &Sibling) -> bool {
+        same_lines(&sibling.head, self.head()) || self.is_now(sibling)
+    }
+
+    /// Content that begins so is this file's as it is now. Half a line may be that of any file; it is believed of the
+    /// file that the path names, which is the one that is copied, and of a copy with the time of the file, as packers
+    /// make them.
+    pub(super) fn is_now(&self, sibling: &Sibling) -> bool {
+        let now = self.head_now();
+        let is_likely = !self.rotated || self.modified_ns_now() == sibling.modified_ns;
+        same_lines(&sibling.head, &now) || is_likely && !now.is_empty() && sibling.head == now
+    }
+
+    fn head_now(&self) -> Vec<u8> {
         let mut now = vec![0; HEAD_BYTES];
         let count = read_at(&self.file, &mut now, 0).unwrap_or(0);
         now.truncate(count);
@@ -281,7 +330,19 @@ impl Plain {
         {
             now = head_behind_hole(again);
         }
-        same_beginning(head, self.head()) || same_beginning(head, &now)
+        now
+    }
+
+    /// When it was last written to, by now.
+    pub(super) fn modified_ns_now(&self) -> i64 {
+        rustix::fs::fstat(&self.file).map_or(self.seen.modified_ns, |stat| modified_ns(&stat))
+    }
+
+    /// What stood in front of the place is no longer there.
+    pub(super) fn was_cut(&self) -> io::Result<bool> {
+        let mut before = vec![0; self.before.len()];
+        let count = read_at(&self.file, &mut before, self.offset - self.before.len() as u64)?;
+        Ok(before.get(..count) != Some(self.before.as_slice()))
     }
 }
 
@@ -295,10 +356,10 @@ fn head_behind_hole(mut file: File) -> Vec<u8> {
 }
 
 /// One is the beginning of the other, by a whole line at least: half a line may be that of any file.
-pub(super) fn same_beginning(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn same_lines(a: &[u8], b: &[u8]) -> bool {
     let length = a.len().min(b.len());
-    let (a_head, b_head) = (a.get(..length), b.get(..length));
-    length > 0 && (a == b || a_head == b_head && a_head.is_some_and(|head| head.contains(&b'\n')))
+    let (a, b) = (a.get(..length), b.get(..length));
+    a == b && a.is_some_and(|head| head.contains(&b'\n') || head.len() == HEAD_BYTES)
 }
 
 /// Reads until the buffer is full or the file ends.
@@ -411,6 +472,11 @@ impl PackedFile {
         self.pass(&passed);
     }
 
+    /// What stands in front of the place.
+    pub(super) fn before(&self) -> &[u8] {
+        &self.before
+    }
+
     fn pass(&mut self, bytes: &[u8]) {
         self.offset += bytes.len() as u64;
         self.before.extend_from_slice(bytes.get(bytes.len().saturating_sub(BEFORE_BYTES)..).unwrap_or(bytes));
@@ -433,5 +499,6 @@ impl PackedFile {
 /// The first bytes of a file, unpacked and behind a hole; and whether it is packed. None where it cannot be read.
 pub(super) fn head_of(file: File) -> (Vec<u8>, bool) {
     let face = decode(Box::new(file), &[]).without_padding().face;
-    (face.head.get(..HEAD_BYTES).unwrap_or(&face.head).to_vec(), !face.via.is_empty())
+    let head = face.head.iter().copied().skip_while(|byte| *byte == 0).take(HEAD_BYTES).collect();
+    (head, !face.via.is_empty())
 }

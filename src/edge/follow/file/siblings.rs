@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FileType;
 
 use super::identity::open_seen;
-use super::reading::{head_of, same_beginning};
+use super::reading::{head_of, same_lines};
 use crate::model::live::position::FileIdentity;
 
 /// Generations that are looked at, the newest ones.
@@ -22,6 +22,8 @@ pub(super) struct Sibling {
     pub(super) path: PathBuf,
     pub(super) identity: FileIdentity,
     pub(super) modified_ns: i64,
+    /// Nothing stands in it.
+    pub(super) is_empty: bool,
     pub(super) packed: bool,
     /// Its first bytes, unpacked. Empty where nothing can be read of it.
     pub(super) head: Vec<u8>,
@@ -29,7 +31,7 @@ pub(super) struct Sibling {
     suffix: Box<[u8]>,
 }
 
-/// All of them that are regular files and not empty, from old to new.
+/// All of them that are regular files, from old to new.
 pub(super) fn siblings(directory: &Path, name: &OsStr) -> io::Result<Vec<Sibling>> {
     let mut found: Vec<(i64, PathBuf, Box<[u8]>)> = Vec::new();
     for entry in std::fs::read_dir(directory)?.take(NAMES_MAX) {
@@ -41,7 +43,7 @@ pub(super) fn siblings(directory: &Path, name: &OsStr) -> io::Result<Vec<Sibling
         }
         let path = entry.path();
         let Ok(stat) = rustix::fs::lstat(&path) else { continue };
-        if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size > 0 {
+        if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
             found.push((super::identity::modified_ns(&stat), path, suffix.into()));
         }
     }
@@ -57,7 +59,12 @@ pub(super) fn siblings(directory: &Path, name: &OsStr) -> io::Result<Vec<Sibling
         };
         let (head, packed) = head_of(file);
         let (identity, modified_ns) = (seen.identity, seen.modified_ns);
-        siblings.push(Sibling { path, identity, modified_ns, packed, head, suffix });
+        // A hole that a writer left in a file that was cut is nothing either.
+        let is_empty = seen.size == 0 || !packed && head.is_empty();
+        // Something that cannot be read at all is no generation.
+        if is_empty || !head.is_empty() {
+            siblings.push(Sibling { path, identity, modified_ns, is_empty, packed, head, suffix });
+        }
     }
     order(&mut siblings);
     Ok(siblings)
@@ -104,9 +111,19 @@ fn date(suffix: &[u8]) -> Option<usize> {
 }
 
 impl Sibling {
-    /// It holds what a file with this beginning holds.
-    pub(super) fn is_copy_of(&self, head: &[u8]) -> bool {
-        same_beginning(&self.head, head)
+    /// It holds what a file with this beginning and this time of its last write holds. Packers keep the time; without
+    /// it half a line may be that of any file.
+    pub(super) fn is_copy_of(&self, head: &[u8], modified_ns: i64) -> bool {
+        same_lines(&self.head, head)
+            || self.modified_ns == modified_ns && !head.is_empty() && self.head == head
+    }
+
+    /// It is what is just being made of the other by a packer: named after it, and as far as it is there the same.
+    pub(super) fn is_packed_from(&self, plain: &Self) -> bool {
+        self.packed
+            && !plain.packed
+            && self.suffix.strip_prefix(&*plain.suffix).is_some_and(|end| end.starts_with(b"."))
+            && plain.head.starts_with(&self.head)
     }
 }
 
