@@ -16,6 +16,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+#[path = "versus/live.rs"]
+mod live;
+
+/// Makes this program its own peer.
+const RECEIVE: &str = "--receive";
+
 /// Runs of each side.
 const RUNS: usize = 5;
 
@@ -35,6 +41,10 @@ struct Row {
 }
 
 fn main() {
+    if std::env::args().nth(1).is_some_and(|argument| argument == RECEIVE) {
+        println!("{}", live::receive().expect("the table as messages"));
+        return;
+    }
     // `cargo test --benches` only asks whether it runs at all.
     let smoke = !std::env::args().any(|argument| argument == "--bench");
     let megabytes = if smoke { 1 } else { number("VERSUS_MEGABYTES", 1000) };
@@ -52,6 +62,12 @@ fn main() {
     );
     for row in rows(&log, &table, &strangers) {
         measure(&row, if smoke { 1 } else { RUNS });
+    }
+    match live::Filled::new(entries) {
+        Ok(filled) => live::rows(&filled, directory.path())
+            .iter()
+            .for_each(|row| measure(row, if smoke { 1 } else { RUNS })),
+        Err(why) => println!("a live table is not dumped: {why}"),
     }
 }
 

@@ -16,7 +16,7 @@ use super::facts::{Case, Others, usage};
 use super::hints::{impossible, recurrence};
 use super::kernel::Kernel;
 use super::locals::Locals;
-use super::{Diagnosis, changes, findings, gaps, rank};
+use super::{Diagnosis, beside, changes, findings, gaps, rank};
 
 /// Everything there is, while it is put together.
 #[derive(Debug)]
@@ -122,6 +122,7 @@ impl<'a> Room<'a> {
         let case = self.case(Some(&incident), fits, &locals, self.others(&incident.namespace, fits, of_host));
         out.assume(gaps::assumptions(&case));
         out.find(&case, self.hosts.get(incident.host).map(|host| &*host.name));
+        let holder = beside::holder(&case, &incident.namespace);
         let body = out.judge(&case);
         let mut snapshots: Vec<SnapshotUse> = fits.iter().map(used).collect();
         lead(&mut snapshots);
@@ -135,6 +136,7 @@ impl<'a> Room<'a> {
             snapshots,
             changes,
             recurrence,
+            holder,
             body,
         });
     }
@@ -163,6 +165,7 @@ impl<'a> Room<'a> {
         let case = self.case(None, &fits, &locals, self.others(&snapshot.namespace, &fits, of_host));
         out.assume(gaps::assumptions(&case));
         out.find(&case, self.word_of(snapshot));
+        let holder = beside::holder(&case, &snapshot.namespace);
         let body = out.judge(&case);
         let mut facts = used(&fit(snapshot));
         facts.max = facts.max.or(case.usage.max);
@@ -172,6 +175,7 @@ impl<'a> Room<'a> {
             id: snapshot.id.clone(),
             host: snapshot.host.clone(),
             namespace: snapshot.namespace.clone(),
+            holder,
             facts,
             body,
         });

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::model::diagnosis::{Evidence, Owner};
 use crate::model::flow::{L4, State};
+use crate::model::incident::Namespace;
 use crate::model::sentence::{Noun, Sentence, Word, noun};
 use crate::model::sockets::Opener;
 use crate::sentence;
@@ -71,6 +72,21 @@ fn found_at_the_time(case: &Case<'_>, source: IpAddr) -> Option<Owner> {
     let of_it = || case.counters.owners.iter().filter(|owner| owner.address == source);
     let found = of_it().find(|owner| owner.peer.is_some() && owner.peer == peer);
     let found = found.or_else(|| of_it().find(|owner| owner.peer.is_none()))?;
+    Some(Owner {
+        kind: found.kind,
+        name: found.name.clone(),
+        id: found.id.clone(),
+        from: sentence![
+            "as it was while the table was captured:",
+            Word::Untrusted(found.from.as_bytes().into())
+        ],
+    })
+}
+
+/// Who was in a network namespace while its table was captured, as a watcher found it.
+pub(crate) fn holder(case: &Case<'_>, namespace: &Namespace) -> Option<Owner> {
+    let Namespace::Netns(inode) = namespace else { return None };
+    let found = case.counters.holders.iter().find(|holder| holder.inode == *inode)?;
     Some(Owner {
         kind: found.kind,
         name: found.name.clone(),

@@ -112,6 +112,8 @@ pub struct Counters {
     pub allowances: BTreeMap<Box<str>, u64>,
     /// Who held which address while the table was captured (`owners.json` of a bundle), the busiest first.
     pub owners: Vec<NamedOwner>,
+    /// Who was in the namespaces that were captured (the same file).
+    pub holders: Vec<NamespaceHolder>,
     /// The machine.
     pub machine: Machine,
 }
@@ -128,6 +130,21 @@ pub struct NamedOwner {
     /// Its name.
     pub name: Box<str>,
     /// Its id: of a container, a namespace, a process.
+    pub id: Option<Box<str>>,
+    /// How that is known, in words.
+    pub from: Box<str>,
+}
+
+/// Who was in a network namespace while its table was captured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamespaceHolder {
+    /// Inode of the namespace.
+    pub inode: u64,
+    /// One of [`OWNER_KINDS`].
+    pub kind: &'static str,
+    /// Its name.
+    pub name: Box<str>,
+    /// Its id: of a container, a process.
     pub id: Option<Box<str>>,
     /// How that is known, in words.
     pub from: Box<str>,
@@ -255,6 +272,9 @@ impl Counters {
         }
         if self.owners.is_empty() {
             self.owners.clone_from(&other.owners);
+        }
+        if self.holders.is_empty() {
+            self.holders.clone_from(&other.holders);
         }
         self.machine.fill_from(&other.machine);
         self.dying = self.dying.or(other.dying);

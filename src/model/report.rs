@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::counters::{Counters, LocalAddress};
-use super::diagnosis::{Body, Finding};
+use super::diagnosis::{Body, Finding, Owner};
 use super::incident::{Assumption, Gap, Host, Incident, Namespace};
 use super::input::Input;
 use super::scenario::Deed;
@@ -178,6 +178,8 @@ pub struct IncidentView {
     pub changes: Vec<Change>,
     /// How it comes back; none: it does not in these inputs, or its time is not known.
     pub recurrence: Option<Recurrence>,
+    /// Who was in its network namespace while its table was captured.
+    pub holder: Option<Owner>,
     /// Diagnosis.
     pub body: Body,
 }
@@ -191,6 +193,8 @@ pub struct SnapshotView {
     pub host: Option<Box<str>>,
     /// Namespace.
     pub namespace: Namespace,
+    /// Who was in it.
+    pub holder: Option<Owner>,
     /// How it looks: count, limit and the like.
     pub facts: SnapshotUse,
     /// Diagnosis.

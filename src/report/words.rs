@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::model::census::Peer;
-use crate::model::diagnosis::{Cause, Confidence, StateCounts};
+use crate::model::diagnosis::{Cause, Confidence, Owner, StateCounts};
 use crate::model::incident::{Drops, HighIs, Method, Namespace, TimeBasis, Widening};
 use crate::model::input::InputKind;
 use crate::model::record::Trust;
@@ -32,12 +32,25 @@ pub(super) fn refused(table: Table) -> &'static str {
     }
 }
 
-pub(super) fn namespace(namespace: &Namespace) -> Option<String> {
+/// `network namespace 4026532281 of nginx (container 3f2a…)`
+pub(super) fn namespace(namespace: &Namespace, holder: Option<&Owner>) -> Option<String> {
     match namespace {
         Namespace::Initial => Some("initial network namespace".to_owned()),
-        Namespace::Netns(inode) => Some(format!("network namespace {inode}")),
+        Namespace::Netns(inode) => {
+            let of = holder.map(|holder| format!(" of {}", owner(holder))).unwrap_or_default();
+            Some(format!("network namespace {inode}{of}"))
+        }
         Namespace::Container(id) => Some(format!("container {}", escape::text(id))),
         Namespace::Unknown => None,
+    }
+}
+
+/// `php-fpm (process 4711)`
+pub(super) fn owner(owner: &Owner) -> String {
+    let name = escape::text(&owner.name);
+    match &owner.id {
+        Some(id) => format!("{name} ({} {})", owner.kind, escape::text(id)),
+        None => name,
     }
 }
 

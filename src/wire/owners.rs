@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::value::{moment, pretty};
 use crate::model::census::{Pair, Peer};
-use crate::model::counters::{NamedOwner, OWNER_KINDS};
+use crate::model::counters::{NamedOwner, NamespaceHolder, OWNER_KINDS};
 use crate::model::flow::L4;
 use crate::model::time::WallTime;
 
@@ -28,8 +28,35 @@ pub struct Owners {
     pub taken_at: Option<WallTime>,
     /// Owners, the busiest source first.
     pub owners: Vec<Owner>,
+    /// Who is in the network namespaces that were captured.
+    pub namespaces: Vec<Holder>,
     /// What was asked and is not known, and why.
     pub not_known: Vec<(String, String)>,
+}
+
+/// Who is in a network namespace: the oldest process in it, or the name that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Inode of the namespace.
+    pub inode: u64,
+    /// `process`, `unit`, `container`; `namespace` where a name alone holds it.
+    #[serde(default)]
+    pub kind: String,
+    /// Its name for people.
+    #[serde(default)]
+    pub name: String,
+    /// Id of the container.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// UID of the pod.
+    #[serde(default)]
+    pub pod: Option<String>,
+    /// Its process.
+    #[serde(default)]
+    pub process: Option<u32>,
+    /// How it is known, in words.
+    #[serde(default)]
+    pub from: String,
 }
 
 /// Who holds an address, or the sockets between it and a peer.
@@ -79,6 +106,22 @@ impl Owners {
         };
         self.owners.iter().filter_map(named).collect()
     }
+
+    /// Who is in namespaces, as the diagnosis takes it.
+    pub fn holders(&self) -> Vec<NamespaceHolder> {
+        let named = |holder: &Holder| {
+            let kind = OWNER_KINDS.into_iter().find(|kind| *kind == holder.kind)?;
+            let process = holder.process.map(|process| process.to_string());
+            Some(NamespaceHolder {
+                inode: holder.inode,
+                kind,
+                name: holder.name.as_str().into(),
+                id: holder.id.clone().or(process).map(Into::into),
+                from: holder.from.as_str().into(),
+            })
+        };
+        self.namespaces.iter().filter_map(named).collect()
+    }
 }
 
 /// Reads it. An error says what is wrong.
@@ -90,8 +133,9 @@ pub fn read(json: &[u8]) -> Result<Owners, String> {
     if wire.schema != SCHEMA {
         return Err(format!("schema {:?}: only {SCHEMA:?} is read", wire.schema));
     }
-    if wire.owners.len() > OWNERS_MAX {
-        return Err(format!("{} owners, at most {OWNERS_MAX} are read", wire.owners.len()));
+    let many = wire.owners.len().max(wire.namespaces.len());
+    if many > OWNERS_MAX {
+        return Err(format!("{many} owners, at most {OWNERS_MAX} are read"));
     }
     let taken_at = match &wire.taken_at {
         None => None,
@@ -102,7 +146,7 @@ pub fn read(json: &[u8]) -> Result<Owners, String> {
     };
     let owners = wire.owners.into_iter().map(WireOwner::into_owner).collect();
     let not_known = wire.not_known.into_iter().map(|missing| (missing.what, missing.why)).collect();
-    Ok(Owners { taken_at, owners, not_known })
+    Ok(Owners { taken_at, owners, namespaces: wire.namespaces, not_known })
 }
 
 /// Writes it, pretty-printed, with a final line end.
@@ -111,6 +155,7 @@ pub fn write(owners: &Owners) -> String {
         schema: SCHEMA.to_owned(),
         taken_at: moment(owners.taken_at),
         owners: owners.owners.iter().map(WireOwner::of).collect(),
+        namespaces: owners.namespaces.clone(),
         not_known: owners
             .not_known
             .iter()
@@ -131,6 +176,7 @@ struct Wire {
     schema: String,
     taken_at: Option<String>,
     owners: Vec<WireOwner>,
+    namespaces: Vec<Holder>,
     not_known: Vec<WireNotKnown>,
 }
 
@@ -222,6 +268,15 @@ mod tests {
         let owners = Owners {
             taken_at: Some(WallTime(1_334_222_275_000_000)),
             owners: vec![owner],
+            namespaces: vec![Holder {
+                inode: 4_026_532_281,
+                kind: "container".into(),
+                name: "nginx".into(),
+                id: Some("3f2a".into()),
+                pod: None,
+                process: Some(4_711),
+                from: "its oldest process".into(),
+            }],
             not_known: vec![("192.0.2.9".into(), "is no address of this machine".into())],
         };
         assert_eq!(read(write(&owners).as_bytes()), Ok(owners.clone()));

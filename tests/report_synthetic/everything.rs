@@ -84,6 +84,7 @@ pub(crate) fn report() -> Report {
             id: "00000000000c".into(),
             host: Some("other".into()),
             namespace: Namespace::Container(hostile()),
+            holder: None,
             facts: SnapshotUse { count: Some(5), max: Some(10), ..snapshot_use(Role::At) },
             body: full_body(),
         }],
@@ -243,6 +244,7 @@ fn full_incident() -> IncidentView {
         confirmed_by: vec!["counters"],
         counters: Some((counters(10), counters(20))),
         snapshots: [Role::Before, Role::At, Role::FollowUp, Role::After].map(snapshot_use).into(),
+        holder: None,
         recurrence: Some(Recurrence { pattern: sentence!["every", Word::Duration(1_200.0)], occurrences: 7 }),
         changes: [ChangeKind::Source, ChangeKind::Peer, ChangeKind::State]
             .map(|kind| Change {
@@ -357,6 +359,7 @@ fn bare_incident() -> IncidentView {
         counters: None,
         snapshots: vec![],
         changes: vec![],
+        holder: None,
         recurrence: None,
         body: Body {
             census: None,

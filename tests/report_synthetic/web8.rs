@@ -97,6 +97,7 @@ fn view() -> IncidentView {
         confirmed_by: vec![],
         counters: None,
         changes: Vec::new(),
+        holder: None,
         recurrence: None,
         snapshots: vec![SnapshotUse {
             id: TABLE.into(),

@@ -11,14 +11,14 @@ use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::namespaces::{self, Belongs, Known, Process};
+use super::namespaces::{self, Belongs, Known, Place, Process};
 use super::reading;
 use crate::model::census::{Pair, Peer};
 use crate::model::flow::L4;
 use crate::model::live::clock::Now;
 use crate::parse::counters::{CounterDialect, parse};
 use crate::parse::proc_sockets::socket;
-use crate::wire::owners::{Owner, Owners};
+use crate::wire::owners::{Holder, Owner, Owners};
 
 /// Pairs and sources that are looked for.
 pub const WANTED_MAX: usize = 64;
@@ -199,12 +199,44 @@ fn owner(
     sockets: BTreeMap<String, u64>,
     from: String,
 ) -> Owner {
-    let (kind, name, id, pod) = match &process.belongs {
+    let (kind, name, id, pod) = who(process);
+    Owner { address, peer, kind: kind.to_owned(), name, id, pod, process: Some(process.pid), sockets, from }
+}
+
+/// Who is in a namespace that is not the machine's own.
+pub(super) fn holder(place: &Place) -> Option<Holder> {
+    if place.netns.initial {
+        return None;
+    }
+    let inode = place.netns.inode;
+    let named = place.named.as_ref().map(|named| (named.display().to_string(), place.name()));
+    let Some(process) = &place.process else {
+        let (path, name) = named?;
+        return Some(Holder {
+            inode,
+            kind: "namespace".to_owned(),
+            name: name?,
+            id: None,
+            pod: None,
+            process: None,
+            from: format!("{path} holds it, and no process is in it"),
+        });
+    };
+    let (kind, name, id, pod) = who(process);
+    let name = match named {
+        Some((_, Some(called))) => format!("{name} in {called}"),
+        _ => name,
+    };
+    let from = "the oldest process in it that was looked at, and that process's control group".to_owned();
+    Some(Holder { inode, kind: kind.to_owned(), name, id, pod, process: Some(process.pid), from })
+}
+
+fn who(process: &Process) -> (&'static str, String, Option<String>, Option<String>) {
+    match &process.belongs {
         Belongs::Container { id, pod } => ("container", process.name.clone(), Some(id.clone()), pod.clone()),
         Belongs::Unit(unit) => ("unit", format!("{} ({unit})", process.name), None, None),
         Belongs::Nothing => ("process", process.name.clone(), None, None),
-    };
-    Owner { address, peer, kind: kind.to_owned(), name, id, pod, process: Some(process.pid), sockets, from }
+    }
 }
 
 /// Addresses that another namespace of this machine has.

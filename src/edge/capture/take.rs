@@ -271,12 +271,11 @@ pub fn busiest_owners(order: &Order, pairs: &[Pair]) -> Owners {
     let known = namespaces::known();
     let now = clock::now();
     let find = || owners::owners(pairs, &known, now, deadline);
-    match &order.enter {
-        None => find(),
-        Some(place) => namespaces::inside(place, find).unwrap_or_else(|why| Owners {
-            taken_at: Some(now.wall),
-            not_known: vec![("sockets".to_owned(), why)],
-            ..Owners::default()
-        }),
-    }
+    let Some(place) = &order.enter else { return find() };
+    let found = namespaces::inside(place, find).unwrap_or_else(|why| Owners {
+        taken_at: Some(now.wall),
+        not_known: vec![("sockets".to_owned(), why)],
+        ..Owners::default()
+    });
+    Owners { namespaces: owners::holder(place).into_iter().collect(), ..found }
 }

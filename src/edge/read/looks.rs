@@ -573,7 +573,8 @@ fn settle<P>(look: &mut FirstLook<P>, input: &mut Input, item: &Found, read: Str
         Understood::Owners(found) => {
             (input.kind, input.dialect) = (InputKind::Counters, Some(owners::SCHEMA));
             input.records = found.owners.len() as u64;
-            let counters = Counters { owners: found.named(), ..Counters::default() };
+            let counters =
+                Counters { owners: found.named(), holders: found.holders(), ..Counters::default() };
             look.counters.push(CounterStream { id, hints, dialect: owners::SCHEMA, counters });
         }
         Understood::Samples(list) => {

@@ -67,7 +67,7 @@ fn facts(scene: &Scene<'_>, view: &IncidentView) -> Vec<Fact> {
     details.extend(when::recurrence(scene, view));
     let facts = [
         ("When", when::when(scene, incident), details),
-        ("Where", when::place(incident), vec![]),
+        ("Where", when::place(view), vec![]),
         ("Cost", cost::cost(incident), cost::details(scene, &incident.drops)),
         ("Counters", cost::counters(view), vec![]),
         cause_fact(&view.body),
@@ -96,7 +96,7 @@ pub(super) fn snapshot<'a>(scene: &Scene<'_>, view: &SnapshotView) -> Part<'a> {
     let note = view.facts.note.iter().map(|note| scene.rich_prose(note)).collect();
     let mut facts = said([
         ("Taken", taken, vec![]),
-        ("Where", words::namespace(&view.namespace).unwrap_or_default(), vec![]),
+        ("Where", words::namespace(&view.namespace, view.holder.as_ref()).unwrap_or_default(), vec![]),
         ("Table", table::usage(&view.facts), note),
         cause_fact(&view.body),
     ]);

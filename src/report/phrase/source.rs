@@ -2,9 +2,9 @@
 
 use crate::model::diagnosis::{Body, Owner, TopSource};
 
-use super::super::escape;
 use super::super::scene::Scene;
 use super::super::spell::{self, FIRM, Rich};
+use super::super::words;
 
 /// An address of the host itself.
 pub(in super::super) const OWN: &str = "this host";
@@ -23,11 +23,7 @@ pub(in super::super) fn note(scene: &Scene<'_>, row: &TopSource) -> Option<Rich>
 
 /// `opened by php-fpm (process 4711)`
 fn opened_by(owner: &Owner) -> String {
-    let name = escape::text(&owner.name);
-    match &owner.id {
-        Some(id) => format!("opened by {name} ({} {})", owner.kind, escape::text(id)),
-        None => format!("opened by {name}"),
-    }
+    format!("opened by {}", words::owner(owner))
 }
 
 /// How far the counts of rankings may be off, where they may be.

@@ -78,8 +78,10 @@ pub(in super::super) fn seconds(us: i64) -> String {
 }
 
 /// `network namespace 4026532281, boot …`
-pub(in super::super) fn place(incident: &Incident) -> String {
+pub(in super::super) fn place(view: &IncidentView) -> String {
+    let incident = &view.incident;
     let boot = incident.boot.map(|boot| format!("boot {}", boot.uuid()));
-    let parts: Vec<String> = words::namespace(&incident.namespace).into_iter().chain(boot).collect();
+    let parts: Vec<String> =
+        words::namespace(&incident.namespace, view.holder.as_ref()).into_iter().chain(boot).collect();
     parts.join(", ")
 }

@@ -22,7 +22,7 @@ pub(super) fn set(scene: &Scene<'_>, view: &IncidentView, earlier: &[IncidentVie
     page.gap();
     set_when(scene, incident, page);
     set_recurrence(scene, view, page);
-    set_where(incident, page);
+    set_where(view, page);
     set_cost(scene, incident, page);
     set_counters(view, page);
     set_cause(&view.body, page);
@@ -66,7 +66,7 @@ pub(super) fn set_snapshot(scene: &Scene<'_>, view: &SnapshotView, page: &mut Pa
     if let Some(at) = view.facts.taken_at {
         page.labelled("Taken", &scene.clock.moment(at));
     }
-    if let Some(namespace) = words::namespace(&view.namespace) {
+    if let Some(namespace) = words::namespace(&view.namespace, view.holder.as_ref()) {
         page.labelled("Where", &namespace);
     }
     let usage = table::usage(&view.facts);
@@ -109,8 +109,8 @@ fn set_recurrence(scene: &Scene<'_>, view: &IncidentView, page: &mut Page) {
     }
 }
 
-fn set_where(incident: &Incident, page: &mut Page) {
-    let place = when::place(incident);
+fn set_where(view: &IncidentView, page: &mut Page) {
+    let place = when::place(view);
     if !place.is_empty() {
         page.labelled("Where", &place);
     }

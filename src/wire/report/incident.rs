@@ -1,6 +1,7 @@
 //! Incidents and tables of `conntriage.report/1`, made from the view.
 
 use crate::model::counters;
+use crate::model::diagnosis::Owner;
 use crate::model::incident::{self, Namespace as Which};
 use crate::model::report::{ChangeKind, IncidentView, SnapshotUse as Use, SnapshotView};
 
@@ -34,7 +35,7 @@ impl Door<'_> {
             host,
             boot_id: incident.boot.map(|boot| boot.uuid()),
             table: (&incident.table).into(),
-            namespace: namespace(&incident.namespace, "log-line"),
+            namespace: namespace(&incident.namespace, "log-line", view.holder.as_ref()),
             trust: (&incident.trust).into(),
             confirmed_by: view.confirmed_by.iter().map(|by| (*by).to_owned()).collect(),
             ongoing: incident.ongoing,
@@ -92,7 +93,7 @@ impl Door<'_> {
         Snapshot {
             id: String::from(&*view.id),
             host: view.host.as_deref().map(str::to_owned),
-            namespace: namespace(&view.namespace, "snapshot"),
+            namespace: namespace(&view.namespace, "snapshot", view.holder.as_ref()),
             source: self.dialect(&view.id),
             taken_at: moment(facts.taken_at),
             took_seconds: facts.took_seconds.and_then(Number::of),
@@ -151,14 +152,19 @@ impl Door<'_> {
     }
 }
 
-fn namespace(namespace: &Which, from: &str) -> Namespace {
+fn namespace(namespace: &Which, from: &str, holder: Option<&Owner>) -> Namespace {
     let (inode, name) = match namespace {
         Which::Netns(inode) => (Some(*inode), None),
         Which::Container(id) => (None, Some(String::from(&**id))),
         Which::Initial | Which::Unknown => (None, None),
     };
     let from = (*namespace != Which::Unknown).then(|| from.to_owned());
-    Namespace { kind: namespace.into(), inode, name, owner: None, from }
+    // One word for it, as everywhere: `php-fpm (process 4711)`.
+    let owner = holder.map(|holder| match &holder.id {
+        Some(id) => format!("{} ({} {id})", holder.name, holder.kind),
+        None => format!("{} ({})", holder.name, holder.kind),
+    });
+    Namespace { kind: namespace.into(), inode, name, owner, from }
 }
 
 fn since_boot(times: &incident::Times) -> Option<SinceBoot> {
