@@ -24,8 +24,11 @@ const RENEWED_SAID: &str = "always-young";
 /// Below this share of the limit the table that was read is not the full one: twice its limit is nobody's question.
 const FULL_IN_PART: f64 = 0.5;
 
-/// What is not said yet.
-pub(crate) fn evidence(case: &Case<'_>, said: &[Evidence]) -> Vec<Evidence> {
+/// A rate of a verdict that is this many times the table's own is that of a burst.
+const BURST: f64 = 1.5;
+
+/// What is not said yet. `told`: the rate that the verdict gives.
+pub(crate) fn evidence(case: &Case<'_>, said: &[Evidence], told: Option<f64>) -> Vec<Evidence> {
     if case.incident.is_some_and(|incident| incident.table == Table::Expectation)
         || impossible(case).is_some()
     {
@@ -34,24 +37,35 @@ pub(crate) fn evidence(case: &Case<'_>, said: &[Evidence]) -> Vec<Evidence> {
     let ports_said = said.iter().any(|fact| PORTS_SAID.contains(&fact.id));
     // Timers that are set back make old entries look new: no rate is told by them.
     let renewed = said.iter().any(|fact| fact.id == RENEWED_SAID);
-    let mut out: Vec<Evidence> = rate(case).filter(|_| !renewed).into_iter().collect();
+    let mut out: Vec<Evidence> = rate(case, told).filter(|_| !renewed).into_iter().collect();
     out.extend(ports(case).filter(|_| !ports_said));
     out.extend(memory(case));
     out.extend(full_again(case).filter(|_| !renewed));
     out
 }
 
-/// Entries over lifetime, for the class that most of those are in which only their timers remove.
-fn rate(case: &Case<'_>) -> Option<Evidence> {
+/// Entries over lifetime, for the class that most of those are in which only their timers remove; of a class that came in
+/// less than that, entries over the time in which they came. Where the verdict speaks of a burst among them, both are told
+/// apart.
+fn rate(case: &Case<'_>, told: Option<f64>) -> Option<Evidence> {
     let pace = case.pace();
     let ends = pace.classes.iter().filter(|(class, _)| pace.ends(class));
     let (class, coming) = ends.max_by(|a, b| a.1.entries.cmp(&b.1.entries).then(b.0.cmp(a.0)))?;
     let timeout = case.timeouts().of(class.l4, class.state, class.replied)?;
     let young = coming.entries as f64 <= super::pace::WHOLE * coming.per_second * timeout.seconds as f64;
     let fact = called(class, sentence![Word::Count(coming.entries, noun::ENTRY), "of"]);
-    let fact = fact.with(if young { ", which came in less than" } else { ", each for" });
-    let fact = whence(timeout, fact.with(Word::Duration(timeout.seconds as f64)));
-    let fact = fact.with(": new ones at").with(Word::Rate(coming.per_second));
+    let fact = if young {
+        let span = coming.entries as f64 / coming.per_second;
+        fact.with(", which came over").with(Word::Duration(span)).with("or so: on average")
+    } else {
+        whence(timeout, fact.with(", each for").with(Word::Duration(timeout.seconds as f64)))
+            .with(": new ones at")
+    };
+    let fact = fact.with(Word::Rate(coming.per_second));
+    let fact = match told.filter(|told| young && *told >= BURST * coming.per_second) {
+        Some(told) => fact.with("; most of them came in a burst, at").with(Word::Rate(told)),
+        None => fact,
+    };
     Some(
         context("rate", fact)
             .value("entries", coming.entries as f64)

@@ -27,23 +27,26 @@ pub(crate) struct Room<'a> {
     pub(crate) fits: &'a [Vec<Fit<'a>>],
     pub(crate) forerunners: &'a [Forerunner],
     pub(crate) other_tables: &'a [(usize, Around)],
+    /// What is found beside the tables, by host.
+    pub(crate) found: &'a [Finding],
     pub(crate) settings: &'a Settings,
 }
 
 impl<'a> Room<'a> {
-    /// Hosts of the logs, and those that only a snapshot names; by name.
-    pub(crate) fn hosts(&self) -> Vec<HostView> {
+    /// Hosts of the logs, and those that only a snapshot names; by name. Each with its place in the list that an
+    /// incident's host is told by, where it has one.
+    pub(crate) fn hosts(&self) -> Vec<(Option<usize>, HostView)> {
         let only = only_host(self.hosts, self.snapshots);
-        let mut out: Vec<HostView> = Vec::new();
+        let mut out: Vec<(Option<usize>, HostView)> = Vec::new();
         for (index, host) in self.hosts.iter().enumerate() {
             let own: Vec<&Snapshot> = self.snapshots.iter().filter(|s| host_fits(s, host, only)).collect();
             let incidents = self.incidents.iter().filter(|incident| incident.host == index).count();
-            out.push(self.host_view(host.clone(), &own, incidents as u64));
+            out.push((Some(index), self.host_view(host.clone(), &own, incidents as u64)));
         }
         for snapshot in self.snapshots {
             let Some(word) = snapshot.host.as_deref() else { continue };
             let known = self.hosts.iter().any(|host| host_fits(snapshot, host, only))
-                || out.iter().any(|view| same_word(word, &view.host.name));
+                || out.iter().any(|(_, view)| same_word(word, &view.host.name));
             if known {
                 continue;
             }
@@ -53,9 +56,9 @@ impl<'a> Room<'a> {
                 .filter(|s| s.host.as_deref().is_some_and(|w| same_word(w, word)))
                 .collect();
             let host = Host { name: word.into(), also_written_as: Vec::new(), boot_ids: Vec::new() };
-            out.push(self.host_view(host, &own, 0));
+            out.push((None, self.host_view(host, &own, 0)));
         }
-        out.sort_by(|a, b| a.host.name.cmp(&b.host.name));
+        out.sort_by(|(_, a), (_, b)| a.host.name.cmp(&b.host.name));
         out
     }
 
@@ -86,6 +89,11 @@ impl<'a> Room<'a> {
         }
         out.sort_by(|a, b| (&a.host, a.cause).cmp(&(&b.host, b.cause)));
         out
+    }
+
+    /// What is found of one host beside its tables.
+    fn found(&self, host: Option<&str>) -> Vec<&'a Finding> {
+        self.found.iter().filter(|finding| finding.host.as_deref() == host).collect()
     }
 
     /// Lines about packets without an entry, near the incidents of a host.
@@ -119,9 +127,11 @@ impl<'a> Room<'a> {
         let only = only_host(self.hosts, self.snapshots);
         let of_host =
             |snapshot: &Snapshot| self.hosts.get(of.host).is_some_and(|host| host_fits(snapshot, host, only));
-        let case = self.case(Some(&incident), fits, &locals, self.others(&incident.namespace, fits, of_host));
+        let name = self.hosts.get(incident.host).map(|host| &*host.name);
+        let others = self.others(&incident.namespace, fits, of_host);
+        let case = Case { found: self.found(name), ..self.case(Some(&incident), fits, &locals, others) };
         out.assume(gaps::assumptions(&case));
-        out.find(&case, self.hosts.get(incident.host).map(|host| &*host.name));
+        out.find(&case, name);
         let holder = beside::holder(&case, &incident.namespace);
         let body = out.judge(&case);
         let mut snapshots: Vec<SnapshotUse> = fits.iter().map(used).collect();
@@ -162,9 +172,11 @@ impl<'a> Room<'a> {
             (Some(a), Some(b)) => same_word(a, b),
             _ => true,
         };
-        let case = self.case(None, &fits, &locals, self.others(&snapshot.namespace, &fits, of_host));
+        let name = self.word_of(snapshot);
+        let others = self.others(&snapshot.namespace, &fits, of_host);
+        let case = Case { found: self.found(name), ..self.case(None, &fits, &locals, others) };
         out.assume(gaps::assumptions(&case));
-        out.find(&case, self.word_of(snapshot));
+        out.find(&case, name);
         let holder = beside::holder(&case, &snapshot.namespace);
         let body = out.judge(&case);
         let mut facts = used(&fit(snapshot));
@@ -215,6 +227,7 @@ impl<'a> Room<'a> {
             counters,
             locals,
             others,
+            found: Vec::new(),
             settings: self.settings,
         }
     }

@@ -129,7 +129,7 @@ fn fullness(case: &Case<'_>) -> Option<Doubt> {
         "of",
         Word::Count(max, noun::ENTRY),
         "(",
-        Word::Share(usage.min(1.0)),
+        Word::Share(usage),
         ")"
     ];
     let cite = |evidence: Evidence| {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::model::census::{Census, Class, Leader, LeaderKey, Pair, Peer};
 use crate::model::counters::Counters;
+use crate::model::diagnosis::Finding;
 use crate::model::era::EarlyDrop;
 use crate::model::flow::{L3, L4, Reply, State};
 use crate::model::incident::{Around, Forerunner, Incident, Namespace, Timeline};
@@ -111,6 +112,8 @@ pub(crate) struct Case<'a> {
     pub(crate) usage: Usage,
     /// What else was given.
     pub(crate) others: Others<'a>,
+    /// What is found of its host beside the table: lines of other tables, settings that hurt on their own.
+    pub(crate) found: Vec<&'a Finding>,
     /// What the user set.
     pub(crate) settings: &'a Settings,
 }

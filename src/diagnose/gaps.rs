@@ -121,13 +121,7 @@ fn namespace(case: &Case<'_>) -> Option<Gap> {
         Some(note) => note,
         None => "the kernel's line names no network namespace (it does from 6.18 on): count and limit must be read in each".into(),
     };
-    let max = case.kernel.key("max");
-    let count = case.kernel.key("count");
-    Some(gap(
-        "namespace",
-        why,
-        format!("lsns -t net -n -o PID | while read p; do nsenter -n -t $p sysctl {count} {max}; done"),
-    ))
+    Some(gap("namespace", why, super::remedies::every_namespace(case)))
 }
 
 /// Lines of programs that a log daemon dropped near the incident. None of the kernel's is among them.

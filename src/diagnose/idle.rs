@@ -9,7 +9,7 @@ use crate::model::flow::{L4, Reply, State};
 
 use super::arith::share;
 use super::pace;
-use super::timeouts::Timeouts;
+use super::timeouts::{Timeouts, longest};
 
 /// Lower ends of the bars of the histogram, seconds.
 const EDGES: [u64; 14] =
@@ -80,8 +80,9 @@ impl Ages<'_> {
         shape(&ages, if wide { MOMENT_SECONDS } else { 1 })
     }
 
-    /// Idle ages of one protocol and state: (seconds, entries), not sorted. Empty where the timeout is not known, or
-    /// where entries of one state stand on different timeouts (UDP with and without stream).
+    /// Idle ages of one protocol and state: (seconds, entries), not sorted. Without entries whose timer may be another
+    /// one than that of their state; empty where the timeout is not known, or where entries of one state stand on
+    /// different timeouts (UDP with and without stream).
     pub(crate) fn of(&self, l4: L4, state: Option<State>, timeouts: &Timeouts<'_>) -> Vec<(u64, u64)> {
         self.told(l4, state, timeouts).into_iter().map(|(age, _, entries)| (age, entries)).collect()
     }
@@ -93,15 +94,29 @@ impl Ages<'_> {
             return Vec::new();
         };
         let Some(timeout) = timeouts.of(l4, state, flag) else { return Vec::new() };
-        let older = timeouts.default_of(l4, state, flag);
+        let short = timeouts.in_place_of(l4, timeout.seconds);
+        // Of connections met in their middle and never answered all have the shorter timer, on kernels that know it.
+        let met = flag == Reply::Unreplied && state == Some(State::Established);
+        let shorter_for_all =
+            short.filter(|short| met && longest(remaining).is_some_and(|left| left <= *short));
+        let (seconds, floor) = match (shorter_for_all, short) {
+            (Some(short), _) => (short, None),
+            (None, short) => (timeout.seconds, short),
+        };
+        // Who puts entries in gives them timers of his own: one above the setting tells nothing then.
+        let older = timeouts.default_of(l4, state, flag).filter(|_| !timeouts.inserted());
         remaining
             .bins
             .iter()
             .filter_map(|(bin, entries)| {
                 let wide = *bin >= FINE_BELOW;
                 let left = u64::from(*bin).saturating_add(if wide { HALF_BIN } else { 0 });
+                // As little may be left of the timer of the state, or of the shorter one that stands in for it.
+                if floor.is_some_and(|floor| left <= floor) {
+                    return None;
+                }
                 // A timer above the setting was started under an older, longer one.
-                let age = timeout.seconds.checked_sub(left).or_else(|| older?.checked_sub(left))?;
+                let age = seconds.checked_sub(left).or_else(|| older?.checked_sub(left))?;
                 Some((age, wide, *entries))
             })
             .collect()

@@ -94,11 +94,15 @@ pub fn diagnose(conclusion: Conclusion, snapshots: Vec<Snapshot>, settings: &Set
         fits: &fits,
         forerunners: &conclusion.forerunners,
         other_tables: &conclusion.other_tables,
+        found: &[],
         settings,
     };
+    let found = room.findings();
+    let room = Room { found: &found, ..room };
+    let (places, hosts): (Vec<Option<usize>>, Vec<HostView>) = room.hosts().into_iter().unzip();
     let mut out = Diagnosis {
-        hosts: room.hosts(),
-        findings: room.findings(),
+        hosts,
+        findings: found.clone(),
         assumptions: conclusion.assumptions,
         gaps: conclusion.gaps,
         ..Diagnosis::default()
@@ -109,6 +113,11 @@ pub fn diagnose(conclusion: Conclusion, snapshots: Vec<Snapshot>, settings: &Set
     }
     for snapshot in &alone {
         room.snapshot(snapshot, &mut out);
+    }
+    // Hosts that only a table names stand among those of the logs now: an incident's host is told by its new place.
+    for view in &mut out.incidents {
+        let place = places.iter().position(|place| *place == Some(view.incident.host));
+        view.incident.host = place.unwrap_or(view.incident.host);
     }
     out.findings.sort_by(|a, b| (&a.host, a.cause).cmp(&(&b.host, b.cause)));
     out

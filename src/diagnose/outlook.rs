@@ -89,7 +89,7 @@ impl Growth {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Lost => "at the rate of the packets lost",
-            Self::Filling => "at the rate at which this one filled",
+            Self::Filling => "at the rate at which this one filled, on average,",
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     evidence.extend(limits::configured_otherwise(case));
     evidence.extend(beside::evidence(case));
     evidence.extend(hints::impossible::evidence(case));
-    evidence.extend(arithmetic::evidence(case, &evidence));
+    evidence.extend(arithmetic::evidence(case, &evidence, leader.rate_per_second));
     evidence.extend(doubts.into_iter().map(|doubt| doubt.evidence));
     let (remedies, wrong_here) = guard::permitted(case, leader.remedies);
     let useless = leader.will_not_help.into_iter().chain(wrong_here).collect();

@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 
 use crate::model::census::{Census, Remaining};
 use crate::model::counters::Counters;
-use crate::model::era::timeout_name;
+use crate::model::era::{Release, timeout_name};
 use crate::model::flow::{L4, Reply, State};
 
 use super::kernel::Kernel;
+
+/// Timers that stand in for that of a state.
+const SHORTER: [&str; 2] = ["tcp_timeout_max_retrans", "tcp_timeout_unacknowledged"];
+/// From 4.9 on `insert` counts only what ctnetlink inserts (conntrackd, CRIU, `conntrack -R`); before, every entry.
+pub(crate) const INSERTED_ONLY: Release = Release(4, 9, 0);
 
 /// Whence a timeout is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +68,21 @@ impl<'a> Timeouts<'a> {
     /// The era's default for a class.
     pub(crate) fn default_of(&self, l4: L4, state: Option<State>, replied: Reply) -> Option<u64> {
         self.kernel.default_timeout(timeout_name(l4, state, replied)?)
+    }
+
+    /// The longest of the timers that TCP gives an entry in place of its state's `seconds`: while a packet is sent again
+    /// or is not acknowledged, while the window is closed, and as long as a connection that was met in its middle saw no
+    /// answer (`nf_conntrack_tcp_packet`). None where both are no shorter than that.
+    pub(crate) fn in_place_of(&self, l4: L4, seconds: u64) -> Option<u64> {
+        let of_tcp = SHORTER.iter().filter(|_| l4 == L4::TCP);
+        of_tcp.filter_map(|name| self.named_or_default(name)).filter(|short| *short < seconds).max()
+    }
+
+    /// Programs put entries into this table with timers of their own (conntrackd, `conntrack -R`), as far as the kernel
+    /// counts them apart.
+    pub(crate) fn inserted(&self) -> bool {
+        let apart = self.kernel.release.is_some_and(|release| release >= INSERTED_ONLY);
+        apart && self.counters.stat.and_then(|stat| stat.insert).is_some_and(|inserted| inserted > 0)
     }
 
     /// The running value of a timeout.

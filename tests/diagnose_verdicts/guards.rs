@@ -199,7 +199,7 @@ fn a_limit_is_kept_by_whoever_sets_it() {
         table.counters.rules =
             Some(Rules { rules: 40, kube_services: 30, containers: 30, ..Rules::default() });
     });
-    assert!(node.contains("conntrack: min: 65536") && node.contains("kube-proxy"), "{node}");
+    assert!(node.contains(": min: 65536") && node.contains("kube-proxy"), "{node}");
     assert!(!node.contains("/etc/sysctl.d"), "kube-proxy overwrites it: {node}");
 }
 

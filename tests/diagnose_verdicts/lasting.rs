@@ -194,6 +194,7 @@ fn what_a_flowtable_holds_is_pinned_on_kernels_that_evict_none_of_it() {
     let body = judged(on(full_of(&offloaded(L4::UDP)), "5.10.0-28-amd64"));
     assert_eq!(verdict(&body), ("offload-pinned", Confidence::High));
     assert!(!lines(&body).iter().any(|line| line.contains("nf_flowtable")), "the settings came later");
+    assert!(body.remedies.iter().all(|remedy| !remedy.commands.is_empty()), "each remedy has a line");
     let body = judged(on(full_of(&offloaded(L4::UDP)), "6.18.1"));
     assert_ne!(verdict(&body), ("offload-pinned", Confidence::High));
     assert!(body.verdict.cause.0 != "offload-pinned" || has(&body, "kernel-evicts", false));

@@ -16,6 +16,7 @@ mod limits;
 mod lookalikes;
 mod metamorphic;
 mod nobody;
+mod on_call;
 mod one_way;
 mod rate;
 mod replays;

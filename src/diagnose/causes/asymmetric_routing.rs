@@ -36,6 +36,9 @@ const ANSWERED: f64 = 0.3;
 const FRESH: f64 = 0.8;
 const KEPT: f64 = 0.5;
 
+/// From this share of the one-way connections on that were met in their middle, packets are counted of those alone.
+const MOSTLY_MET: f64 = 0.5;
+
 struct Path {
     seen: OneWay,
     one_way: u64,
@@ -64,8 +67,15 @@ fn measure(case: &Case<'_>) -> Option<Path> {
     let seen = OneWay::of(mix);
     let (one_way, tcp) = (seen.total(), mix.all_tcp());
     let share_of_table = share(one_way, mix.total());
-    let packets_each =
-        one_way::packets_each(case, |class| class.l4 == L4::TCP && class.replied == Reply::Unreplied);
+    // Of a SYN nobody counts on more packets than its repetitions: where most were met in their middle, those tell.
+    let mostly_met = share(seen.met_in_the_middle(), one_way) >= MOSTLY_MET;
+    let packets_each = one_way::packets_each(case, |class| {
+        if mostly_met {
+            one_way::pickup(class)
+        } else {
+            class.l4 == L4::TCP && class.replied == Reply::Unreplied
+        }
+    });
     // More than SYNs goes one way: connections met in their middle again and again, data, or UDP as well.
     let met_once = packets_each.is_some_and(|n| n <= ONCE);
     let beyond_syns = share(seen.met_in_the_middle(), one_way) >= BEYOND_SYNS && !met_once;

@@ -34,6 +34,8 @@ const SILENT_SECONDS: u64 = 7_500;
 const SILENT_MAX: f64 = 0.5;
 /// Below this share of the table their age says nothing of it.
 const WORTH_AGING: f64 = 0.2;
+/// Below this share of the established connections those whose age is known do not stand for all.
+const WORTH_TELLING: f64 = 0.5;
 /// From this share of the table on a kind of use is worth a word.
 const WORTH_SAYING: f64 = 0.1;
 /// Port of the web, over UDP that of QUIC.
@@ -89,10 +91,12 @@ fn in_use(case: &Case<'_>, scales: &mut Scales) {
     let (Some(mix), Some(ages)) = (case.mix(), case.ages()) else { return };
     let established = mix.tcp(State::Established);
     let ages = ages.of(L4::TCP, Some(State::Established), &case.timeouts());
-    if share(established, mix.total()) < WORTH_AGING || ages.is_empty() {
+    let known = ages.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+    // Where the timer of most is not known, their age is not, either.
+    if share(established, mix.total()) < WORTH_AGING || share(known, established) < WORTH_TELLING {
         return;
     }
-    let silent = share(older_than(SILENT_SECONDS, &ages), established);
+    let silent = share(older_than(SILENT_SECONDS, &ages), known);
     scales.weigh(
         Weight::Strong,
         silent < SILENT_MAX,

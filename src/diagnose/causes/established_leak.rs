@@ -69,7 +69,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         ]),
         rate_per_second: (leak.oldest_seconds > 0).then(|| leak.silent as f64 / leak.oldest_seconds as f64),
         remedies: cures(case, &leak),
-        will_not_help: useless(case, &leak),
+        will_not_help: useless(case),
         limit_contributes: true,
         ..Candidate::new(Candidate::tier_of(leak.share_of_table), leak.share_of_table, scales)
     })
@@ -354,21 +354,9 @@ fn cures(case: &Case<'_>, leak: &Leak) -> Vec<Remedy> {
     out
 }
 
-fn useless(case: &Case<'_>, leak: &Leak) -> Vec<WillNotHelp> {
+fn useless(case: &Case<'_>) -> Vec<WillNotHelp> {
     let mut out = vec![will_not_help::very_short_established()];
-    if let (Some(max), true) = (case.usage.max, leak.oldest_seconds > 0) {
-        let rate = leak.silent as f64 / leak.oldest_seconds as f64;
-        out.push(WillNotHelp {
-            id: "raise-limit-only",
-            reason: sentence![
-                "doubling it buys about",
-                Word::Duration(max as f64 / rate),
-                "at the rate at which connections were abandoned over the last",
-                Word::Duration(leak.oldest_seconds as f64),
-                ": then it is full again"
-            ],
-        });
-    }
+    out.extend(will_not_help::limit_alone(case));
     out.push(WillNotHelp {
         id: "tcp_keepalive_time",
         reason: "works only on sockets of programs that ask for keepalive, on machines that still exist"

@@ -3,7 +3,6 @@
 //! it, too, but nothing was inserted), an established leak.
 
 use crate::model::diagnosis::Remedy;
-use crate::model::era::Release;
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::model::signal::RelatedKind;
 use crate::sentence;
@@ -14,13 +13,12 @@ use super::super::facts::Case;
 use super::super::one_way;
 use super::super::open;
 use super::super::scales::{Scales, Weight};
+use super::super::timeouts::INSERTED_ONLY;
 use super::super::{remedies, will_not_help};
 use super::Candidate;
 
 /// Below this share of the table the cause is not worth naming.
 const WORTH_NAMING: f64 = 0.2;
-/// From 4.9 on `insert` counts only what ctnetlink inserts (conntrackd, CRIU, `conntrack -R`); before, every entry.
-const INSERTED_ONLY: Release = Release(4, 9, 0);
 
 struct Injected {
     /// From the log, else from the counter.

@@ -3,6 +3,7 @@
 //! such rule; all nodes alike), limit-not-in-force (a larger limit is configured and would do).
 
 use crate::model::census::PortKey;
+use crate::model::diagnosis::Remedy;
 use crate::model::era::{KUBE_PROXY_FLOOR, KUBE_PROXY_PER_CORE};
 use crate::model::sentence::{Noun, Sentence, Word, noun};
 use crate::sentence;
@@ -12,6 +13,7 @@ use super::super::evidence::{Cited, contradicts, supports};
 use super::super::facts::{Case, NEAR_FULL};
 use super::super::node::{fullest_elsewhere, idle_elsewhere, rule, rule_evidence, signs};
 use super::super::open::Open;
+use super::super::platform;
 use super::super::scales::{Scales, Weight};
 use super::super::wanted::{wanted, wanted_evidence};
 use super::super::{remedies, will_not_help};
@@ -117,16 +119,22 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     Some(Candidate {
         summary: summary(case, rule, serves, larger),
         rate_per_second: case.admitted_per_second(),
-        remedies: larger
-            .map(|larger| remedies::kube_proxy_limit(case, larger))
-            .into_iter()
-            .chain([remedies::spread(case)])
-            .chain(remedies::raise_limit(case))
-            .collect(),
+        remedies: cures(case, larger),
         will_not_help: will_not_help::for_node(),
         limit_contributes: true,
         ..Candidate::new(tier, 1.0, scales)
     })
+}
+
+/// Where kube-proxy was seen, the larger limit itself is written where kube-proxy reads it.
+fn cures(case: &Case<'_>, larger: Option<u64>) -> Vec<Remedy> {
+    let mut out = Vec::new();
+    if !platform::of(case).kube_proxy {
+        out.extend(larger.map(|larger| remedies::kube_proxy_limit(case, larger)));
+    }
+    out.extend(remedies::raise_limit(case));
+    out.push(remedies::spread(case));
+    out
 }
 
 /// Share of the entries whose destination is this node's own, or is translated to a pod.

@@ -90,15 +90,18 @@ fn elsewhere(case: &Case<'_>) -> Open {
 /// What the log says, what it hides, what would decide. Of one that comes back: when it is due next, and what to do then.
 fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
     let drops = &incident.drops;
+    let says_full = sentence![
+        "the log says full (",
+        Word::Count(drops.visible, noun::LINE),
+        ",",
+        Word::Count(drops.low, noun::PACKET),
+        "lost or more); no table shows who filled it"
+    ];
+    if let Some((hint, then)) = hints::foremost(case) {
+        return vec![says_full, hint, then];
+    }
     if let Some((again, look)) = hints::recurrence::lines(case) {
-        let who = sentence![
-            "the log says full (",
-            Word::Count(drops.visible, noun::LINE),
-            ",",
-            Word::Count(drops.low, noun::PACKET),
-            "lost or more); no table shows who filled it"
-        ];
-        return vec![who, again, save_then(case, look)];
+        return vec![says_full, again, save_then(case, look)];
     }
     let who = sentence![
         "the log says the table was full (",
@@ -118,12 +121,9 @@ fn only_log(case: &Case<'_>, incident: &Incident) -> Vec<Sentence> {
         how = how.with("; the limit is").with(Word::Count(max, noun::ENTRY));
     }
     let what = sentence![
-        "next time save the table (",
+        "save the table while it is full (",
         Word::Code(format!("cat {}", case.kernel.names.table_file())),
-        "or",
-        Word::Code("conntrack -L".to_owned()),
-        ") and",
-        Word::Code("sysctl -a".to_owned())
+        "); doubling the limit gives time"
     ];
     vec![who, how, what]
 }

@@ -180,17 +180,23 @@ fn scales(case: &Case<'_>, calls: &Calls<'_>) -> Scales {
 
 fn remedies(case: &Case<'_>, calls: &Calls<'_>) -> Vec<Remedy> {
     let mut out = Vec::new();
-    let udp: Vec<(IpAddr, u16)> = calls
+    let udp: Vec<untracked::Called> = calls
         .groups
         .iter()
         .filter(|(_, how)| Flags::udp(&how.classes).entries >= how.entries / 2)
-        .filter_map(|(group, how)| Some((*group, how.common_ports.first()?.0)))
+        .filter_map(|(address, how)| {
+            let (port, _) = how.common_ports.first()?;
+            Some(untracked::Called { address: *address, port: *port, entries: how.entries })
+        })
         .collect();
-    let held = calls.entries.saturating_sub(calls.routers);
-    out.extend(untracked::untrack_group(case, &udp, held).map(|mut remedy| {
+    // Only of a group it is plain from the address that it never answers: a rule without its mirror is for those alone.
+    let (groups, everybody): (Vec<_>, Vec<_>) =
+        udp.into_iter().partition(|one| one.address.to_canonical().is_multicast());
+    out.extend(untracked::untrack_group(case, &groups).map(|mut remedy| {
         remedy.side_effects.insert(0, "answers come from the address of the machine itself and fit no entry: where only answers are let in, let those ports in on that interface".into());
         remedy
     }));
+    out.extend(untracked::drop_calls(case, &everybody));
     if calls.routers > 0 {
         out.extend(cures::shorter_generic(case));
     }

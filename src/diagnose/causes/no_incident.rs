@@ -84,7 +84,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     let mut what =
         sentence!["nothing to do; watch what cannot be evicted, and the drop counter, not the plain count"];
     // Something else that looks like a full table is what the reader has come for.
-    if let Some(finding) = findings::of_case(case).into_iter().next() {
+    if let Some(finding) = findings::that_cost(case) {
         let mut said = finding.summary.into_iter();
         how = said.next().unwrap_or(how);
         what = said.next().unwrap_or(what);

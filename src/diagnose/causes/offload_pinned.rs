@@ -55,7 +55,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     kernel(case, &mut scales);
     what_they_are(case, pinned, udp, &mut scales);
     Some(Candidate {
-        summary: summary(pinned, udp, share_of_table),
+        summary: summary(case, pinned, udp, share_of_table),
         loses: Some(sentence!["offloaded entries explain only", Word::Share(share_of_table), "of the table"]),
         remedies: cures(case, udp, pinned),
         will_not_help: useless(),
@@ -64,7 +64,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     })
 }
 
-fn summary(pinned: u64, udp: u64, share_of_table: f64) -> Vec<Sentence> {
+fn summary(case: &Case<'_>, pinned: u64, udp: u64, share_of_table: f64) -> Vec<Sentence> {
     let mut who = sentence![
         Word::Count(pinned, noun::ENTRY),
         "(",
@@ -77,7 +77,13 @@ fn summary(pinned: u64, udp: u64, share_of_table: f64) -> Vec<Sentence> {
     vec![
         who,
         sentence!["no timer runs on them and none is evicted to make room while the flowtable holds them"],
-        sentence!["let silent flows leave the flowtable sooner, and hand over only what lasts"],
+        if sooner(case, udp, pinned).is_some() {
+            sentence!["hand over only what lasts, and let silent flows leave the flowtable sooner"]
+        } else {
+            sentence![
+                "hand over only what lasts: this kernel has no setting by which silent flows leave sooner"
+            ]
+        },
     ]
 }
 
@@ -127,9 +133,14 @@ fn what_they_are(case: &Case<'_>, pinned: u64, udp: u64, scales: &mut Scales) {
     }
 }
 
+/// Silent flows out of the flowtable, where this kernel has a setting for that.
+fn sooner(case: &Case<'_>, udp: u64, pinned: u64) -> Option<Remedy> {
+    remedies::flowtable_timeouts(case, share(udp, pinned) >= MOSTLY_UDP)
+}
+
 fn cures(case: &Case<'_>, udp: u64, pinned: u64) -> Vec<Remedy> {
-    let mut out = vec![remedies::flowtable_timeouts(case, share(udp, pinned) >= MOSTLY_UDP)];
-    out.push(remedies::offload_less());
+    let mut out = vec![remedies::offload_less()];
+    out.extend(sooner(case, udp, pinned));
     out.extend(remedies::raise_limit(case));
     out.extend(remedies::more_buckets(case));
     out

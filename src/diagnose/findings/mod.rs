@@ -6,7 +6,7 @@ mod timeout_too_low;
 
 use crate::model::census::Census;
 use crate::model::counters::Counters;
-use crate::model::diagnosis::{Effect, Finding, Remedy};
+use crate::model::diagnosis::{Cause, Effect, Finding, Remedy};
 use crate::model::incident::{Around, Host, Incident};
 use crate::model::sentence::{Word, noun};
 use crate::model::signal::Table;
@@ -24,11 +24,29 @@ mod snat_ports;
 pub(crate) use hidden_client::of_table;
 pub(crate) use other_tables::of_lines;
 
-use super::causes::{EXPECTATION_TABLE, TW_RECYCLE};
+use super::causes::{
+    CLOUD_ALLOWANCE, EBPF_MAP, EXPECTATION_TABLE, GC_LAG, INSERT_RACE, IPVS_PORT_REUSE, OTHER_KERNEL_TABLE,
+    SNAT_PORT_EXHAUSTION, STALE_NAT, TIMEOUT_TOO_LOW, TW_RECYCLE,
+};
 use super::evidence::{context, supports};
 use super::facts::Case;
 use super::kernel::Kernel;
 use super::remedies::{here, in_file};
+
+/// What lost packets or cut connections though the table was not full, by how plainly the inputs tell it: counters and
+/// lines that count what was lost, entries that nothing answers, settings that only may.
+const COST: [Cause; 10] = [
+    CLOUD_ALLOWANCE,
+    SNAT_PORT_EXHAUSTION,
+    INSERT_RACE,
+    OTHER_KERNEL_TABLE,
+    EBPF_MAP,
+    STALE_NAT,
+    GC_LAG,
+    IPVS_PORT_REUSE,
+    TIMEOUT_TOO_LOW,
+    TW_RECYCLE,
+];
 
 /// What stands beside the settings of one host and says more of them.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +70,14 @@ pub(crate) fn of_case(case: &Case<'_>) -> Vec<Finding> {
         ipvs_ports::find,
     ];
     rules.iter().filter_map(|find| find(case)).collect()
+}
+
+/// Of everything found of a case, what lost packets or cut connections, the plainest first: what is not the full table
+/// that was looked for, and what the reader has come for.
+pub(crate) fn that_cost(case: &Case<'_>) -> Option<Finding> {
+    let place = |finding: &Finding| COST.iter().position(|cause| *cause == finding.cause);
+    let found = of_case(case).into_iter().chain(case.found.iter().map(|finding| (*finding).clone()));
+    found.filter(|finding| place(finding).is_some()).min_by_key(place)
 }
 
 /// Adds a finding, or what it has more to say than the one of the same host and cause that is there.
@@ -105,6 +131,8 @@ fn recycle(counters: &Counters) -> Option<Finding> {
     let configured = counters.configured.get(key).and_then(|(value, _)| value.trim().parse().ok());
     runs.or(configured).filter(|value| *value != 0)?;
     let where_from: &'static str = if runs.is_some() { "is set" } else { "stands in a settings file" };
+    // What runs is taken back to what ran, and the file to what it said, if it said anything.
+    let undo = runs.map(|was| format!("sysctl -w {key}={was}"));
     Some(Finding {
         host: None,
         cause: TW_RECYCLE,
@@ -120,7 +148,7 @@ fn recycle(counters: &Counters) -> Option<Finding> {
             id: "tw-recycle-off",
             title: "switch it off, now and in the file it is kept in".into(),
             commands: vec![
-                here(format!("sysctl -w {key}=0"), None),
+                here(format!("sysctl -w {key}=0"), undo),
                 in_file(&format!("{key} = 0"), "/etc/sysctl.conf"),
             ],
             effect: Effect { note: "does not change the number of entries".into(), ..Effect::default() },

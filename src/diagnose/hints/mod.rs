@@ -22,6 +22,7 @@ use crate::model::diagnosis::Evidence;
 use crate::model::incident::{Around, Incident};
 use crate::model::sentence::{Sentence, Word};
 use crate::model::signal::RelatedKind;
+use crate::sentence;
 
 use super::evidence::{Cited, context};
 use super::facts::Case;
@@ -46,6 +47,29 @@ pub(crate) fn all(case: &Case<'_>) -> Vec<Evidence> {
     out.extend(victims::hints(&around));
     out.extend(lost_lines::hint(case, incident));
     out.into_iter().map(as_hint).collect()
+}
+
+/// The one hint that comes near to a cause, with what to do about it; none where the log has no such line. A program that
+/// ran out of ports names who fills the table; a limit that was refused is a cause by itself.
+pub(crate) fn foremost(case: &Case<'_>) -> Option<(Sentence, Sentence)> {
+    let near = Near { case, incident: case.incident? };
+    let hint = |around: &Around| around.fact.clone().with("(a hint, no proof)");
+    if let Some(around) = near.of(RelatedKind::PortsExhausted).next() {
+        let then = "let that program keep its connections open and use them again; save the table to be sure";
+        return Some((hint(around), then.into()));
+    }
+    near.has(RelatedKind::SettingRefused).then(|| {
+        let key = case.kernel.key("max");
+        let said =
+            "a setting of the tracker was refused: what is configured is not in force (a hint, no proof)"
+                .into();
+        let then = sentence![
+            "compare",
+            Word::Code(format!("sysctl {key}")),
+            "with the settings file and set it now; save the table"
+        ];
+        (said, then)
+    })
 }
 
 /// The same, called what it is.

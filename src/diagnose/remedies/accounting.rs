@@ -21,10 +21,12 @@ fn look(id: &'static str, title: Sentence, lines: Vec<String>, note: &'static st
     }
 }
 
-/// The count of every namespace, by one of its processes.
+/// The count of every namespace, by one of its processes, under its inode and the name of that process.
 pub(crate) fn every_namespace(case: &Case<'_>) -> String {
     let (count, max) = (case.kernel.key("count"), case.kernel.key("max"));
-    format!("lsns -t net -n -o PID | while read p; do nsenter -n -t $p sysctl {count} {max}; done")
+    format!(
+        "lsns -t net -n -o NS,PID,COMMAND | while read ns p c; do echo \"netns $ns ($p $c):\"; nsenter -n -t $p sysctl {count} {max}; done"
+    )
 }
 
 /// Which namespace is full.

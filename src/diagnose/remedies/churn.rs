@@ -13,7 +13,7 @@ use super::super::beside;
 use super::super::facts::Case;
 use super::super::mix::Mix;
 use super::super::network::Network;
-use super::{here, in_file};
+use super::{bracketed, here, in_file};
 
 /// Command lines that one remedy prints, at most.
 const LINES_MAX: usize = 8;
@@ -48,7 +48,7 @@ fn endpoint(peer: Peer) -> Word {
 /// The line that names the program behind connections to a peer, at the machine that opens them.
 fn find_opener(case: &Case<'_>, pair: &Pair) -> Option<Command> {
     let port = pair.peer.port?;
-    let line = format!("ss -tnp dst {} dport = :{port}", pair.peer.address.to_canonical());
+    let line = format!("ss -tnp dst {} dport = :{port}", bracketed(pair.peer.address));
     let place = if case.locals.is_local(pair.source) == Some(true) {
         "this host: names the program that opens them".to_owned()
     } else {

@@ -7,7 +7,7 @@ use crate::model::sentence::{Word, noun};
 use crate::sentence;
 
 use super::super::facts::Case;
-use super::shorter::{Shorter, delete_in_state, deleted, shorter};
+use super::shorter::{Shorter, delete_in_state, deleted, saves, shorter};
 use super::{HERE, here, in_file, set};
 
 /// Not shorter under kube-proxy: connections that are closed on one side and still send on the other would lose their
@@ -60,6 +60,9 @@ pub(crate) fn close_wait_timeout(case: &Case<'_>, entries: u64, now_seconds: u64
         return None;
     }
     let waits = |class: &Class| class.l4 == L4::TCP && class.state == Some(State::CloseWait);
+    if !saves(case, |class| waits(class).then_some(CLOSE_WAIT_SECONDS)) {
+        return None;
+    }
     let mut commands = set(&case.kernel, "tcp_timeout_close_wait", CLOSE_WAIT_SECONDS, Some(now_seconds));
     commands.push(in_file(
         "tcpCloseWaitTimeout: 15m0s",

@@ -9,7 +9,7 @@ use crate::sentence;
 use super::super::beside;
 use super::super::facts::Case;
 use super::super::outlook::{Change, outlook};
-use super::{here, in_file};
+use super::{bracketed, here, in_file};
 
 /// Ports behind which a proxy or web server usually listens.
 const WEB_PORTS: [u16; 9] = [80, 443, 3128, 8000, 8008, 8080, 8081, 8443, 8888];
@@ -62,7 +62,7 @@ fn title(case: &Case<'_>, pair: &Pair) -> Sentence {
 }
 
 fn commands(case: &Case<'_>, pair: &Pair) -> Vec<Command> {
-    let address = pair.peer.address.to_canonical();
+    let address = bracketed(pair.peer.address);
     let mut out = Vec::new();
     let port = pair.peer.port.filter(|_| pair.peer.l4 == L4::TCP);
     let owner = beside::owner(case, pair.source).map(|owner| owner.name);

@@ -8,8 +8,9 @@ use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
 use super::super::facts::Case;
+use super::shorter::saves;
 use super::untracked::{Rule, before_tracking};
-use super::{here, in_file, set};
+use super::{bracketed, here, in_file, set};
 
 /// RFC 4787 wants two minutes at least for a mapping in use; the kernel's own default from 5.0 on.
 const STREAM_SECONDS: u64 = 120;
@@ -21,10 +22,12 @@ const ECHO_SECONDS: u64 = 10;
 const GENERIC_SECONDS: u64 = 120;
 /// The default of newer kernels: seven heartbeats of 30 s.
 const SCTP_SECONDS: u64 = 210;
+/// Exchanges that a program behind this host may have at a time. More are refused; those it has go on.
+const PROGRAM_MAX: u64 = 500;
 /// Echo requests a second that are let through: far above what monitoring of one machine sends.
 const ECHOES_PER_SECOND: u64 = 100;
 
-/// A timeout set to what it is by default, or in newer kernels, where it is longer now.
+/// A timeout set to what it is by default, or in newer kernels, where it is longer now and entries enough are under it.
 fn shorter(
     case: &Case<'_>,
     id: &'static str,
@@ -36,6 +39,9 @@ fn shorter(
     let governs = |class: &crate::model::census::Class| {
         crate::model::era::timeout_name(class.l4, class.state, class.replied) == Some(bare)
     };
+    if !saves(case, |class| governs(class).then_some(seconds)) {
+        return None;
+    }
     Some(Remedy {
         id,
         title: sentence![
@@ -191,13 +197,6 @@ pub(crate) fn one_socket(
     }
 }
 
-fn bracketed(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("[{address}]"),
-    }
-}
-
 /// Datagrams from a source port to an address, dropped before they are tracked. `exempt`: who may.
 pub(crate) fn drop_from_port(case: &Case<'_>, to: IpAddr, port: u16, held: u64, exempt: &[IpAddr]) -> Remedy {
     let to = to.to_canonical();
@@ -305,7 +304,7 @@ pub(crate) fn cap_program(case: &Case<'_>, source: IpAddr, port: Option<u16>, he
         let tool = if source.is_ipv4() { "iptables" } else { "ip6tables" };
         let mask = if source.is_ipv4() { 32 } else { 128 };
         let tail = format!(
-            "-p udp -s {source} --sport {port} -m connlimit --connlimit-above 500 --connlimit-mask {mask} -j DROP"
+            "-p udp -s {source} --sport {port} -m conntrack --ctstate NEW -m connlimit --connlimit-above {PROGRAM_MAX} --connlimit-mask {mask} -j DROP"
         );
         commands.push(here(format!("{tool} -I FORWARD 1 {tail}"), Some(format!("{tool} -D FORWARD {tail}"))));
     }

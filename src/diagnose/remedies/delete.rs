@@ -1,7 +1,9 @@
 //! Deleting entries by tuple, state and port, with the number that goes. Never by flag, never the whole table.
 
-use crate::model::census::{LeaderKey, Pair, Peer};
-use crate::model::diagnosis::{Effect, Remedy};
+use std::net::IpAddr;
+
+use crate::model::census::{Class, LeaderKey, Pair, Peer};
+use crate::model::diagnosis::{Command, Effect, Remedy};
 use crate::model::flow::{L4, State};
 use crate::model::sentence::{Sentence, Word, noun};
 use crate::sentence;
@@ -15,6 +17,8 @@ use super::{family, here};
 
 /// Command lines that one remedy prints, at most.
 const LINES_MAX: usize = 8;
+/// From this share of a peer's entries on that its named clients hold, it is not worth naming them one by one.
+const MOST: f64 = 0.5;
 /// From this share of entries idle on, a peer is taken for gone.
 const MOSTLY: f64 = 0.9;
 
@@ -22,17 +26,25 @@ const MOSTLY: f64 = 0.9;
 pub(crate) fn delete_time_wait(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Option<Remedy> {
     let mut freed: u64 = 0;
     let mut commands = Vec::new();
-    for (pair, _) in pairs.iter().filter(|(pair, _)| pair.peer.l4 == L4::TCP).take(LINES_MAX) {
-        let entries =
-            case.how(&LeaderKey::Pair(*pair)).map_or(0, |how| Mix(&how.classes).tcp(State::TimeWait));
+    let mut whole: Vec<Peer> = Vec::new();
+    for (pair, _) in pairs.iter().filter(|(pair, _)| pair.peer.l4 == L4::TCP) {
+        if commands.len() >= LINES_MAX {
+            break;
+        }
+        if whole.contains(&pair.peer) {
+            continue;
+        }
+        let of_all = mostly_of(case, pair.peer, pairs);
+        let entries = of_all.unwrap_or_else(|| over(case, &LeaderKey::Pair(*pair)));
         let Some(port) = pair.peer.port.filter(|_| entries > 0) else { continue };
         freed = freed.saturating_add(entries);
         let (source, peer) = (pair.source.to_canonical(), pair.peer.address.to_canonical());
+        let from = if of_all.is_some() { String::new() } else { format!("-s {source} ") };
+        if of_all.is_some() {
+            whole.push(pair.peer);
+        }
         commands.push(here(
-            format!(
-                "conntrack {}-D -p tcp --state TIME_WAIT -s {source} -d {peer} --dport {port}",
-                family(source)
-            ),
+            format!("conntrack {}-D -p tcp --state TIME_WAIT {from}-d {peer} --dport {port}", family(peer)),
             None,
         ));
     }
@@ -52,6 +64,24 @@ pub(crate) fn delete_time_wait(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Option
     })
 }
 
+/// Entries of a leader in TIME_WAIT.
+fn over(case: &Case<'_>, key: &LeaderKey) -> u64 {
+    case.how(key).map_or(0, |how| Mix(&how.classes).tcp(State::TimeWait))
+}
+
+/// All entries of a peer in TIME_WAIT, where several of these pairs hold most of them: one line takes the place of one for
+/// each client. None where only one client is meant, or where the destination is translated (it may be that of a service).
+fn mostly_of(case: &Case<'_>, peer: Peer, pairs: &[(Pair, u64)]) -> Option<u64> {
+    let of_it: Vec<&Pair> = pairs.iter().map(|(pair, _)| pair).filter(|pair| pair.peer == peer).collect();
+    let nat = case.how(&LeaderKey::Peer(peer))?.nat;
+    if of_it.len() < 2 || nat.destination > 0 || nat.both > 0 {
+        return None;
+    }
+    let all = over(case, &LeaderKey::Peer(peer));
+    let meant = of_it.iter().fold(0u64, |sum, pair| sum.saturating_add(over(case, &LeaderKey::Pair(**pair))));
+    (share(meant, all) >= MOST).then_some(all)
+}
+
 /// How long it took the connections of these pairs to come: a lifetime, or less where the table filled faster.
 fn back_seconds(case: &Case<'_>, pairs: &[(Pair, u64)]) -> f64 {
     let lifetime = case.time_wait_seconds() as f64;
@@ -61,6 +91,34 @@ fn back_seconds(case: &Case<'_>, pairs: &[(Pair, u64)]) -> f64 {
         .fold(None, |most: Option<f64>, seconds| Some(most.map_or(seconds, |most| most.max(seconds))))
         .filter(|seconds| seconds.is_finite())
         .map_or(lifetime, |seconds| seconds.min(lifetime))
+}
+
+/// Lines that delete the associations of SCTP between these addresses, and how many entries they take: those of the pairs
+/// that are described, each with its port. (Only for what is no longer tracked: a packet in the middle of an association
+/// makes no entry.)
+pub(super) fn associations(case: &Case<'_>, between: &[(IpAddr, IpAddr)]) -> (Vec<Command>, u64) {
+    let rows = case.census.map_or(&[][..], |census| census.who.pairs.leading(census.who.entries));
+    let meant = |pair: &Pair| {
+        let (source, peer) = (pair.source.to_canonical(), pair.peer.address.to_canonical());
+        pair.peer.l4 == L4::SCTP && (between.contains(&(source, peer)) || between.contains(&(peer, source)))
+    };
+    let mut freed: u64 = 0;
+    let mut commands = Vec::new();
+    for pair in rows.iter().map(|row| row.key).filter(meant).take(LINES_MAX) {
+        let of = |class: &Class| class.l4 == L4::SCTP && class.state == Some(State::Established);
+        let entries = case.how(&LeaderKey::Pair(pair)).map_or(0, |how| Mix(&how.classes).count(of));
+        let Some(port) = pair.peer.port.filter(|_| entries > 0) else { continue };
+        freed = freed.saturating_add(entries);
+        let (source, peer) = (pair.source.to_canonical(), pair.peer.address.to_canonical());
+        commands.push(here(
+            format!(
+                "conntrack {}-D -p sctp --state ESTABLISHED -s {source} -d {peer} --dport {port}",
+                family(source)
+            ),
+            None,
+        ));
+    }
+    (commands, freed)
 }
 
 /// Deletes the established entries towards peers that have been silent for longer than `idle_seconds`.

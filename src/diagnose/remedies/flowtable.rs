@@ -13,8 +13,8 @@ const DEFAULT_SECONDS: u64 = 30;
 /// Seconds of silence after which a flow goes back to the tracker, which then knows its timer.
 const SECONDS: u64 = 10;
 
-/// Silent flows go back to the tracker sooner.
-pub(crate) fn flowtable_timeouts(case: &Case<'_>, mostly_udp: bool) -> Remedy {
+/// Silent flows go back to the tracker sooner; none where the kernel has no setting for that, or it is as short already.
+pub(crate) fn flowtable_timeouts(case: &Case<'_>, mostly_udp: bool) -> Option<Remedy> {
     let names: &[&str] = if mostly_udp { &["udp"] } else { &["tcp", "udp"] };
     let able = case.kernel.release.is_none_or(|release| release >= SETTINGS_FROM);
     let mut commands = Vec::new();
@@ -26,7 +26,7 @@ pub(crate) fn flowtable_timeouts(case: &Case<'_>, mostly_udp: bool) -> Remedy {
             commands.push(in_file(&format!("{key} = {SECONDS}"), super::limit::settings_file(&case.kernel)));
         }
     }
-    Remedy {
+    (!commands.is_empty()).then(|| Remedy {
         id: "flowtable-timeouts",
         title: "let flows that fell silent go back to the tracker sooner, where they have a timer and can be evicted".into(),
         commands,
@@ -37,7 +37,7 @@ pub(crate) fn flowtable_timeouts(case: &Case<'_>, mostly_udp: bool) -> Remedy {
         },
         side_effects: vec!["a flow that pauses is handed over again with its next packets, which cost the slow path".into()],
         persists: true,
-    }
+    })
 }
 
 /// Only what lasts is handed over.

@@ -8,6 +8,7 @@ use crate::sentence;
 use super::super::facts::Case;
 use super::super::kernel::Kernel;
 use super::super::outlook::{Change, Outlook, headroom, outlook};
+use super::super::platform;
 use super::{in_file, persist};
 
 /// A chain of this many entries a bucket on average costs time (each entry is in the table twice).
@@ -33,11 +34,13 @@ pub(crate) fn raise_limit(case: &Case<'_>) -> Option<Remedy> {
     let outlook = headroom(case, limit);
     Some(Remedy {
         id: "raise-limit",
-        title: sentence![
-            "raise the limit to",
-            Word::Count(limit, noun::ENTRY),
-            "and make it survive a reload of the module, not only a reboot"
-        ],
+        title: sentence!["raise the limit to", Word::Count(limit, noun::ENTRY)].with(
+            if platform::of(case).kube_proxy {
+                "now, and where kube-proxy reads it, which sets its own at every start"
+            } else {
+                "and make it survive a reload of the module, not only a reboot"
+            },
+        ),
         commands: persist::limit(case, limit),
         effect: outlook.effect(case, note(case, limit, &outlook)),
         side_effects: side_effects(case, limit),

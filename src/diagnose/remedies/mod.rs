@@ -99,6 +99,14 @@ fn taken_out(line: &str, place: &str) -> Option<String> {
     Some(format!("sed -i '/^{pattern}$/d' {place}"))
 }
 
+/// An address where a port may follow: `ss` takes the last group of a bare one of IPv6 for a port.
+pub(crate) fn bracketed(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
 /// `conntrack` selects IPv4 unless told otherwise.
 pub(crate) fn family(address: IpAddr) -> &'static str {
     match address.to_canonical() {

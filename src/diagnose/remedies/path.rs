@@ -166,8 +166,14 @@ pub(crate) fn find_lost_ends(peer: Option<Peer>) -> Remedy {
     if let Some(peer) = peer {
         let ip = peer.address.to_canonical();
         let port = peer.port.map_or_else(String::new, |port| format!(" and port {port}"));
+        // The filter's language reads the flags of TCP over IPv4 only; over IPv6 they are byte 13 behind a header of 40.
+        let ends = if ip.is_ipv4() {
+            "tcp[tcpflags] & (tcp-fin|tcp-rst) != 0"
+        } else {
+            "ip6[6] == 6 and ip6[53] & 5 != 0"
+        };
         commands.push(shows(
-            format!("tcpdump -nni any -c 100 'host {ip}{port} and tcp[tcpflags] & (tcp-fin|tcp-rst) != 0'"),
+            format!("tcpdump -nni any -c 100 'host {ip}{port} and {ends}'"),
             "whether FIN and RST come back, and on which interface they stop",
         ));
     }

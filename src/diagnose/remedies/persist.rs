@@ -8,7 +8,7 @@ use crate::sentence;
 use super::super::facts::Case;
 use super::super::platform;
 use super::limit::systemd;
-use super::{HERE, IPTABLES_CONFIG, here, in_file};
+use super::{IPTABLES_CONFIG, here, in_file, kube_proxy};
 
 /// The most that kube-proxy computes from the processors, from 1.36 on (kubernetes#137002).
 const KUBE_PROXY_MOST: u64 = 1_048_576;
@@ -24,25 +24,14 @@ pub(super) fn limit(case: &Case<'_>, limit: u64) -> Vec<Command> {
     if platform::of(case).kube_proxy {
         // kube-proxy writes its own number at every start: a settings file is overwritten by it.
         commands.truncate(1);
-        commands.extend(kube_proxy(limit));
+        commands.extend(kube_proxy::keys(case, limit));
+        commands.push(kube_proxy::restart());
     } else if systemd(&case.kernel) {
         commands.extend(with_systemd(case));
     } else {
         commands.extend(without_systemd(case, limit));
     }
     commands
-}
-
-fn kube_proxy(limit: u64) -> [Command; 2] {
-    let restart = Command {
-        line: "kubectl -n kube-system rollout restart daemonset kube-proxy".to_owned(),
-        place: format!("{HERE}, or wherever kubectl is set up (where kube-proxy is a unit, restart that)"),
-        undo: None,
-    };
-    [
-        in_file(&format!("min: {limit}"), "KubeProxyConfiguration (configmap kube-proxy), under conntrack"),
-        restart,
-    ]
 }
 
 fn with_systemd(case: &Case<'_>) -> Vec<Command> {
@@ -84,6 +73,7 @@ pub(super) fn said(case: &Case<'_>, limit: u64) -> Vec<Sentence> {
     let mut out = Vec::new();
     if platform.kube_proxy {
         out.push("kube-proxy sets the limit at its start, to the larger of min and maxPerCore for each processor: a settings file is overwritten by it".into());
+        out.push(kube_proxy::EVERY_NODE.into());
         if limit > KUBE_PROXY_MOST {
             out.push(sentence![
                 "from 1.36 on kube-proxy computes no more than",

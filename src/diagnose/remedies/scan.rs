@@ -7,7 +7,7 @@ use crate::model::diagnosis::{Command, Effect, Remedy};
 use crate::sentence;
 
 use super::super::facts::Case;
-use super::here;
+use super::{bracketed, here};
 
 /// Where to look, on this host or for the machine behind it.
 pub(crate) fn find_scanner(case: &Case<'_>, address: IpAddr, is_local: Option<bool>) -> Remedy {
@@ -15,7 +15,7 @@ pub(crate) fn find_scanner(case: &Case<'_>, address: IpAddr, is_local: Option<bo
     let own = vec![
         Command {
             place: "this host: programs that wait for an answer".to_owned(),
-            ..here(format!("ss -tanp state syn-sent src {ip}"), None)
+            ..here(format!("ss -tanp state syn-sent src {}", bracketed(ip)), None)
         },
         Command {
             place: "this host: programs that make packets themselves".to_owned(),

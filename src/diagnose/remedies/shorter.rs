@@ -13,6 +13,15 @@ use super::super::facts::Case;
 use super::super::outlook::{Change, outlook};
 use super::{HERE, family, here, set};
 
+/// A timeout that saves less than this share of the table is no remedy: it costs connections and gains nothing.
+const WORTH_PRINTING: f64 = 0.05;
+
+/// Whether other lifetimes save entries worth the trouble, in the long run; true where that is not known.
+pub(super) fn saves(case: &Case<'_>, then: impl Fn(&Class) -> Option<u64>) -> bool {
+    let (Some(now), Some(then)) = (case.offered(|_| None), case.offered(then)) else { return true };
+    now.saturating_sub(then) as f64 >= WORTH_PRINTING * case.entries() as f64
+}
+
 /// What a state is to be kept for.
 pub(super) struct Shorter {
     pub(super) id: &'static str,
@@ -24,12 +33,17 @@ pub(super) struct Shorter {
     pub(super) now: u64,
 }
 
-/// A shorter timeout, without its side effects; none where what runs is as short already.
+/// A shorter timeout, without its side effects; none where what runs is as short already, or too few entries are in
+/// that state.
 pub(super) fn shorter(case: &Case<'_>, what: &Shorter) -> Option<Remedy> {
     let Shorter { id, keep, state, seconds, now } = *what;
     let name = timeout_name(L4::TCP, Some(state), Reply::Assured).filter(|_| now > seconds)?;
     let concerned = |class: &Class| class.l4 == L4::TCP && class.state == Some(state);
-    let change = Change::of_lifetimes(case, |class| concerned(class).then_some(seconds));
+    let then = |class: &Class| concerned(class).then_some(seconds);
+    if !saves(case, then) {
+        return None;
+    }
+    let change = Change::of_lifetimes(case, then);
     Some(Remedy {
         id,
         title: sentence![keep, Word::Duration(seconds as f64), "instead of", Word::Duration(now as f64)],

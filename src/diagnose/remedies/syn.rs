@@ -9,6 +9,7 @@ use crate::sentence;
 
 use super::super::facts::Case;
 use super::super::outlook::{Change, outlook};
+use super::shorter::saves;
 use super::{here, set};
 
 /// Seconds that a handshake may take: two retransmissions (1 s, 3 s) and the way there and back.
@@ -83,6 +84,9 @@ pub(crate) fn shorter_handshake(case: &Case<'_>) -> Option<Remedy> {
         return None;
     }
     let answered = |class: &Class| class.l4 == L4::TCP && class.state == Some(State::SynRecv);
+    if !saves(case, |class| answered(class).then_some(HANDSHAKE_SECONDS)) {
+        return None;
+    }
     Some(Remedy {
         id: "shorter-handshake",
         title: sentence![

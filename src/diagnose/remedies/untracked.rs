@@ -18,6 +18,8 @@ use super::{here, in_file};
 
 /// Pairs of addresses that one remedy names, at most: two to four lines each.
 const PAIRS_MAX: usize = 8;
+/// Ports of DHCP, its server's and its clients'.
+const DHCP: [u16; 2] = [67, 68];
 /// The table of nft that holds the rules; deleting it takes all of them back.
 const NFT_TABLE: &str = "no_tracking";
 
@@ -134,22 +136,75 @@ pub(crate) fn untrack_own_port(
     untrack_service(case, address, port, held, is_translated).map(|remedy| Remedy { title, ..remedy })
 }
 
+/// An address that everybody hears, called on a port.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Called {
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) entries: u64,
+}
+
+/// What is broadcast on these ports, dropped before it makes an entry. Never DHCP, by which machines get their addresses.
+pub(crate) fn drop_calls(case: &Case<'_>, calls: &[Called]) -> Option<Remedy> {
+    let named: Vec<&Called> = calls
+        .iter()
+        .filter(|call| !DHCP.contains(&call.port) && call.address.to_canonical().is_ipv4())
+        .take(PAIRS_MAX)
+        .collect();
+    let first = named.first()?;
+    let held = named.iter().fold(0u64, |sum, call| sum.saturating_add(call.entries));
+    let rules: Vec<Rule> = named
+        .iter()
+        .map(|call| {
+            let (to, port) = (call.address.to_canonical(), call.port);
+            Rule {
+                iptables: format!("-p udp -d {to} --dport {port} -j DROP"),
+                nft: format!("ip daddr {to} udp dport {port} drop"),
+            }
+        })
+        .collect();
+    let mut title = sentence![
+        "where no program of this host listens there: drop what is broadcast to",
+        Word::Endpoint(first.address, Some(first.port), L4::UDP)
+    ];
+    if named.len() > 1 {
+        title = title.with("and the other such ports");
+    }
+    Some(Remedy {
+        id: "drop-broadcasts",
+        title: title.with("before it is tracked"),
+        commands: before_tracking(case, true, false, &rules),
+        effect: Effect {
+            entries_freed_now: Some(0),
+            steady_state_entries: Some(case.entries().saturating_sub(held)),
+            note: "the entries that are there leave by their timers, and no new ones come".into(),
+        },
+        side_effects: vec![
+            "file servers and name services of this host that answer such calls (Samba) are no longer found by them".into(),
+            "rules given on a command line are lost at a restart of the firewall: put them where yours are kept".into(),
+        ],
+        persists: false,
+    })
+}
+
 /// What goes to a multicast group on one port. Answers come from other addresses, and stay tracked.
-pub(crate) fn untrack_group(case: &Case<'_>, groups: &[(IpAddr, u16)], held: u64) -> Option<Remedy> {
-    let named: Vec<_> = groups.iter().take(PAIRS_MAX).collect();
+pub(crate) fn untrack_group(case: &Case<'_>, groups: &[Called]) -> Option<Remedy> {
+    let named: Vec<&Called> = groups.iter().take(PAIRS_MAX).collect();
+    let held = named.iter().fold(0u64, |sum, call| sum.saturating_add(call.entries));
     let directions: Vec<Direction> = named
         .iter()
-        .flat_map(|(group, port)| {
+        .flat_map(|call| {
             [Passes::Arrives, Passes::Leaves].map(|passes| Direction {
                 source: None,
-                destination: Some(group.to_canonical()),
-                port: Side::Destination(*port),
+                destination: Some(call.address.to_canonical()),
+                port: Side::Destination(call.port),
                 passes,
             })
         })
         .collect();
-    let (group, port) = named.first()?;
-    let mut title = sentence!["take what is sent to", Word::Endpoint(*group, Some(*port), L4::UDP)];
+    let first = named.first()?;
+    let mut title =
+        sentence!["take what is sent to", Word::Endpoint(first.address, Some(first.port), L4::UDP)];
     if named.len() > 1 {
         title = title.with("and the other groups");
     }

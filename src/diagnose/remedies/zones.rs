@@ -9,6 +9,7 @@ use crate::sentence;
 
 use super::super::arith::rounded;
 use super::super::facts::Case;
+use super::delete::associations;
 use super::{here, in_file};
 
 /// Zones that a command names, at most.
@@ -176,6 +177,14 @@ pub(crate) fn untrack_protocol(
     if commands.is_empty() {
         return None;
     }
+    let mut freed = 0;
+    if l4 == L4::SCTP {
+        let named: Vec<(IpAddr, IpAddr)> =
+            pairs.iter().take(PAIRS_MAX).map(|(a, b)| (a.to_canonical(), b.to_canonical())).collect();
+        let (lines, entries) = associations(case, &named);
+        commands.extend(lines);
+        freed = entries;
+    }
     let title: Sentence =
         sentence!["take", Word::Protocol(l4), "between these addresses out of tracking, both directions"];
     Some(Remedy {
@@ -183,9 +192,11 @@ pub(crate) fn untrack_protocol(
         title,
         commands,
         effect: Effect {
-            entries_freed_now: Some(0),
+            entries_freed_now: Some(freed),
             steady_state_entries: Some(case.entries().saturating_sub(held)),
-            note: if l4 == L4::SCTP {
+            note: if freed > 0 {
+                "no new ones come; the last lines delete what is there, which would stay for days".into()
+            } else if l4 == L4::SCTP {
                 "no new ones come; those that are there stay until their timers end, for days".into()
             } else {
                 "the entries that are there leave by their timers, and no new ones come".into()

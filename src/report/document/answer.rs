@@ -23,9 +23,9 @@ pub(super) fn answer(scene: &Scene<'_>) -> Vec<Rich> {
     }
     let mut said: Vec<Rich> = opening::nothing_found(scene.report).into_iter().map(Rich::from).collect();
     said.extend(opening::covered(scene).map(Rich::from));
-    if let [only] = &*scene.report.snapshots {
-        said.extend(summary(scene, &only.body.verdict));
-    }
+    let (first, rest) = opening::without_incident(scene.report);
+    said.extend(first.map(Rich::from));
+    said.extend(rest.into_iter().map(|sentence| scene.rich_prose(sentence)));
     said
 }
 

@@ -31,13 +31,9 @@ pub(super) fn findings<'a>(scene: &Scene<'_>) -> Vec<Part<'a>> {
 pub(super) fn part<'a>(scene: &Scene<'_>) -> Option<Part<'a>> {
     let mut sections = Vec::new();
     let report = scene.report;
-    let gaps: Vec<Item> = report
-        .gaps
-        .iter()
-        .map(|gap| Item {
-            command: gap.command.as_deref().map(escape::text),
-            ..Item::new("·", read::gap(scene, gap))
-        })
+    let gaps: Vec<Item> = read::missing(scene)
+        .into_iter()
+        .map(|missing| Item { command: missing.command.map(escape::text), ..Item::new("·", missing.text) })
         .collect();
     let assumptions = report.assumptions.iter().map(|each| Item::new("·", read::assumption(scene, each)));
     for (title, items) in [("Assumed", assumptions.collect()), ("Not known", gaps)] {

@@ -116,6 +116,7 @@ pub(super) fn snapshot<'a>(scene: &Scene<'_>, view: &SnapshotView) -> Part<'a> {
 }
 
 fn snapshots<'a>(scene: &Scene<'_>, uses: &[SnapshotUse]) -> Option<Section<'a>> {
+    let uses = table::of_tables(uses);
     let items = uses.iter().map(|facts| Item {
         under: facts.note.as_ref().map(|note| scene.rich_prose(note)),
         ..Item::new("·", table::used(scene, facts, uses.len() == 1).into())

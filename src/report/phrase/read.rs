@@ -12,6 +12,9 @@ use super::super::words;
 /// Strangers that were met, not named, are counted in one line where there are more than so many.
 const STRANGERS_SHOWN: usize = 5;
 
+/// So many gaps that one command closes are told one by one.
+const GAPS_TOGETHER: usize = 4;
+
 /// Inputs that have a row of their own, and how many strangers have none.
 pub(in super::super) fn shown(report: &Report) -> (Vec<&Input>, Option<String>) {
     let is_stranger = |input: &&Input| input.kind == InputKind::Unrecognised && !input.named;
@@ -72,7 +75,58 @@ pub(in super::super) fn assumption(scene: &Scene<'_>, assumption: &Assumption) -
         .with(&from.unwrap_or_default())
 }
 
-/// `drops.high: no counters were given`
-pub(in super::super) fn gap(scene: &Scene<'_>, gap: &Gap) -> Rich {
-    Rich::joined(&[scene.rich(&gap.what), scene.rich(&gap.why)], ": ")
+/// What is not known, for people: what one command tells stands together.
+pub(in super::super) struct Missing<'a> {
+    pub(in super::super) text: Rich,
+    pub(in super::super) command: Option<&'a str>,
+}
+
+/// Gaps in their order; those with one command under the first of them.
+pub(in super::super) fn missing<'a>(scene: &Scene<'a>) -> Vec<Missing<'a>> {
+    let report: &'a Report = scene.report;
+    let mut groups: Vec<(Option<&'a str>, Vec<&'a Gap>)> = Vec::new();
+    for gap in &report.gaps {
+        let command = gap.command.as_deref();
+        match groups.iter_mut().find(|(other, _)| command.is_some() && *other == command) {
+            Some((_, gaps)) => gaps.push(gap),
+            None => groups.push((command, vec![gap])),
+        }
+    }
+    groups.into_iter().map(|(command, gaps)| Missing { text: together(scene, &gaps), command }).collect()
+}
+
+/// `limit: it is in none of the inputs; is this host or a client: …`
+fn together(scene: &Scene<'_>, gaps: &[&Gap]) -> Rich {
+    let mut said: Vec<Rich> = Vec::new();
+    let mut label: Option<Rich> = None;
+    for gap in gaps.iter().take(GAPS_TOGETHER) {
+        let what = called(scene, gap);
+        let why = scene.rich(&gap.why);
+        let is_same = label.as_ref().is_some_and(|label| label.ticked() == what.ticked());
+        said.push(if is_same { why } else { Rich::joined(&[what.clone(), why], ": ") });
+        label = Some(what);
+    }
+    let rest = gaps.len().saturating_sub(GAPS_TOGETHER);
+    if rest > 0 {
+        said.push(format!("and so of {rest}{FIRM}more").into());
+    }
+    Rich::joined(&said, "; ")
+}
+
+/// The words for what is not known: fields are named in JSON only.
+fn called(scene: &Scene<'_>, gap: &Gap) -> Rich {
+    let field = scene.rich(&gap.what);
+    let words = match field.ticked().replace(FIRM, " ").as_str() {
+        "top_sources[].owner" => "program",
+        "is_local" => "own addresses",
+        "census" => "table",
+        "max" => "limit",
+        "snapshots" => "table of that time",
+        "configured" => "settings files",
+        "around" => "lines around it",
+        "remaining" => "timers",
+        "volumes" => "packets and bytes",
+        _ => return field,
+    };
+    words.to_owned().into()
 }

@@ -19,7 +19,7 @@ pub(in super::super) fn usage(facts: &SnapshotUse) -> String {
             "{} of at most {} ({})",
             spell::number(held),
             spell::count(max, noun::ENTRY),
-            words::part(held.min(max), max)
+            words::part(held, max)
         )),
         (Some(held), None) => Some(format!("{}, limit not known", spell::count(held, noun::ENTRY))),
         (None, Some(max)) => Some(format!("limit {}, count not known", spell::count(max, noun::ENTRY))),
@@ -34,6 +34,13 @@ pub(in super::super) fn usage(facts: &SnapshotUse) -> String {
         parts.push("not read whole".to_owned());
     }
     parts.join(", ")
+}
+
+/// Those that say anything of a table: counters of other things (memory, sockets) are among the inputs.
+pub(in super::super) fn of_tables(uses: &[SnapshotUse]) -> Vec<&SnapshotUse> {
+    uses.iter()
+        .filter(|facts| facts.listed.is_some() || facts.count.is_some() || facts.max.is_some())
+        .collect()
 }
 
 /// One of the tables of an incident.

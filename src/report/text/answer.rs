@@ -26,7 +26,7 @@ pub(super) fn set(scene: &Scene<'_>, page: &mut Page) {
     set_shared(scene, page);
 }
 
-fn set_summary(scene: &Scene<'_>, summary: &[Sentence], page: &mut Page) {
+fn set_summary<'a>(scene: &Scene<'_>, summary: impl IntoIterator<Item = &'a Sentence>, page: &mut Page) {
     let mut style = Style::Bold;
     for sentence in summary {
         page.paragraph(style, Indent { first: 0, rest: 2 }, &scene.prose(sentence));
@@ -42,9 +42,11 @@ fn set_no_incident(scene: &Scene<'_>, page: &mut Page) {
     if let Some(text) = opening::covered(scene) {
         page.paragraph(Style::Plain, hang, &text);
     }
-    if let [only] = &*scene.report.snapshots {
-        set_summary(scene, &only.body.verdict.summary, page);
+    let (first, said) = opening::without_incident(scene.report);
+    if let Some(text) = first {
+        page.paragraph(Style::Bold, hang, &text);
     }
+    set_summary(scene, said, page);
 }
 
 fn set_overview(scene: &Scene<'_>, page: &mut Page) {

@@ -47,9 +47,9 @@ fn set_gaps(scene: &Scene<'_>, page: &mut Page) {
         return;
     }
     page.banner("Not known", "");
-    for gap in &scene.report.gaps {
-        page.item(2, "·", &read::gap(scene, gap).ticked());
-        if let Some(command) = &gap.command {
+    for missing in read::missing(scene) {
+        page.item(2, "·", &missing.text.ticked());
+        if let Some(command) = missing.command {
             remedies::set_command(command, remedies::Copied::Shell, 6, page);
         }
     }

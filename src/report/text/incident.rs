@@ -142,11 +142,12 @@ fn set_proof(view: &IncidentView, page: &mut Page) {
 }
 
 fn set_snapshots(scene: &Scene<'_>, uses: &[SnapshotUse], page: &mut Page) {
+    let uses = table::of_tables(uses);
     if uses.is_empty() {
         return;
     }
     page.heading("Tables used");
-    for facts in uses {
+    for facts in &uses {
         page.item(4, "·", &table::used(scene, facts, uses.len() == 1));
         if let Some(note) = &facts.note {
             page.paragraph(Style::Dim, Indent::all(6), &scene.prose(note));
