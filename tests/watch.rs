@@ -313,6 +313,22 @@ fn a_damaged_state_is_set_aside_and_is_no_reason_not_to_start() {
 }
 
 #[test]
+fn an_old_log_that_is_read_once_is_not_passed_over_in_silence() {
+    let directory = tempfile::tempdir().unwrap();
+    let line = "Nov 27 03:00:00 gw kernel: nf_conntrack: nf_conntrack: table full, dropping packet\n";
+    std::fs::write(directory.path().join("messages"), line.repeat(3) + "Nov 27 03:00:01 gw sshd[1]: hello\n")
+        .unwrap();
+    let output = conntriage(directory.path())
+        .args(["watch", "--state-dir", "state", "--once", "--source", "file:messages"])
+        .output()
+        .unwrap();
+    let (_, complaint, code) = outcome(&output);
+    assert_eq!(code, 0, "{complaint}");
+    assert!(complaint.contains("file:messages: 3 of 4 lines tell of a full table"), "{complaint}");
+    assert!(complaint.contains("`conntriage analyze` reports on them"), "{complaint}");
+}
+
+#[test]
 fn a_wrong_configuration_is_told_whole_with_its_lines() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("c.toml"), "quiet = 1\n[capture]\nenter = \"all\"\n").unwrap();

@@ -535,6 +535,9 @@ impl Watch {
         self.keep_all(now);
         self.sources.iter_mut().for_each(|kept| kept.moved = kept.position.is_some());
         self.commit(now);
+        if self.plan.once && self.cases.all().next().is_none() {
+            self.tell_what_was_read();
+        }
         // Messages that this commit owes; what is not written in time is written at the next start.
         self.wait_for_jobs(patience);
         if self.complained.is_some() || (!self.failed.is_empty() && self.failed.iter().all(|failed| *failed))
@@ -542,6 +545,18 @@ impl Watch {
             Exit::Failed
         } else {
             Exit::Done
+        }
+    }
+
+    /// Lines that made no incident, as those of an old log, are not passed over in silence.
+    fn tell_what_was_read(&self) {
+        for kept in self.sources.iter().filter(|kept| kept.stream.piece.signals > 0) {
+            let (signals, records) = (kept.stream.piece.signals, kept.stream.piece.records);
+            output::complain(&escape::text(&format!(
+                "{}: {signals} of {records} lines tell of a full table, and no table here is full now: `conntriage \
+                 analyze` reports on them",
+                kept.name
+            )));
         }
     }
 
