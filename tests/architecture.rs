@@ -36,6 +36,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("signal_hook", &["edge"]),
     ("sd_notify", &["edge"]),
     ("lettre", &["report", "edge"]),
+    ("rustls", &["edge"]),
+    ("rustls_native_certs", &["edge"]),
     ("toml_edit", &["cli"]),
     ("clap", &["cli", "app"]),
     ("anyhow", &["app"]),

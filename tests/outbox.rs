@@ -14,8 +14,11 @@ use conntriage::edge::deliver::{eml, sendmail};
 use conntriage::edge::store::outbox::Outbox;
 use conntriage::edge::store::state::{Change, State};
 use conntriage::model::live::intent::{About, IncidentNo, Notice, NoticeNo, SuppressedList};
-use conntriage::model::live::message::{Envelope, Fate, Letter, MessageState, Next, Owed};
+use conntriage::model::live::message::{
+    Envelope, Fate, Letter, MessageState, Next, Owed, RecipientState, Written,
+};
 use conntriage::model::time::WallTime;
+use conntriage::steer::outbox::{after, jittered_us};
 use serde_json::Value;
 
 const NOW: WallTime = WallTime(1_795_400_000_000_000);
@@ -45,6 +48,12 @@ fn state_with(directory: &Path, messages: u64) -> State {
         state.written(number, Ok(bytes.as_bytes()), NOW).unwrap();
     }
     state
+}
+
+/// How it goes on when this became of every recipient.
+fn next(letter: &Letter, fate: &Fate, now: WallTime) -> Next {
+    let fates = letter.envelope.to.iter().map(|to| (to.clone(), fate.clone())).collect();
+    after(fates, &letter.id, letter.attempts, letter.created, now)
 }
 
 fn states(outbox: &Outbox) -> Vec<MessageState> {
@@ -81,9 +90,11 @@ fn a_leased_message_is_nobody_elses_until_the_lease_ends() {
     let second = other.lease(at(901), at(1_800)).unwrap().unwrap();
     assert_eq!(second, Letter { attempts: 2, ..first.clone() });
     // The first was only slow: its answer is not about this attempt.
-    one.answer(&first, &Next::GiveUp("late".to_owned())).unwrap();
+    one.answer(&first, &next(&first, &Fate::Never("late".to_owned()), at(902))).unwrap();
     assert_eq!(states(&one), [MessageState::Leased]);
-    other.answer(&second, &Next::Done).unwrap();
+    let said = other.queue().unwrap().remove(0).last_error.unwrap();
+    assert!(said.contains("may have been delivered"), "{said}");
+    other.answer(&second, &next(&second, &Fate::Taken, at(903))).unwrap();
     assert_eq!(states(&one), [MessageState::Sent]);
     assert_eq!(one.lease(at(9_999), at(99_999)).unwrap(), None);
 }
@@ -95,15 +106,98 @@ fn a_message_that_was_put_off_waits_until_the_table_has_room_again() {
     let mut state = state_with(&root, 1);
     let mut outbox = Outbox::open(&root).unwrap().unwrap();
     let letter = outbox.lease(at(1), at(900)).unwrap().unwrap();
-    outbox.answer(&letter, &Next::Again { at: at(1_800), why: "no route".to_owned() }).unwrap();
+    let later = next(&letter, &Fate::Misconfigured("no route".to_owned()), at(1));
+    outbox.answer(&letter, &later).unwrap();
     assert_eq!(outbox.lease(at(60), at(900)).unwrap(), None);
     let queued = outbox.queue().unwrap().remove(0);
     assert_eq!(
         (queued.attempts, queued.next_attempt, queued.last_error.as_deref()),
-        (1, Some(at(1_800)), Some("no route"))
+        (1, later.at, Some("no route"))
     );
     state.commit(&Change { retry: Some(at(60)), ..Change::default() }).unwrap();
-    assert_eq!(outbox.lease(at(60), at(900)).unwrap().unwrap().attempts, 2);
+    let letter = outbox.lease(at(60), at(900)).unwrap().unwrap();
+    assert_eq!(letter.attempts, 2);
+    // One that may have arrived is not hurried: the relay may still be busy with it.
+    outbox.answer(&letter, &next(&letter, &Fate::Perhaps("no answer".to_owned()), at(61))).unwrap();
+    state.commit(&Change { retry: Some(at(62)), ..Change::default() }).unwrap();
+    assert_eq!(outbox.lease(at(62), at(900)).unwrap(), None);
+    assert_eq!(outbox.queue().unwrap()[0].to[0].state, RecipientState::Possibly);
+}
+
+#[test]
+fn m08_recipients_of_a_message_fail_one_by_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("state");
+    let mut outbox = Outbox::make(&root).unwrap();
+    let to: Vec<String> = ["a@x", "b@x", "c@x"].map(str::to_owned).to_vec();
+    let written = Written {
+        id: "one@host".to_owned(),
+        envelope: Envelope { from: "f@x".to_owned(), to: to.clone() },
+        bytes: b"bytes".to_vec(),
+        created: NOW,
+    };
+    let number = outbox.put(&written).unwrap();
+    let letter = outbox.lease_one(number, at(1), at(900)).unwrap().unwrap();
+    assert_eq!(letter.envelope.to, to);
+    let fates = to.iter().cloned().zip([
+        Fate::Taken,
+        Fate::Never("550 no such user".to_owned()),
+        Fate::NotNow("451 later".to_owned()),
+    ]);
+    let answer = after(fates.collect(), &letter.id, 1, NOW, at(2));
+    outbox.answer(&letter, &answer).unwrap();
+    let queued = outbox.queue().unwrap().remove(0);
+    assert_eq!(queued.state, MessageState::Waiting);
+    assert_eq!(
+        queued.to.iter().map(|recipient| recipient.state).collect::<Vec<_>>(),
+        [RecipientState::Sent, RecipientState::Dead, RecipientState::Waiting]
+    );
+    let shown = conntriage(directory.path()).args(["mail", "queue", "--state-dir", "state"]).output();
+    let shown = outcome(&shown.unwrap()).0;
+    assert!(shown.contains("a@x (sent), b@x (dead), c@x "), "{shown}");
+    let json = conntriage(directory.path())
+        .args(["mail", "queue", "--state-dir", "state", "--format", "json"])
+        .output();
+    let json: Value = serde_json::from_str(&outcome(&json.unwrap()).0).unwrap();
+    assert_eq!(json["messages"][0]["recipients"][1]["last_error"], "550 no such user");
+    // Only who waits is tried again, with the same bytes.
+    let again = outbox.lease(answer.at.unwrap(), at(9_000)).unwrap().unwrap();
+    assert_eq!((again.envelope.to.as_slice(), &again.bytes), (&to[2..], &letter.bytes));
+    outbox.answer(&again, &next(&again, &Fate::Taken, at(100))).unwrap();
+    assert_eq!(states(&outbox), [MessageState::Dead], "one recipient never got it");
+}
+
+#[test]
+fn an_outbox_of_the_version_before_keeps_its_messages() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("state");
+    drop(state_with(&root, 3));
+    // The tables as they were: recipients stood in their message.
+    let old = rusqlite_of(&root);
+    old.execute_batch(
+        "ALTER TABLE message ADD COLUMN recipients TEXT NOT NULL DEFAULT 'ops@example.org\nnet@example.org';
+         DROP TABLE recipient; DROP TABLE relay;
+         UPDATE message SET state = 'sent' WHERE number = 1;
+         UPDATE message SET state = 'leased', attempts = 1 WHERE number = 2;
+         PRAGMA user_version = 2",
+    )
+    .unwrap();
+    drop(old);
+    let mut outbox = Outbox::open(&root).unwrap().unwrap();
+    let queue = outbox.queue().unwrap();
+    assert_eq!(queue.len(), 3);
+    for (queued, state) in
+        queue.iter().zip([RecipientState::Sent, RecipientState::Waiting, RecipientState::Waiting])
+    {
+        let found: Vec<_> = queued.to.iter().map(|to| (to.address.as_str(), to.state)).collect();
+        assert_eq!(found, [("ops@example.org", state), ("net@example.org", state)]);
+    }
+    let letter = outbox.lease(at(1), at(900)).unwrap().unwrap();
+    assert_eq!(letter.envelope.to, ["ops@example.org", "net@example.org"]);
+}
+
+fn rusqlite_of(root: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(root.join("state.db")).unwrap()
 }
 
 #[test]
@@ -143,8 +237,11 @@ fn a_file_that_cannot_be_written_is_tried_again() {
         .output();
     let (_, said, code) = outcome(&output.unwrap());
     assert_eq!(code, 3, "{said}");
-    assert!(said.contains("not handed over: out: "), "{said}");
-    assert!(said.contains("it is tried again at 2026-11-23T02:14:35Z"), "{said}");
+    assert!(said.contains("not handed over, to ops@example.org: out: "), "{said}");
+    // Fifteen seconds, longer or shorter by at most a fifth.
+    let wait = jittered_us(15_000_000, "conntriage.000000000001.1@web8", 1);
+    let again = WallTime(at(60).0 + wait).rfc3339().unwrap();
+    assert!(said.contains(&format!("it is tried again at {again}")), "{again}: {said}");
 }
 
 #[test]

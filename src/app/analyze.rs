@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::mail;
 use crate::census::{self, HowSink, WhoSink};
 use crate::cli::args::{Colour, Format};
 use crate::cli::exit::Exit;
@@ -26,6 +27,7 @@ use crate::wire;
 
 /// Reads, concludes, diagnoses, writes.
 pub fn run(plan: &AnalyzePlan, local_zone: Option<String>) -> anyhow::Result<Exit> {
+    let to_mail = plan.mail.as_ref().map(|how| mail::ready(how).map(|config| (how, config))).transpose()?;
     let report = report(plan, local_zone);
     let exit = complaints(&report.inputs);
     let written = written(&report, plan);
@@ -34,8 +36,14 @@ pub fn run(plan: &AnalyzePlan, local_zone: Option<String>) -> anyhow::Result<Exi
             .map_err(|error| anyhow::anyhow!("{}: cannot be written: {error}", path.display()))?,
         None => output::to_stdout(&written)?,
     }
+    let mailed = to_mail.map(|(how, config)| mail::report(&report, &config, how)).transpose()?;
     let found = plan.fail_on_incident && !report.incidents.is_empty();
-    Ok(if found { Exit::Incident } else { exit })
+    Ok(match mailed {
+        Some(Exit::Failed) => Exit::Failed,
+        _ if found => Exit::Incident,
+        Some(Exit::Partial) => Exit::Partial,
+        _ => exit,
+    })
 }
 
 /// The report in the form that was asked for.

@@ -42,7 +42,7 @@ fn carry_out(command: Command) -> anyhow::Result<Exit> {
         Command::Mail { command } => mail::run(&command),
         Command::Config { command } => configuration(&command),
         Command::Capture(typed) => capture::run(&typed),
-        Command::Doctor => doctor::run(),
+        Command::Doctor(flags) => doctor::run(&flags),
         Command::Check(typed) => check::run(&typed),
         Command::Schema(typed) => {
             let schema = crate::wire::schema(&typed.name);

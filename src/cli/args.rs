@@ -42,10 +42,10 @@ pub enum Command {
         #[command(subcommand)]
         command: IncidentsCommand,
     },
-    /// Show what waits to be mailed, and hand it over
+    /// Show what waits to be mailed, hand it over, try the way
     ///
     /// `watch` writes its messages into an outbox and never touches the network; `mail deliver` hands over what is due,
-    /// each message once, and says what came of it. dist/ has a timer for it.
+    /// each message once, and says what came of it. dist/ has a timer for it. `mail test` says whether mail would arrive.
     Mail {
         /// What to do with it.
         #[command(subcommand)]
@@ -67,9 +67,10 @@ pub enum Command {
     /// Say what the program can and cannot see and do here, and why
     ///
     /// Each source of lines, each file, each capability: whether it is there, and if not, what to change. The table's
-    /// headroom of today. Answers 0 where nothing is amiss, 1 where something would fail, 3 where something could not be
-    /// examined.
-    Doctor,
+    /// headroom of today, and the way that mail takes: what sendmail really is, or the settings of SMTP with the rules that
+    /// keep the way to the relay open while the table is full. Answers 0 where nothing is amiss, 1 where something would
+    /// fail, 3 where something could not be examined.
+    Doctor(ConfigFlags),
     /// One line and a code for Nagios or node-problem-detector
     ///
     /// How full the fullest table of this machine is. Codes of Nagios: 0 fine, 1 filling (90 % of the limit), 2 full (98 %,
@@ -85,6 +86,7 @@ pub enum Command {
 
 /// `analyze`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are typed one by one")]
 pub struct Analyze {
     /// Files, directories, or - for standard input
     #[arg(required = true, value_name = "PATH")]
@@ -128,6 +130,12 @@ pub struct Analyze {
     /// deleted; /udp behind the port for UDP).
     #[arg(long, value_name = "KEY=VALUE")]
     pub what_if: Vec<String>,
+    /// Mail the report to whom the configuration names, beside writing it: kept in the outbox first, then handed over
+    #[arg(long)]
+    pub mail: bool,
+    /// With --mail: write the message as MESSAGE-ID.eml here instead of sending it
+    #[arg(long, requires = "mail")]
+    pub dry_run: bool,
     /// Answer 10 when an incident was found
     #[arg(long)]
     pub fail_on_incident: bool,
@@ -137,6 +145,9 @@ pub struct Analyze {
     /// Colour in text
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     pub color: Colour,
+    /// Configuration and state, for --mail.
+    #[command(flatten)]
+    pub config: ConfigFlags,
 }
 
 /// `scan`
@@ -271,6 +282,25 @@ pub enum MailCommand {
     Queue(ListIncidents),
     /// Hand over each message that is due; answers 3 where one has to be tried again, 1 where one was given up
     Deliver(DeliverMail),
+    /// Send a test message, and say each step it took; answers 3 where some recipients did not get it, 1 where none did
+    Test(TestMail),
+    /// One attempt, for `deliver`: a job on standard input, its steps on standard output
+    #[command(hide = true)]
+    Attempt,
+}
+
+/// `mail test`
+#[derive(Debug, Args)]
+pub struct TestMail {
+    /// To whom (repeatable) [default: mail.to of the configuration]
+    #[arg(long, value_name = "ADDR")]
+    pub to: Vec<String>,
+    /// Write the message as MESSAGE-ID.eml here instead of sending it
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Configuration and state.
+    #[command(flatten)]
+    pub config: ConfigFlags,
 }
 
 /// `mail deliver`

@@ -52,6 +52,17 @@ pub struct AnalyzePlan {
     pub progress: bool,
     /// Zone in which times are shown.
     pub shown_zone: String,
+    /// The report is mailed, too.
+    pub mail: Option<MailPlan>,
+}
+
+/// How a report is mailed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailPlan {
+    /// By which configuration.
+    pub from: Origin,
+    /// Into a file instead.
+    pub dry_run: bool,
 }
 
 /// Checks what was typed. `local_zone` is the zone of this machine, if it has one.
@@ -88,6 +99,7 @@ pub fn analyze(typed: Analyze, local_zone: Option<&str>) -> Result<AnalyzePlan, 
         fail_on_incident: typed.fail_on_incident,
         progress: !typed.no_progress,
         shown_zone: shown.name().to_owned(),
+        mail: typed.mail.then(|| MailPlan { from: Origin::of(&typed.config), dry_run: typed.dry_run }),
     })
 }
 
@@ -103,6 +115,7 @@ pub fn of_bundle(root: &std::path::Path, local_zone: Option<&str>) -> AnalyzePla
         fail_on_incident: false,
         progress: false,
         shown_zone: shown.name().to_owned(),
+        mail: None,
     }
 }
 

@@ -55,6 +55,7 @@ mod what_if;
 mod will_not_help;
 
 pub mod gather;
+pub mod own_way;
 
 use crate::model::diagnosis::Finding;
 use crate::model::incident::{Assumption, Conclusion, Gap};

@@ -1,6 +1,6 @@
 //! When a message is tried again, and when it is given up.
 
-use crate::model::live::message::{Fate, Next};
+use crate::model::live::message::{Fate, Fates, Next, RecipientState};
 use crate::model::time::{SECOND_US, WallTime};
 
 use super::{HOUR_US, MINUTE_US};
@@ -14,58 +14,131 @@ const WAITS_US: [i64; 8] = [
     5 * MINUTE_US,
     10 * MINUTE_US,
     20 * MINUTE_US,
-    30 * MINUTE_US,
+    LONG_US,
 ];
+/// The longest of them. So long too where a person has to change something first, and where the message may have arrived:
+/// a relay that is still busy with it must not get a second one.
+const LONG_US: i64 = 30 * MINUTE_US;
+/// Waits differ by as much as a fifth, so that many machines whose relay was away do not come back at once.
+const JITTER_PERCENT: i64 = 20;
 /// A message is given up after five days, as MTAs do (RFC 5321 §4.5.4.1).
 const GIVEN_UP_US: i64 = 5 * 24 * HOUR_US;
 
-/// How long an attempt may have a message for itself: longer than any attempt takes, so that no two have it at once.
-pub const LEASE_US: i64 = 15 * MINUTE_US;
+/// How long an attempt may have a message for itself: longer than any attempt takes (15 minutes, enforced by whoever
+/// started it), so that no two have it at once.
+pub const LEASE_US: i64 = 20 * MINUTE_US;
 
-/// How it goes on after attempt number `attempts` (from 1) of a message that is owed since `created`.
-pub fn after(fate: Fate, attempts: u32, created: WallTime, now: WallTime) -> Next {
-    match fate {
-        Fate::Taken => Next::Done,
-        Fate::Never(why) => Next::GiveUp(why),
-        Fate::NotNow(why) if now.0.saturating_sub(created.0) >= GIVEN_UP_US => {
-            Next::GiveUp(format!("given up after five days; the last attempt: {why}"))
+/// How it goes on after attempt number `attempts` (from 1) of the message `id`, owed since `created`.
+pub fn after(fates: Fates, id: &str, attempts: u32, created: WallTime, now: WallTime) -> Next {
+    let late = now.0.saturating_sub(created.0) >= GIVEN_UP_US;
+    let give_up = |why: String| format!("given up after five days; the last attempt: {why}");
+    let mut wait: Option<i64> = None;
+    let mut settle = |address: String, fate: Fate| {
+        let (state, why, us) = match fate {
+            Fate::Taken => return (address, RecipientState::Sent, None),
+            Fate::Never(why) => return (address, RecipientState::Dead, Some(why)),
+            Fate::NotNow(why) => (RecipientState::Waiting, why, wait_us(attempts)),
+            Fate::Misconfigured(why) => (RecipientState::Waiting, why, LONG_US),
+            Fate::Perhaps(why) => (RecipientState::Possibly, format!("possibly delivered: {why}"), LONG_US),
+        };
+        if late {
+            return (address, RecipientState::Dead, Some(give_up(why)));
         }
-        Fate::NotNow(why) => Next::Again { at: WallTime(now.0.saturating_add(wait_us(attempts))), why },
-    }
+        wait = wait.max(Some(us));
+        (address, state, Some(why))
+    };
+    let recipients = fates.into_iter().map(|(address, fate)| settle(address, fate)).collect();
+    let at = wait.map(|us| WallTime(now.0.saturating_add(jittered_us(us, id, attempts))));
+    Next { recipients, at }
 }
 
 fn wait_us(attempts: u32) -> i64 {
-    let [.., longest] = WAITS_US;
     let place = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
-    WAITS_US.get(place).copied().unwrap_or(longest)
+    WAITS_US.get(place).copied().unwrap_or(LONG_US)
+}
+
+/// A wait, longer or shorter by what message and attempt say: no dice, so that the same history gives the same times.
+pub fn jittered_us(wait_us: i64, id: &str, attempts: u32) -> i64 {
+    // FNV-1a, whose low bits are good enough for a spread.
+    let mut hash: u32 = 0x811c_9dc5;
+    for byte in id.bytes().chain(attempts.to_le_bytes()) {
+        hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    }
+    let span = wait_us / 100 * JITTER_PERCENT;
+    wait_us - span + i64::from(hash % 2_001) * (2 * span) / 2_000
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn again(attempts: u32, days: i64) -> Next {
+    const TO: &str = "ops@example.org";
+
+    fn one(fate: Fate, attempts: u32, days: i64) -> Next {
         let now = WallTime(days * 24 * HOUR_US);
-        after(Fate::NotNow("no".to_owned()), attempts, WallTime(0), now)
+        after(vec![(TO.to_owned(), fate)], "id@host", attempts, WallTime(0), now)
+    }
+
+    fn no(why: &str) -> Fate {
+        Fate::NotNow(why.to_owned())
     }
 
     #[test]
     fn waits_grow_to_half_an_hour_and_end_after_five_days() {
-        let waits: Vec<i64> = (1..=10)
-            .map(|attempts| match again(attempts, 0) {
-                Next::Again { at, .. } => at.0 / SECOND_US,
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        assert_eq!(waits, [15, 30, 60, 120, 300, 600, 1_200, 1_800, 1_800, 1_800]);
-        assert!(matches!(again(240, 4), Next::Again { .. }));
-        assert!(matches!(again(240, 5), Next::GiveUp(why) if why.ends_with("no")));
+        let waits: Vec<i64> =
+            (1..=10).map(|attempts| one(no("no"), attempts, 0).at.unwrap().0 / SECOND_US).collect();
+        for (wait, middle) in waits.iter().zip([15, 30, 60, 120, 300, 600, 1_200, 1_800, 1_800, 1_800]) {
+            assert!((middle * 80..=middle * 120).contains(&(wait * 100)), "{waits:?}");
+        }
+        assert_eq!(one(no("no"), 240, 4).recipients[0].1, RecipientState::Waiting);
+        let given_up = one(no("no"), 240, 5);
+        assert_eq!((given_up.at, given_up.recipients[0].1), (None, RecipientState::Dead));
+        assert!(given_up.why().unwrap().ends_with("no"));
+    }
+
+    #[test]
+    fn waits_differ_by_a_fifth_and_are_the_same_each_time() {
+        let waits: Vec<i64> =
+            (0..1_000).map(|n| jittered_us(100 * SECOND_US, &format!("{n}@host"), 1)).collect();
+        assert!(waits.iter().all(|us| (80 * SECOND_US..=120 * SECOND_US).contains(us)), "{waits:?}");
+        assert!(waits.iter().any(|us| *us < 85 * SECOND_US) && waits.iter().any(|us| *us > 115 * SECOND_US));
+        assert_eq!(jittered_us(SECOND_US, "a", 1), jittered_us(SECOND_US, "a", 1));
+        assert_ne!(jittered_us(SECOND_US, "a", 1), jittered_us(SECOND_US, "a", 2));
     }
 
     #[test]
     fn what_is_refused_for_good_is_not_tried_again() {
-        let refused = after(Fate::Never("no such user".to_owned()), 1, WallTime(0), WallTime(1));
-        assert_eq!(refused, Next::GiveUp("no such user".to_owned()));
-        assert_eq!(after(Fate::Taken, 3, WallTime(0), WallTime(1)), Next::Done);
+        let refused = one(Fate::Never("no such user".to_owned()), 1, 0);
+        assert_eq!(
+            refused.recipients,
+            [(TO.to_owned(), RecipientState::Dead, Some("no such user".to_owned()))]
+        );
+        assert_eq!(refused.at, None);
+        assert_eq!(one(Fate::Taken, 3, 0).recipients, [(TO.to_owned(), RecipientState::Sent, None)]);
+    }
+
+    #[test]
+    fn what_may_have_arrived_and_what_a_person_must_change_wait_the_longest() {
+        for fate in [Fate::Perhaps("no answer".to_owned()), Fate::Misconfigured("no password".to_owned())] {
+            let wait = one(fate, 1, 0).at.unwrap().0;
+            assert!((24 * MINUTE_US..=36 * MINUTE_US).contains(&wait), "{wait}");
+        }
+        let perhaps = one(Fate::Perhaps("no answer".to_owned()), 1, 0);
+        assert_eq!(perhaps.recipients[0].1, RecipientState::Possibly);
+        assert_eq!(perhaps.why().unwrap(), "possibly delivered: no answer");
+    }
+
+    #[test]
+    fn recipients_fail_one_by_one() {
+        let fates = vec![
+            ("a@x".to_owned(), Fate::Taken),
+            ("b@x".to_owned(), Fate::Never("550".to_owned())),
+            ("c@x".to_owned(), no("452")),
+        ];
+        let next = after(fates, "id@host", 1, WallTime(0), WallTime(0));
+        let states: Vec<RecipientState> = next.recipients.iter().map(|(_, state, _)| *state).collect();
+        assert_eq!(states, [RecipientState::Sent, RecipientState::Dead, RecipientState::Waiting]);
+        assert!(next.at.is_some());
+        assert_eq!(next.why().unwrap(), "b@x: 550; c@x: 452");
     }
 }

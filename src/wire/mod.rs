@@ -15,6 +15,7 @@
 mod mirror;
 mod value;
 
+pub mod attempt;
 pub mod bundle;
 pub mod incidents;
 pub mod owners;

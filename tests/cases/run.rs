@@ -94,6 +94,7 @@ fn plan(directory: &Path) -> AnalyzePlan {
         fail_on_incident: false,
         progress: false,
         shown_zone: "UTC".to_owned(),
+        mail: None,
     }
 }
 

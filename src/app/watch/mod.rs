@@ -38,8 +38,8 @@ use cases::Cases;
 use heard::Kept;
 use letters::Letters;
 
-pub(super) use start::of_flags;
 pub use start::run;
+pub(super) use start::{configuration, of_flags};
 
 /// A position that moved and says nothing is committed this often: what is read again after a crash says nothing either.
 const COMMIT_EVERY_US: i64 = 10 * SECOND_US;

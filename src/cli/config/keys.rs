@@ -347,7 +347,7 @@ fn url(item: &Item) -> Result<String, String> {
 }
 
 /// `local@domain`, as plain as header and envelope can take it.
-fn address(word: &str) -> Result<String, String> {
+pub(super) fn address(word: &str) -> Result<String, String> {
     let parts = word.rsplit_once('@');
     let plain = |c: char| c.is_ascii_graphic() && !"<>()[]\\,;:\"".contains(c);
     let fits = parts.is_some_and(|(local, domain)| {

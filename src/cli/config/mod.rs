@@ -14,6 +14,11 @@ use toml_edit::{Document, Item, TableLike};
 use crate::model::live::config::Config;
 use keys::{KEYS, Key};
 
+/// An address as the configuration takes it; else why not.
+pub fn address(word: &str) -> Result<String, String> {
+    keys::address(word)
+}
+
 /// A file longer than this is no configuration.
 pub const BYTES_MAX: usize = 1 << 20;
 
@@ -95,8 +100,23 @@ fn together(config: &Config, table: &dyn TableLike, lines: Lines<'_>) -> Option<
         _ if mail.user.is_some() && mail.tls == crate::model::live::config::Tls::None => {
             wrong("mail.tls", "is \"none\": a password is never sent without TLS")
         }
+        (_, _, crate::model::live::config::Transport::Smtp) if bare_to_others(mail) => wrong(
+            "mail.tls",
+            "is \"none\", and the relay is not this machine (localhost, 127.0.0.1, ::1): nothing is sent elsewhere without TLS",
+        ),
+        _ if mail.user.is_none() && mail.password_file.is_some() => {
+            wrong("mail.user", "is missing: mail.password_file is for a login")
+        }
         _ => None,
     }
+}
+
+/// Without TLS, and not to this machine.
+fn bare_to_others(mail: &crate::model::live::config::Mail) -> bool {
+    let host = mail.host.as_deref().unwrap_or_default();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let own = bare.parse::<std::net::IpAddr>().map_or(bare == "localhost", |address| address.is_loopback());
+    mail.tls == crate::model::live::config::Tls::None && !own
 }
 
 /// A configuration with every key, its default and what it is for: what `config template` prints.
@@ -214,6 +234,13 @@ mod tests {
         assert_eq!(read(&smtp).unwrap_err()[0].key, "mail.host");
         let bare = format!("{smtp}host = \"relay\"\ntls = \"none\"\nuser = \"u\"\n");
         assert_eq!(read(&bare).unwrap_err()[0].key, "mail.tls");
+        let elsewhere = format!("{smtp}host = \"relay\"\ntls = \"none\"\n");
+        assert_eq!(read(&elsewhere).unwrap_err()[0].key, "mail.tls");
+        for here in ["localhost", "127.0.0.1", "::1", "[::1]"] {
+            assert!(read(&format!("{smtp}host = \"{here}\"\ntls = \"none\"\n")).is_ok(), "{here}");
+        }
+        let nobody = format!("{smtp}host = \"relay\"\npassword_file = \"/x\"\n");
+        assert_eq!(read(&nobody).unwrap_err()[0].key, "mail.user");
         let address = "[mail]\nto = [\"b@example.org\\nBcc: x\"]\n";
         assert!(read(address).unwrap_err()[0].what.contains("no address"));
     }

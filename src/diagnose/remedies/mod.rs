@@ -17,7 +17,7 @@ mod in_force;
 mod kube_proxy;
 mod limit;
 mod loopback;
-mod notrack;
+pub(crate) mod notrack;
 mod pair;
 mod path;
 mod persist;

@@ -1,12 +1,12 @@
 //! A message is handed to `sendmail -i`, as every MTA of Unix has it. The MTA queues: it works while the table is full,
 //! when not even TCP to 127.0.0.1 does.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use super::child::{beside, said};
 use crate::model::live::message::{Envelope, Fate};
 
 /// Where it may be; never searched for in PATH.
@@ -15,8 +15,6 @@ const PLACES: [&str; 2] = ["/usr/sbin/sendmail", "/usr/lib/sendmail"];
 pub const PATIENCE: Duration = Duration::from_mins(1);
 /// When it has ended, what it said is waited for so long.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// Of what it says so much is kept.
-const SAID_MAX: usize = 512;
 /// Codes of sysexits.h that no later attempt will change: EX_USAGE, EX_DATAERR, EX_NOUSER.
 const FOR_GOOD: [i32; 3] = [64, 65, 67];
 
@@ -74,21 +72,4 @@ fn converse(mut child: Child, bytes: &[u8], patience: Duration) -> Fate {
         Some(code) => Fate::NotNow(with_words(format!("sendmail ended with code {code}"))),
         None => Fate::NotNow(with_words("sendmail was killed".to_owned())),
     }
-}
-
-/// Does something on a thread that nobody has to wait for.
-fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
-    let (to, from) = mpsc::channel();
-    std::thread::spawn(move || to.send(work()));
-    from
-}
-
-/// The beginning of what it said, read to its end.
-fn said(mut from: impl Read) -> String {
-    let (mut kept, mut block) = (Vec::new(), [0; 4096]);
-    while let Ok(read @ 1..) = from.read(&mut block) {
-        let room = SAID_MAX.saturating_sub(kept.len());
-        kept.extend(block.iter().take(read.min(room)));
-    }
-    String::from_utf8_lossy(&kept).trim().to_owned()
 }

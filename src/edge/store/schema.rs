@@ -1,9 +1,9 @@
 //! The tables of `state.db`, and how an older file becomes a newer one.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 /// Version of the tables (`PRAGMA user_version`). A file of a later one is refused: what is in it might be lost.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// Bytes that are written and given back when a state is made: with them in the file's free list, and as much in the
 /// rollback journal, commits go on when the disk is full.
@@ -34,9 +34,8 @@ CREATE TABLE message (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL,           -- Message-ID, without brackets
     incident TEXT,              -- id of its incident
-    notice TEXT NOT NULL,       -- conntriage.state/1: what it tells
+    notice TEXT NOT NULL,       -- conntriage.state/1: what it tells; empty: it came written
     sender TEXT NOT NULL,
-    recipients TEXT NOT NULL,   -- a line each
     bytes BLOB,                 -- the same on every attempt; null: a draft
     created_us INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
@@ -45,6 +44,23 @@ CREATE TABLE message (
     state TEXT NOT NULL         -- draft, waiting, leased, sent, dead
 ) STRICT;
 CREATE INDEX message_due ON message (state, next_attempt_us);
+";
+
+/// Whom messages go to, and where relays were found. Of version 3.
+const RECIPIENTS: &str = "
+CREATE TABLE recipient (
+    message INTEGER NOT NULL,   -- number of the message
+    place INTEGER NOT NULL,     -- in the order in which they were given
+    address TEXT NOT NULL,
+    state TEXT NOT NULL,        -- waiting, possibly delivered, sent, dead
+    last_error TEXT,
+    PRIMARY KEY (message, place)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE relay (
+    name TEXT PRIMARY KEY,      -- as in the configuration
+    addresses TEXT NOT NULL,    -- a line each, the last that worked first
+    resolved_us INTEGER NOT NULL
+) STRICT;
 ";
 
 /// What a file is.
@@ -64,6 +80,7 @@ pub(super) fn prepare(db: &mut Connection) -> rusqlite::Result<Is> {
             let change = db.transaction()?;
             change.execute_batch(TABLES)?;
             change.execute_batch(OUTBOX)?;
+            change.execute_batch(RECIPIENTS)?;
             change.pragma_update(None, "user_version", VERSION)?;
             change.commit()?;
             reserve(db)?;
@@ -73,6 +90,14 @@ pub(super) fn prepare(db: &mut Connection) -> rusqlite::Result<Is> {
             let change = db.transaction()?;
             change.execute_batch("DROP TABLE message")?;
             change.execute_batch(OUTBOX)?;
+            change.execute_batch(RECIPIENTS)?;
+            change.pragma_update(None, "user_version", VERSION)?;
+            change.commit()?;
+            Ok(Is::Known)
+        }
+        2 => {
+            let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            one_by_one(&change)?;
             change.pragma_update(None, "user_version", VERSION)?;
             change.commit()?;
             Ok(Is::Known)
@@ -80,6 +105,26 @@ pub(super) fn prepare(db: &mut Connection) -> rusqlite::Result<Is> {
         VERSION => Ok(Is::Known),
         newer => Ok(Is::Newer(newer)),
     }
+}
+
+/// In version 2 recipients were lines of their message, and shared its state.
+fn one_by_one(change: &Transaction<'_>) -> rusqlite::Result<()> {
+    change.execute_batch(RECIPIENTS)?;
+    let mut all = change.prepare("SELECT number, recipients, state FROM message")?;
+    let rows = all.query_map([], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+    })?;
+    for row in rows {
+        let (number, recipients, state) = row?;
+        let state = if matches!(&*state, "sent" | "dead") { state } else { "waiting".to_owned() };
+        for (place, address) in (0_i64..).zip(recipients.lines()) {
+            change.execute(
+                "INSERT INTO recipient (message, place, address, state) VALUES (?1, ?2, ?3, ?4)",
+                params![number, place, address, state],
+            )?;
+        }
+    }
+    change.execute_batch("ALTER TABLE message DROP COLUMN recipients")
 }
 
 /// Fills the file and the journal with as much as commits may need, and gives it back to the free list.

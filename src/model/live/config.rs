@@ -59,6 +59,17 @@ pub struct Mail {
     pub to: Vec<String>,
 }
 
+impl Mail {
+    /// The relay's port, where none is configured that of its lock.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(match self.tls {
+            Tls::Required => 587,
+            Tls::Wrapper => 465,
+            Tls::None => 25,
+        })
+    }
+}
+
 /// By which door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Transport {

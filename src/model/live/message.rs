@@ -1,4 +1,5 @@
-//! Messages to people, from the moment they are owed until somebody took them: what the outbox holds.
+//! Messages to people, from the moment they are owed until somebody took them: what the outbox holds, and what an attempt
+//! to hand one over came to. Recipients fail one by one: each has a state of its own.
 
 use super::intent::Notice;
 use crate::model::time::WallTime;
@@ -34,7 +35,7 @@ pub struct Letter {
     pub number: i64,
     /// Message-ID, without brackets.
     pub id: String,
-    /// Between whom.
+    /// Between whom: recipients that had it already, or never will, are not among them.
     pub envelope: Envelope,
     /// Final bytes: the same on every attempt.
     pub bytes: Vec<u8>,
@@ -44,6 +45,19 @@ pub struct Letter {
     pub attempts: u32,
 }
 
+/// A message that was written elsewhere and is to be kept as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Message-ID, without brackets.
+    pub id: String,
+    /// Between whom.
+    pub envelope: Envelope,
+    /// Final bytes.
+    pub bytes: Vec<u8>,
+    /// Since when it is owed.
+    pub created: WallTime,
+}
+
 /// A message as the queue shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queued {
@@ -51,8 +65,8 @@ pub struct Queued {
     pub id: String,
     /// Id of its incident.
     pub incident: Option<String>,
-    /// Whom it goes to.
-    pub to: Vec<String>,
+    /// Whom it goes to, and how far it is with each.
+    pub to: Vec<QueuedRecipient>,
     /// Since when it is owed.
     pub created: WallTime,
     /// Attempts.
@@ -65,6 +79,17 @@ pub struct Queued {
     pub state: MessageState,
 }
 
+/// One recipient, as the queue shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedRecipient {
+    /// Address.
+    pub address: String,
+    /// How far the message is with it.
+    pub state: RecipientState,
+    /// What the last attempt met.
+    pub last_error: Option<String>,
+}
+
 /// How far a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MessageState {
@@ -74,9 +99,9 @@ pub enum MessageState {
     Waiting,
     /// Being handed over. Whoever has it must answer before the lease ends.
     Leased,
-    /// Taken.
+    /// Taken, for every recipient.
     Sent,
-    /// Given up. It stays in the list.
+    /// Given up, for one recipient at least; nobody waits for it any more. It stays in the list.
     Dead,
 }
 
@@ -96,29 +121,77 @@ impl MessageState {
     }
 }
 
-/// What an attempt came to.
+/// How far a message is with one recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecipientState {
+    /// To be tried, or tried again.
+    Waiting,
+    /// To be tried again, though it may have arrived: the answer to the last attempt was lost.
+    Possibly,
+    /// Taken.
+    Sent,
+    /// Given up.
+    Dead,
+}
+
+impl RecipientState {
+    /// All, with their words.
+    pub const WORDS: [(Self, &'static str); 4] = [
+        (Self::Waiting, "waiting"),
+        (Self::Possibly, "possibly delivered"),
+        (Self::Sent, "sent"),
+        (Self::Dead, "dead"),
+    ];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
+    }
+
+    /// It is tried again.
+    pub fn waits(self) -> bool {
+        matches!(self, Self::Waiting | Self::Possibly)
+    }
+}
+
+/// What an attempt came to, for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// It was taken.
     Taken,
     /// Not now: why.
     NotNow(String),
+    /// Not until a person has changed something: why. A password, a certificate, a setting of this machine or the relay.
+    Misconfigured(String),
+    /// It was sent whole, and the answer never came: why. It may have arrived.
+    Perhaps(String),
     /// Never: why.
     Never(String),
 }
 
+/// Address → what became of it.
+pub type Fates = Vec<(String, Fate)>;
+
 /// How it goes on with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
-    /// It is done.
-    Done,
-    /// It is tried again.
-    Again {
-        /// When.
-        at: WallTime,
-        /// Why.
-        why: String,
-    },
-    /// It is given up.
-    GiveUp(String),
+pub struct Next {
+    /// With each recipient of the attempt: how far it is, and why it is no farther.
+    pub recipients: Vec<(String, RecipientState, Option<String>)>,
+    /// When those that wait are tried again; none: nobody waits.
+    pub at: Option<WallTime>,
+}
+
+impl Next {
+    /// What is amiss, in words: one reason where it is the same for all, else each with its address.
+    pub fn why(&self) -> Option<String> {
+        let mut reasons =
+            self.recipients.iter().filter_map(|(address, _, why)| Some((address, why.as_ref()?)));
+        let (_, first) = reasons.clone().next()?;
+        let all = self.recipients.iter().all(|(_, _, why)| why.as_ref() == Some(first));
+        if all {
+            return Some(first.clone());
+        }
+        let each: Vec<String> = reasons.by_ref().map(|(address, why)| format!("{address}: {why}")).collect();
+        Some(each.join("; "))
+    }
 }

@@ -5,6 +5,7 @@
 //! then to be done ([`intent`]), what must not be forgotten over a restart ([`life`]), and what a person may choose
 //! ([`policy`]).
 
+pub mod attempt;
 pub mod clock;
 pub mod config;
 pub mod event;

@@ -3,8 +3,13 @@
 //! Host names and log text are strangers' words: they are escaped before they come near a header, and only the
 //! configuration names addresses. Lines stay below 998 bytes (RFC 5322 §2.1.1): the text is quoted-printable.
 
+mod analysis;
 mod headers;
+mod smaller;
 mod words;
+
+pub use analysis::{Analysis, compose_analysis, compose_test};
+pub use smaller::without_attachments;
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,7 +17,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 
 use crate::model::live::intent::{About, Notice};
-use crate::model::live::message::Owed;
+use crate::model::live::message::{Envelope, Owed};
 use crate::model::report::Report;
 use crate::model::time::WallTime;
 
@@ -70,28 +75,65 @@ pub fn sender(host: &str) -> String {
     format!("conntriage@{}", words::domain(host))
 }
 
+/// Where this machine's mail comes from, as a domain: letters, digits, dots and dashes.
+pub fn domain(host: &str) -> String {
+    words::domain(host)
+}
+
 /// Writes a message.
 pub fn compose(content: &Content<'_>) -> Result<Vec<u8>, ComposeError> {
     let owed = content.owed;
     let domain = words::domain(content.host);
-    let written = u64::try_from(owed.created.0).unwrap_or(0);
+    let first = match (&owed.incident, owed.notice.ordinal) {
+        (Some(incident), 2..) => Some(thread_id(incident, 1, &domain)),
+        _ => None,
+    };
+    let head = Head {
+        envelope: &owed.envelope,
+        id: &owed.id,
+        first,
+        created: owed.created,
+        subject: words::subject(content),
+        domain,
+    };
+    let name = format!("conntriage-{}.json", owed.incident.as_deref().unwrap_or("report"));
+    write(head, words::body(content), content.json, name)
+}
+
+/// What stands above a message.
+struct Head<'a> {
+    envelope: &'a Envelope,
+    id: &'a str,
+    /// The first message of its thread, if it is not the first itself.
+    first: Option<String>,
+    created: WallTime,
+    subject: String,
+    domain: String,
+}
+
+fn write(
+    head: Head<'_>,
+    mut text: String,
+    json: Option<&str>,
+    name: String,
+) -> Result<Vec<u8>, ComposeError> {
+    let written = u64::try_from(head.created.0).unwrap_or(0);
     let mut builder = Message::builder()
-        .from(mailbox(&owed.envelope.from)?)
-        .subject(words::subject(content))
+        .from(mailbox(&head.envelope.from)?)
+        .subject(head.subject)
         .date(UNIX_EPOCH + Duration::from_micros(written))
-        .message_id(Some(format!("<{}>", owed.id)))
+        .message_id(Some(format!("<{}>", head.id)))
         .header(AutoSubmitted)
-        .header(ListId(format!("<conntriage.{domain}>")));
-    for address in &owed.envelope.to {
+        .header(ListId(format!("<conntriage.{}>", head.domain)));
+    for address in &head.envelope.to {
         builder = builder.to(mailbox(address)?);
     }
-    if let (Some(incident), 2..) = (&owed.incident, owed.notice.ordinal) {
-        let first = format!("<{}>", thread_id(incident, 1, &domain));
+    if let Some(first) = head.first {
+        let first = format!("<{first}>");
         builder = builder.in_reply_to(first.clone()).references(first);
     }
-    let attached = content.json.filter(|json| json.len() <= ATTACHED_MAX);
-    let mut text = words::body(content);
-    if attached.is_none() && content.json.is_some() {
+    let attached = json.filter(|json| json.len() <= ATTACHED_MAX);
+    if attached.is_none() && json.is_some() {
         text.push_str("The report as JSON is larger than 1 MiB and is not attached.\n");
     }
     let text = SinglePart::builder()
@@ -102,9 +144,8 @@ pub fn compose(content: &Content<'_>) -> Result<Vec<u8>, ComposeError> {
         None => builder.singlepart(text)?,
         Some(json) => {
             // Given, not drawn: the same content gives the same bytes.
-            let parts = MultiPart::mixed().boundary(boundary(&owed.id)).singlepart(text);
+            let parts = MultiPart::mixed().boundary(boundary(head.id)).singlepart(text);
             let json_type = ContentType::parse("application/json").unwrap_or(ContentType::TEXT_PLAIN);
-            let name = format!("conntriage-{}.json", owed.incident.as_deref().unwrap_or("report"));
             builder.multipart(parts.singlepart(Attachment::new(name).body(json.to_owned(), json_type)))?
         }
     };

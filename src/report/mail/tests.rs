@@ -82,3 +82,23 @@ fn text_that_is_too_long_ends_at_a_line_and_says_so() {
     assert!(text.len() < TEXT_MAX + 200);
     assert!(text.contains("0123456789\n\n(The rest"), "{}", text.get(TEXT_MAX - 50..).unwrap_or_default());
 }
+
+#[test]
+fn m11_without_its_attachment_a_message_is_the_same_message() {
+    let owed = owed(About::Opened(IncidentNo(1)), 2, Some("0123456789ab"), "web8");
+    let whole = written(&owed, "web8", Some("{\"a\": \"=_ \u{e4}\"}"));
+    let less = String::from_utf8(without_attachments(whole.as_bytes()).unwrap()).unwrap();
+    let (head, text) = less.split_once("\r\n\r\n").unwrap();
+    for header in ["Message-ID:", "Subject:", "Date:", "References:", "From:", "To:"] {
+        let of = |text: &str| text.split("\r\n").find(|line| line.starts_with(header)).map(str::to_owned);
+        assert_eq!(of(head), of(&whole), "{header}");
+        assert!(of(head).is_some(), "{header}: {head}");
+    }
+    assert_eq!(head.matches("Content-Type: ").count(), 1, "{head}");
+    assert!(head.contains("Content-Type: text/plain; charset=utf-8\r\n"), "{head}");
+    assert!(head.contains("Content-Transfer-Encoding: quoted-printable"), "{head}");
+    assert!(!less.contains("application/json") && !less.contains("=_"), "{less}");
+    assert!(text.ends_with("the relay found the whole message too large.)\r\n"), "{text}");
+    assert_eq!(without_attachments(less.as_bytes()), None);
+    assert_eq!(without_attachments(b""), None);
+}

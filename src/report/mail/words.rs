@@ -9,7 +9,7 @@ use crate::report::{escape, spell, text};
 use super::Content;
 
 /// Columns of the text: mail programs show it in a fixed width, and phones not at all wider.
-const COLUMNS: usize = 78;
+pub(super) const COLUMNS: usize = 78;
 /// Bytes of a domain.
 const DOMAIN_MAX: usize = 253;
 /// Characters of a host's name in a subject: the longest that Linux takes (`HOST_NAME_MAX`).
@@ -34,7 +34,7 @@ pub(super) fn subject(content: &Content<'_>) -> String {
 }
 
 /// A header's line is folded at blanks only: a name without any must not fill it (RFC 5322 §2.1.1).
-fn words_of_host(host: &str) -> String {
+pub(super) fn words_of_host(host: &str) -> String {
     let shown = escape::text(host);
     if shown.chars().count() <= HOST_MAX {
         return shown;
@@ -49,7 +49,7 @@ fn incident<'a>(content: &Content<'a>) -> Option<&'a IncidentView> {
 }
 
 /// The leading source, the port of the leading peer, and the source's share of the entries that were listed.
-fn who(view: &IncidentView) -> Option<String> {
+pub(super) fn who(view: &IncidentView) -> Option<String> {
     let source = view.body.top_sources.first()?;
     let port = view.body.top_peers.first().and_then(|peer| peer.peer.port);
     let port = port.map(|port| format!(" \u{2192} :{port}")).unwrap_or_default();

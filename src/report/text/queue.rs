@@ -1,6 +1,6 @@
 //! The outbox: a line for each message.
 
-use crate::model::live::message::Queued;
+use crate::model::live::message::{Queued, QueuedRecipient};
 use crate::model::time::WallTime;
 
 use super::columns;
@@ -14,11 +14,24 @@ pub fn render(messages: &[Queued]) -> String {
             at(queued.created),
             queued.attempts.to_string(),
             queued.next_attempt.map_or_else(|| "-".to_owned(), at),
-            queued.to.join(", "),
+            to(queued),
             queued.id.clone(),
             queued.last_error.clone().unwrap_or_default(),
         ]
     };
     let head = ["STATE", "SINCE", "TRIES", "NEXT TRY", "TO", "MESSAGE", "LAST ERROR"];
     columns::render(head, &messages.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Addresses; with the state of each where they differ, or where it is more than the message's own word says.
+fn to(queued: &Queued) -> String {
+    let plain = |recipient: &QueuedRecipient| {
+        let word = recipient.state.word();
+        word == queued.state.word() || word == "waiting" && !matches!(queued.state.word(), "sent" | "dead")
+    };
+    let all = queued.to.iter().map(|recipient| {
+        let address = recipient.address.clone();
+        if plain(recipient) { address } else { format!("{address} ({})", recipient.state.word()) }
+    });
+    all.collect::<Vec<_>>().join(", ")
 }

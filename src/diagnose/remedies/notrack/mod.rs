@@ -109,6 +109,17 @@ pub(crate) fn notrack_network(case: &Case<'_>, network: Network, peer: Peer) -> 
     Ok(remedy(case, &traffic, title, effect))
 }
 
+/// The rules of what this host itself opens to one port of a server, by nftables and by iptables: one of the two is used.
+pub(crate) fn own_way(client: IpAddr, server: IpAddr, port: u16) -> [Vec<Command>; 2] {
+    let traffic = Traffic { client: Clients::One(client), server, port, here: Here::Client };
+    let [mut by_nft, mut by_iptables] =
+        [nft::commands(&traffic, ""), iptables::commands(&traffic, "CT --notrack", "")];
+    for commands in [&mut by_nft, &mut by_iptables] {
+        commands.push(here(traffic.deletion(family(server)), None));
+    }
+    [by_nft, by_iptables]
+}
+
 /// What becomes of the entries that are there.
 const DELETED: &str = "the last line removes the old entries; without it they stay until their timers end";
 
