@@ -53,7 +53,7 @@ fn row(state: &Path, incident: &KeptIncident) -> Result<wire::incidents::Row, St
     }
     let zone = zone::local_zone_name();
     let report = analyze::report(&plan::of_bundle(&root, zone.as_deref()), zone);
-    let view = report.incidents.first().ok_or("its evidence tells of no incident yet")?;
+    let view = report.incident(&incident.id).ok_or("its evidence tells of no incident yet")?;
     Ok(wire::incidents::row(&report, view, Some(bytes(&root))))
 }
 

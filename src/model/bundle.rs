@@ -11,6 +11,8 @@ pub struct Bundle {
     pub root: Box<str>,
     /// The incident that it was kept for.
     pub incident: Option<Box<str>>,
+    /// When it began, as far as that was known when it was opened.
+    pub opened: Option<WallTime>,
     /// The watcher saw the end of it.
     pub closed: bool,
     /// Names of its machine, the shown one first.

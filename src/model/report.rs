@@ -227,3 +227,10 @@ pub struct Report {
     /// Gaps.
     pub gaps: Vec<Gap>,
 }
+
+impl Report {
+    /// The incident with this id.
+    pub fn incident(&self, id: &str) -> Option<&IncidentView> {
+        self.incidents.iter().find(|view| &*view.incident.id == id)
+    }
+}

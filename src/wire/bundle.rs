@@ -21,6 +21,8 @@ pub const SCHEMA: &str = "conntriage.bundle/1";
 pub const BYTES_MAX: usize = 16 << 20;
 /// Key of [`Manifest::settings`]: when the watcher that kept the incident saw that it was over.
 pub const CLOSED: &str = "incident.closed";
+/// Key of [`Manifest::settings`]: when the incident began, as far as that was known when it was opened.
+pub const OPENED: &str = "incident.opened";
 /// Captures, files and names that are read, each; more are an error.
 pub const ITEMS_MAX: usize = 65_536;
 

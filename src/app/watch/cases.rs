@@ -133,7 +133,7 @@ impl Case {
         for (record, files) in self.waiting.drain(..) {
             evidence.add_capture(record, files)?;
         }
-        evidence.set_closed(self.kept.closed_us.map(WallTime))?;
+        evidence.set_times(WallTime(self.kept.opened_us), self.kept.closed_us.map(WallTime))?;
         if self.stale {
             evidence.keep_signals(streams)?;
             self.stale = false;

@@ -275,13 +275,12 @@ impl Watch {
     /// The row of an incident, made on a thread of its own.
     fn describe(&mut self, number: u64) {
         let Some(case) = self.cases.get(IncidentNo(number)) else { return };
-        let root = case.root.clone();
+        let (root, id) = (case.root.clone(), case.kept.id.clone());
         let zone = self.zone.clone();
         let work = move || {
             let report = analyze::report(&plan::of_bundle(&root, zone.as_deref()), zone);
             let row = report
-                .incidents
-                .first()
+                .incident(&id)
                 .map(|view| wire::incidents::row(&report, view, Some(evidence::bytes(&root))));
             let row = row.ok_or_else(|| "its evidence tells of no incident".to_owned());
             Done::Described(number, row.map(|row| wire::incidents::row_to_json(&row)))

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::looks::FirstLook;
 use crate::model::bundle::{BootTie, Bundle, Capture};
 use crate::model::input::{Hints, Input};
-use crate::model::time::SECOND_US;
-use crate::wire::bundle::{CLOSED, Manifest};
+use crate::model::time::{SECOND_US, WallTime};
+use crate::wire::bundle::{CLOSED, Manifest, OPENED};
 
 /// The directory that only a sos report has.
 const SOS_MARK: &str = "sos_commands";
@@ -88,7 +88,9 @@ fn bundle(root: Box<str>, manifest: Manifest) -> Bundle {
         not_read: capture.not_read.into_iter().map(|(what, why)| (what.into(), why.into())).collect(),
     };
     let captures = manifest.captures.into_iter().map(capture).collect();
+    let opened = manifest.settings.get(OPENED).and_then(|at| chrono::DateTime::parse_from_rfc3339(at).ok());
     Bundle {
+        opened: opened.map(|at| WallTime(at.timestamp_micros())),
         closed: manifest.settings.contains_key(CLOSED),
         incident: manifest.incident.map(Into::into),
         host_names: manifest.host_names.into_iter().map(Into::into).collect(),

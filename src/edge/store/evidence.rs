@@ -85,16 +85,20 @@ impl Evidence {
         std::fs::remove_dir_all(early)
     }
 
-    /// The incident is over, or goes on again.
-    pub fn set_closed(&mut self, closed: Option<WallTime>) -> io::Result<()> {
-        let known = closed.and_then(WallTime::rfc3339);
-        if self.manifest.settings.get(bundle::CLOSED) == known.as_ref() {
+    /// When the incident began, and that it is over, or goes on again.
+    pub fn set_times(&mut self, opened: WallTime, closed: Option<WallTime>) -> io::Result<()> {
+        let times =
+            [(bundle::OPENED, opened.rfc3339()), (bundle::CLOSED, closed.and_then(WallTime::rfc3339))];
+        let settings = &mut self.manifest.settings;
+        if times.iter().all(|(key, at)| settings.get(*key) == at.as_ref()) {
             return Ok(());
         }
-        match known {
-            Some(at) => self.manifest.settings.insert(bundle::CLOSED.to_owned(), at),
-            None => self.manifest.settings.remove(bundle::CLOSED),
-        };
+        for (key, at) in times {
+            match at {
+                Some(at) => settings.insert(key.to_owned(), at),
+                None => settings.remove(key),
+            };
+        }
         keep_manifest(&self.root, &self.manifest)
     }
 
