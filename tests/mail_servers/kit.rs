@@ -162,7 +162,9 @@ pub(crate) fn deliver(directory: &Path, seconds: i64) -> (String, i32) {
 
 pub(crate) fn said(output: &Output) -> (String, i32) {
     let (out, complaints, code) = outcome(output);
-    (out + &complaints, code)
+    // A signal has no code: then it is to be seen which.
+    let killed = if code < 0 { output.status.to_string() } else { String::new() };
+    (out + &complaints + &killed, code)
 }
 
 /// The queue's only message.
