@@ -38,6 +38,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("lettre", &["report", "edge"]),
     ("rustls", &["edge"]),
     ("rustls_native_certs", &["edge"]),
+    ("tiny_skia", &["report"]),
+    ("ureq", &["edge"]),
     ("toml_edit", &["cli"]),
     ("clap", &["cli", "app"]),
     ("anyhow", &["app"]),

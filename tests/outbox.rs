@@ -15,7 +15,7 @@ use conntriage::edge::store::outbox::Outbox;
 use conntriage::edge::store::state::{Change, State};
 use conntriage::model::live::intent::{About, IncidentNo, Notice, NoticeNo, SuppressedList};
 use conntriage::model::live::message::{
-    Envelope, Fate, Letter, MessageState, Next, Owed, RecipientState, Written,
+    Channel, Envelope, Fate, Letter, MessageState, Next, Owed, RecipientState, Written,
 };
 use conntriage::model::time::WallTime;
 use conntriage::steer::outbox::{after, jittered_us};
@@ -30,6 +30,7 @@ fn at(seconds: i64) -> WallTime {
 fn owed(number: u64) -> Owed {
     let about = About::Opened(IncidentNo(number));
     Owed {
+        channel: Channel::Mail,
         notice: Notice { notice: NoticeNo(number), about, ordinal: 1, suppressed: SuppressedList::default() },
         incident: Some(format!("{number:012x}")),
         id: format!("conntriage.{number:012x}.1@web8"),
@@ -177,6 +178,8 @@ fn an_outbox_of_the_version_before_keeps_its_messages() {
     old.execute_batch(
         "ALTER TABLE message ADD COLUMN recipients TEXT NOT NULL DEFAULT 'ops@example.org\nnet@example.org';
          DROP TABLE recipient; DROP TABLE relay;
+         ALTER TABLE message DROP COLUMN channel; ALTER TABLE message DROP COLUMN repeats;
+         ALTER TABLE message DROP COLUMN taken_us;
          UPDATE message SET state = 'sent' WHERE number = 1;
          UPDATE message SET state = 'leased', attempts = 1 WHERE number = 2;
          PRAGMA user_version = 2",
@@ -248,6 +251,8 @@ fn a_file_that_cannot_be_written_is_tried_again() {
 fn no_message_id_leads_out_of_the_directory() {
     let directory = tempfile::tempdir().unwrap();
     let letter = Letter {
+        channel: Channel::Mail,
+        repeats: false,
         number: 1,
         id: "../../etc/passwd\0".to_owned(),
         envelope: Envelope::default(),

@@ -50,7 +50,8 @@ fn limit_is_ours() -> File {
 }
 
 const CONFIGURATION: &str = "[incident]\nquiet = \"12s\"\n[capture]\nfollow_ups = [\"4s\", \"end\"]\n\
-    [mail]\nfrom = \"conntriage@example.org\"\nto = [\"ops@example.org\"]\n";
+    [mail]\nfrom = \"conntriage@example.org\"\nto = [\"ops@example.org\"]\n\
+    [notify]\nwebhook_url = \"http://127.0.0.1:9/x\"\nalertmanager_url = \"http://127.0.0.1:9\"\n";
 
 /// A watcher with a state of its own.
 struct Watcher {
@@ -62,7 +63,8 @@ struct Watcher {
 impl Watcher {
     fn start(directory: PathBuf, source: String) -> Self {
         std::fs::create_dir_all(&directory).unwrap();
-        std::fs::write(directory.join("config.toml"), CONFIGURATION).unwrap();
+        let textfile = format!("[metrics]\ntextfile = \"{}\"\n", directory.join("x.prom").display());
+        std::fs::write(directory.join("config.toml"), CONFIGURATION.to_owned() + &textfile).unwrap();
         let child = Self::spawn(&directory, &source);
         Self { directory, source, child }
     }
@@ -183,7 +185,7 @@ fn what_was_mailed_is_one_thread(watcher: &Watcher, truth: &Value) {
     let name = &watcher.source;
     let id = watcher.incidents(&truth["netns_inode"])[0]["id"].as_str().unwrap().to_owned();
     let queue = watcher.json(&["mail", "queue", "--state-dir", "state", "--format", "json"]);
-    let ours = |message: &&Value| message["incident"] == id.as_str();
+    let ours = |message: &&Value| message["incident"] == id.as_str() && message["kind"] == "mail";
     let messages: Vec<&Value> = queue["messages"].as_array().unwrap().iter().filter(ours).collect();
     let ids: Vec<&str> = messages.iter().map(|message| message["id"].as_str().unwrap()).collect();
     assert!((2..=4).contains(&ids.len()), "{name}: {queue:#}\n{}", watcher.said());
@@ -201,6 +203,57 @@ fn what_was_mailed_is_one_thread(watcher: &Watcher, truth: &Value) {
     assert!(message.contains("\r\nTo: ops@example.org\r\n"), "{name}: {message}");
     assert!(message.contains(&format!("\r\nIn-Reply-To: <{}>\r\n", ids[0])), "{name}: {message}");
     assert!(message.contains("192.168.10.2"), "{name}: {message}");
+}
+
+/// Programs are told of the beginning and the end, and of nothing else; the one alert that is left is over.
+fn what_programs_get_is_whole(watcher: &Watcher, truth: &Value) {
+    let name = &watcher.source;
+    let id = watcher.incidents(&truth["netns_inode"])[0]["id"].as_str().unwrap().to_owned();
+    let state = rusqlite::Connection::open(watcher.directory.join("state/state.db")).unwrap();
+    let bodies = |channel: &str| -> Vec<(String, Value)> {
+        let mut all = state
+            .prepare("SELECT state, bytes FROM message WHERE incident = ?1 AND channel = ?2 ORDER BY number")
+            .unwrap();
+        let rows = all.query_map([id.as_str(), channel], |row| {
+            let bytes: Option<Vec<u8>> = row.get(1)?;
+            let body = bytes.map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
+            Ok((row.get(0)?, body))
+        });
+        rows.unwrap().map(Result::unwrap).collect()
+    };
+    let told = bodies("webhook");
+    let events: Vec<&str> = told.iter().map(|(_, body)| body["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["opened", "closed"], "{name}: {}", watcher.said());
+    let last = &told[1].1;
+    assert_eq!(
+        (&last["schema"], &last["namespace"]),
+        (&Value::from("conntriage.notice/1"), &Value::from("netns"))
+    );
+    assert_eq!(last["report"]["incidents"][0]["id"], id.as_str(), "{name}");
+    assert_eq!(last["report"]["incidents"][0]["top_sources"][0]["address"], "192.168.10.2", "{name}");
+    let alerts = bodies("alertmanager");
+    let (state_of_last, last) = alerts.last().unwrap();
+    assert_eq!(state_of_last, "waiting", "{name}");
+    assert!(last[0]["endsAt"].is_string(), "{name}: {last}");
+    for (state, before) in &alerts[..alerts.len() - 1] {
+        assert_eq!(state, "replaced", "{name}");
+        assert!(
+            before.is_null() || before[0]["labels"] == last[0]["labels"] && before[0]["endsAt"].is_null()
+        );
+    }
+    assert_eq!(last[0]["labels"]["incident"], id.as_str());
+    let numbers = std::fs::read_to_string(watcher.directory.join("x.prom")).unwrap();
+    let value = |series: &str| {
+        let line = numbers
+            .lines()
+            .find(|line| line.starts_with(series))
+            .unwrap_or_else(|| panic!("{series}: {numbers}"));
+        line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()
+    };
+    assert!(value("conntriage_incidents_opened_total") >= 1.0, "{name}: {numbers}");
+    assert!(value("conntriage_table_entries{namespace=\"initial\"}") >= 0.0, "{name}: {numbers}");
+    assert!(value("conntriage_messages{state=\"waiting\"}") >= 3.0, "{name}: {numbers}");
+    assert!(value("conntriage_last_record_timestamp_seconds{source=") > 1e9, "{name}: {numbers}");
 }
 
 #[test]
@@ -242,6 +295,7 @@ fn a_full_table_is_captured_kept_and_told_as_it_was_whatever_is_followed() {
         watcher.wait_for(": over;", Duration::from_mins(1));
         watcher.stop();
         what_was_kept_is_true(watcher, &truth);
+        what_programs_get_is_whole(watcher, &truth);
         what_was_mailed_is_one_thread(watcher, &truth);
     }
 }

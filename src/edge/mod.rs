@@ -9,4 +9,5 @@ pub mod output;
 pub mod progress;
 pub mod read;
 pub mod store;
+pub mod textfile;
 pub mod zone;

@@ -21,6 +21,7 @@ mod near;
 mod notices;
 pub mod outbox;
 mod ring;
+pub mod tables;
 
 use crate::model::live::clock::Now;
 use crate::model::live::event::Event;

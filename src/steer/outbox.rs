@@ -28,6 +28,21 @@ const GIVEN_UP_US: i64 = 5 * 24 * HOUR_US;
 /// started it), so that no two have it at once.
 pub const LEASE_US: i64 = 20 * MINUTE_US;
 
+/// What is repeated is said again after this: Alertmanager takes an alert to be over that it has not heard of for five
+/// minutes (`resolve_timeout`, where nobody changed it).
+pub const REPEAT_US: i64 = 2 * MINUTE_US;
+
+/// How it goes on with a message that is repeated: whoever took it gets it again.
+pub fn again(next: Next, now: WallTime) -> Next {
+    let taken = next.recipients.iter().any(|(_, state, _)| *state == RecipientState::Sent);
+    let recipients = next.recipients.into_iter().map(|(address, state, why)| match state {
+        RecipientState::Sent => (address, RecipientState::Waiting, why),
+        state => (address, state, why),
+    });
+    let recipients = recipients.collect();
+    Next { recipients, at: if taken { Some(WallTime(now.0.saturating_add(REPEAT_US))) } else { next.at } }
+}
+
 /// How it goes on after attempt number `attempts` (from 1) of the message `id`, owed since `created`.
 pub fn after(fates: Fates, id: &str, attempts: u32, created: WallTime, now: WallTime) -> Next {
     let late = now.0.saturating_sub(created.0) >= GIVEN_UP_US;

@@ -18,6 +18,8 @@ mod value;
 pub mod attempt;
 pub mod bundle;
 pub mod incidents;
+pub mod metrics;
+pub mod notice;
 pub mod owners;
 pub mod queue;
 pub mod report;

@@ -14,6 +14,7 @@ struct Queue {
 
 #[derive(Debug, Serialize)]
 struct Message {
+    kind: &'static str,
     id: String,
     incident: Option<String>,
     to: Vec<String>,
@@ -40,6 +41,7 @@ pub fn to_json(messages: &[Queued]) -> String {
         last_error: recipient.last_error.clone(),
     };
     let message = |queued: &Queued| Message {
+        kind: queued.channel.word(),
         id: queued.id.clone(),
         incident: queued.incident.clone(),
         to: queued.to.iter().map(|recipient| recipient.address.clone()).collect(),

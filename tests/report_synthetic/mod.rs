@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test file uses its own part of it
 
 pub(crate) mod everything;
+pub(crate) mod hostile;
 pub(crate) mod web8;
 
 use conntriage::model::input::{Input, InputKind};

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Opens an HTML report in headless Chromium, on a phone and a screen, light and dark, and prints what is wrong.
 
-    look_at_page.py CHROMIUM PAGE [PICTURES]
+    look_at_page.py CHROMIUM PAGE [WIDTHS [PICTURES]]
 
 Wrong is: a message on the console, anything asked of the network, a page wider than its window, text whose contrast to
-what stands behind it is below 4.5 : 1 (WCAG AA). One line each on standard output; none: nothing is wrong. Pictures and
-a printed PDF go to the directory PICTURES, where one is given. Speaks the DevTools protocol over the browser's pipe
+what stands behind it is below 4.5 : 1 (WCAG AA). One line each on standard output; none: nothing is wrong. WIDTHS are
+pixels of the windows, 360,1280 where none are given. Pictures and a printed PDF go to the directory PICTURES, where one is
+given. Speaks the DevTools protocol over the browser's pipe
 (descriptors 3 and 4), so that nothing but Python's own library is needed.
 """
 
@@ -31,12 +32,17 @@ LOOK = r"""(() => {
     const part = v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
     return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
   };
+  // A page without a colour of its own stands on the browser's, which goes dark with `color-scheme`.
+  const probe = document.body.appendChild(document.createElement('i'));
+  probe.style.background = 'Canvas';
+  const canvas = numbers(getComputedStyle(probe).backgroundColor);
+  probe.remove();
   const behind = e => {
     for (; e; e = e.parentElement) {
       const c = numbers(getComputedStyle(e).backgroundColor);
       if (c.length === 3 || c[3] === 1) return c;
     }
-    return [255, 255, 255];
+    return canvas;
   };
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   let seen = 0;
@@ -116,7 +122,8 @@ def complaints(events, page):
     """What the browser itself found wrong."""
     for event in events:
         method, params = event.get("method"), event.get("params", {})
-        if method == "Network.requestWillBeSent" and params["request"]["url"].split("#")[0] != page:
+        if method == "Network.requestWillBeSent" and params["request"]["url"].split("#")[0] != page \
+                and not params["request"]["url"].startswith("data:"):
             yield f"asks for {params['request']['url']}"
         elif method == "Runtime.exceptionThrown":
             yield f"exception: {params['exceptionDetails'].get('text')}"
@@ -129,7 +136,8 @@ def complaints(events, page):
 def main():
     program, path = sys.argv[1:3]
     page = pathlib.Path(path).resolve().as_uri()
-    pictures = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    widths = [int(width) for width in (sys.argv[3] if len(sys.argv) > 3 else "360,1280").split(",")]
+    pictures = pathlib.Path(sys.argv[4]) if len(sys.argv) > 4 else None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = Browser(program, profile)
         try:
@@ -137,7 +145,7 @@ def main():
             browser.session = browser.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             for domain in ["Page", "Runtime", "Log", "Network"]:
                 browser.ask(f"{domain}.enable")
-            for width in [360, 1280]:
+            for width in widths:
                 for scheme in ["light", "dark"]:
                     where = f"{width} px, {scheme}"
                     browser.ask("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1,

@@ -13,7 +13,7 @@ use crate::edge::deliver::eml;
 use crate::edge::output;
 use crate::edge::store::outbox::Outbox;
 use crate::model::live::config::Config;
-use crate::model::live::message::{Envelope, Letter, Written};
+use crate::model::live::message::{Channel, Envelope, Letter, Written};
 use crate::model::report::Report;
 use crate::report::{escape, mail, spell};
 use crate::wire;
@@ -76,6 +76,8 @@ pub(super) fn as_file(written: &Written) -> anyhow::Result<Exit> {
 /// As an attempt takes it.
 pub(super) fn letter(written: &Written) -> Letter {
     Letter {
+        channel: Channel::Mail,
+        repeats: false,
         number: 0,
         id: written.id.clone(),
         envelope: written.envelope.clone(),

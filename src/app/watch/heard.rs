@@ -10,6 +10,7 @@ use crate::model::live::clock::Now;
 use crate::model::live::position::Position;
 use crate::model::live::source::Source;
 use crate::model::piece::{Numbers, Piece};
+use crate::model::time::WallTime;
 
 /// One source, as far as it is kept.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Kept {
     pub(super) position: Option<Position>,
     /// It said or moved something that is not committed.
     pub(super) moved: bool,
+    /// When it last said anything, since this program was started.
+    pub(super) heard: Option<WallTime>,
     /// When it last said something that belongs to an incident or near one, uptime.
     last_said_us: Option<i64>,
 }
@@ -33,13 +36,16 @@ impl Kept {
         let (position, stream) = kept.map_or((None, None), |kept| (Some(kept.position), kept.stream));
         let stream = stream.unwrap_or_else(|| empty(source, zone));
         let last_said_us = says_something(&stream.piece).then_some(now.uptime_us);
-        Self { name, stream, position, moved: false, last_said_us }
+        Self { name, stream, position, moved: false, heard: None, last_said_us }
     }
 
     /// Takes what it handed over.
     pub(super) fn take(&mut self, part: Piece, position: Position, now: Now) {
         if says_something(&part) {
             self.last_said_us = Some(now.uptime_us);
+        }
+        if part.records > 0 {
+            self.heard = Some(now.wall);
         }
         let piece = std::mem::take(&mut self.stream.piece);
         self.stream.piece = piece.join(part);

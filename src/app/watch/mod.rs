@@ -5,6 +5,7 @@ mod cases;
 mod heard;
 mod letters;
 mod look;
+mod numbers;
 mod start;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use crate::edge::store::state::{Change, KeptIncident, State};
 use crate::model::live::clock::Now;
 use crate::model::live::event::{Captured, Checked, Ending, Event, Lines};
 use crate::model::live::gap::Severity;
-use crate::model::live::intent::{CaptureOrder, CheckNo, Closing, IncidentNo, Intent, Opening, Whom};
+use crate::model::live::intent::{About, CaptureOrder, CheckNo, Closing, IncidentNo, Intent, Opening, Whom};
 use crate::model::live::life::{Memory, Phase};
 use crate::model::piece::Piece;
 use crate::model::time::{BootId, SECOND_US};
@@ -37,6 +38,7 @@ use crate::wire::bundle::Manifest;
 use cases::Cases;
 use heard::Kept;
 use letters::Letters;
+use numbers::Gauges;
 
 pub use start::run;
 pub(super) use start::{configuration, of_flags};
@@ -84,6 +86,7 @@ struct Watch {
     sampler: namespaces::Sampler,
     jobs: Jobs<Done>,
     letters: Letters,
+    gauges: Gauges,
     urgent: bool,
     /// Sources that said they hear nothing, and those that ended though they should not have.
     deaf: Vec<bool>,
@@ -195,13 +198,17 @@ impl Watch {
         // Samples are kept with the evidence, within two seconds; all else is committed at once.
         self.urgent |= !matches!(intent, Intent::Keep { .. });
         match intent {
-            Intent::Open(opening) => self.open(&opening),
+            Intent::Open(opening) => {
+                self.open(&opening);
+                self.tell_programs(About::Opened(opening.incident), now);
+            }
             Intent::Reopen { incident, .. } => {
                 if let Some(case) = self.cases.get(incident) {
                     case.kept.closed_us = None;
                     (case.stale, case.kept.row) = (true, None);
                     self.changed.push(incident.0);
                 }
+                self.tell_programs(About::Reopened(incident), now);
             }
             Intent::Turn { incident, .. } => {
                 if let Some(case) = self.cases.get(incident) {
@@ -256,6 +263,7 @@ impl Watch {
         case.stale = true;
         let id = case.kept.id.clone();
         self.changed.push(closing.incident.0);
+        self.tell_programs(About::Closed(closing.incident), now);
         output::complain(&format!("incident {id}: over; `conntriage incidents show {id}` tells of it"));
         self.keep(closing.incident.0);
         self.describe(closing.incident.0);
@@ -366,7 +374,9 @@ impl Watch {
             }
         }
         let now = clock::now();
-        for sample in self.sampler.samples(now) {
+        let samples = self.sampler.samples(now);
+        self.count(&samples);
+        for sample in samples {
             if sample.count.is_some() || sample.drop.is_some() {
                 self.step(Event::Sample(sample));
             }
@@ -378,6 +388,7 @@ impl Watch {
         if signals.reload() {
             self.reload();
         }
+        self.publish(now);
         let idle = self.steer.memory().lives.iter().all(|life| life.phase == Phase::Closed);
         if idle {
             let quiet_us = self.plan.config.policy.quiet_us;
@@ -426,6 +437,8 @@ impl Watch {
                 self.steer.obey(policy.clone());
                 self.plan.config.keep = config.keep;
                 self.plan.config.mail = config.mail;
+                self.plan.config.notify = config.notify;
+                self.plan.config.textfile = config.textfile;
                 self.plan.config.policy = policy;
             }
             Err(error) => {
@@ -539,6 +552,7 @@ impl Watch {
         }
         // Messages that this commit owes; what is not written in time is written at the next start.
         self.wait_for_jobs(patience);
+        self.publish_last(now);
         if self.complained.is_some() || (!self.failed.is_empty() && self.failed.iter().all(|failed| *failed))
         {
             Exit::Failed

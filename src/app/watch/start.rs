@@ -14,6 +14,7 @@ use crate::edge::store::state::{KeptIncident, State};
 use crate::edge::{output, zone};
 use crate::model::live::config::Config;
 use crate::model::live::event::{Captured, Ending, Event};
+use crate::model::live::intent::{About, IncidentNo};
 use crate::model::live::life::{Memory, Phase};
 use crate::report::escape;
 use crate::steer::Steer;
@@ -21,6 +22,7 @@ use crate::steer::Steer;
 use super::cases::Cases;
 use super::heard::Kept;
 use super::letters::Letters;
+use super::numbers::Gauges;
 use super::{Done, Watch};
 
 /// Follows until it is told to stop.
@@ -131,6 +133,7 @@ fn begin(plan: WatchPlan) -> anyhow::Result<(Watch, Vec<Follow>, Options)> {
         sampler: namespaces::Sampler::new(),
         jobs: Jobs::<Done>::new(),
         letters: Letters::default(),
+        gauges: Gauges::default(),
         urgent: false,
         deaf: vec![false; count],
         failed: vec![false; count],
@@ -165,6 +168,11 @@ impl Watch {
             }
             self.take_up(kept);
         }
+        // Programs may hold it to go on still.
+        for number in &over {
+            self.tell_programs(About::Closed(IncidentNo(*number)), clock::now());
+        }
+        self.urgent |= !over.is_empty();
         self.changed.extend(over);
         Ok(())
     }

@@ -283,11 +283,19 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "notify.webhook_url",
-        about: "Gets the JSON of an incident when it opens and when it closes.",
+        about: "Gets the JSON of an incident when it opens and when it closes, by POST.",
         default: "",
         example: "\"https://hooks.example.org/conntrack\"",
         take: |config, item| url(item).map(|url| config.notify.webhook_url = Some(url)),
         show: |config| config.notify.webhook_url.as_deref().map(quoted),
+    },
+    Key {
+        name: "notify.webhook_token_file",
+        about: "Mode 0600 or 0400; its first line goes with it as a bearer token.",
+        default: "",
+        example: "\"/etc/conntriage/webhook-token\"",
+        take: |config, item| path(item).map(|path| config.notify.webhook_token_file = Some(path)),
+        show: |config| config.notify.webhook_token_file.as_ref().map(|path| quoted(&path.to_string_lossy())),
     },
     Key {
         name: "notify.alertmanager_url",
@@ -296,6 +304,16 @@ pub(super) const KEYS: &[Key] = &[
         example: "\"http://alertmanager.example.org:9093\"",
         take: |config, item| url(item).map(|url| config.notify.alertmanager_url = Some(url)),
         show: |config| config.notify.alertmanager_url.as_deref().map(quoted),
+    },
+    Key {
+        name: "notify.alertmanager_token_file",
+        about: "As for the webhook.",
+        default: "",
+        example: "\"/etc/conntriage/alertmanager-token\"",
+        take: |config, item| path(item).map(|path| config.notify.alertmanager_token_file = Some(path)),
+        show: |config| {
+            config.notify.alertmanager_token_file.as_ref().map(|path| quoted(&path.to_string_lossy()))
+        },
     },
     Key {
         name: "metrics.textfile",
@@ -342,8 +360,20 @@ fn line(item: &Item) -> Result<String, String> {
 
 fn url(item: &Item) -> Result<String, String> {
     let url = line(item)?;
-    let known = url.starts_with("http://") || url.starts_with("https://");
-    if known { Ok(url) } else { Err(format!("`{url}` begins neither with http:// nor with https://")) }
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let Some(rest) = rest else {
+        return Err(format!("`{url}` begins neither with http:// nor with https://"));
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.is_empty() || !url.chars().all(|c| c.is_ascii_graphic()) {
+        return Err("names no host, or holds what an address may not hold".to_owned());
+    }
+    if host.contains('@') {
+        return Err(
+            "holds a name or a password, which would be shown: use the key for a token file".to_owned()
+        );
+    }
+    Ok(url)
 }
 
 /// `local@domain`, as plain as header and envelope can take it.

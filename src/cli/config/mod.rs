@@ -91,6 +91,11 @@ fn take(table: &dyn TableLike, under: &str, lines: Lines<'_>, config: &mut Confi
 fn together(config: &Config, table: &dyn TableLike, lines: Lines<'_>) -> Option<Wrong> {
     let line = lines.of(table.get("mail").and_then(Item::span));
     let wrong = |key: &str, what: &str| Some(Wrong { line, key: key.to_owned(), what: what.to_owned() });
+    if let Some(key) = bare_token(&config.notify) {
+        let line = lines.of(table.get("notify").and_then(Item::span));
+        let what = "is http: a token is never sent without TLS, save to this machine".to_owned();
+        return Some(Wrong { line, key: key.to_owned(), what });
+    }
     let mail = &config.mail;
     match (&mail.from, mail.to.is_empty(), mail.transport) {
         (None, false, _) => wrong("mail.from", "is missing: mail to anybody needs the address it comes from"),
@@ -111,12 +116,30 @@ fn together(config: &Config, table: &dyn TableLike, lines: Lines<'_>) -> Option<
     }
 }
 
+/// A token that would go over the network for all to read.
+fn bare_token(notify: &crate::model::live::config::Notify) -> Option<&'static str> {
+    let bare = |url: &Option<String>| {
+        let host = url.as_deref()?.strip_prefix("http://")?.split(['/', '?', '#']).next()?;
+        let name =
+            host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(name, _)| name);
+        Some(!is_own(name))
+    };
+    let with = |file: &Option<std::path::PathBuf>, url| file.is_some() && bare(url) == Some(true);
+    if with(&notify.webhook_token_file, &notify.webhook_url) {
+        return Some("notify.webhook_url");
+    }
+    with(&notify.alertmanager_token_file, &notify.alertmanager_url).then_some("notify.alertmanager_url")
+}
+
+/// This machine, by a name or an address that can be no other.
+fn is_own(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    bare.parse::<std::net::IpAddr>().map_or(bare == "localhost", |address| address.is_loopback())
+}
+
 /// Without TLS, and not to this machine.
 fn bare_to_others(mail: &crate::model::live::config::Mail) -> bool {
-    let host = mail.host.as_deref().unwrap_or_default();
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let own = bare.parse::<std::net::IpAddr>().map_or(bare == "localhost", |address| address.is_loopback());
-    mail.tls == crate::model::live::config::Tls::None && !own
+    mail.tls == crate::model::live::config::Tls::None && !is_own(mail.host.as_deref().unwrap_or_default())
 }
 
 /// A configuration with every key, its default and what it is for: what `config template` prints.
@@ -241,6 +264,12 @@ mod tests {
         }
         let nobody = format!("{smtp}host = \"relay\"\npassword_file = \"/x\"\n");
         assert_eq!(read(&nobody).unwrap_err()[0].key, "mail.user");
+        let token = "[notify]\nwebhook_url = \"http://hooks/x\"\nwebhook_token_file = \"/x\"\n";
+        assert_eq!(read(token).unwrap_err()[0].key, "notify.webhook_url");
+        for fine in ["https://hooks/x", "http://localhost:9/x", "http://[::1]:9", "http://127.0.0.1"] {
+            assert!(read(&token.replace("http://hooks/x", fine)).is_ok(), "{fine}");
+        }
+        assert!(read("[notify]\nwebhook_url = \"https://user:pass@host/\"\n").is_err());
         let address = "[mail]\nto = [\"b@example.org\\nBcc: x\"]\n";
         assert!(read(address).unwrap_err()[0].what.contains("no address"));
     }

@@ -9,8 +9,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::private_directory;
 use super::state::{StateError, connect};
 use crate::model::live::message::{
-    Envelope, Letter, MessageState, Next, Owed, Queued, QueuedRecipient, RecipientState, Written,
+    Channel, Envelope, Letter, MessageState, Next, Owed, Queued, QueuedRecipient, RecipientState, Written,
 };
+use crate::model::live::numbers::Backlog;
 use crate::model::time::{SECOND_US, WallTime};
 use crate::wire::state;
 
@@ -74,9 +75,19 @@ impl Outbox {
         self.wrong(put)
     }
 
-    /// Takes the next message that is due for itself until `until`: nobody else gets it before.
+    /// Takes the next mail that is due for itself until `until`: nobody else gets it before.
     pub fn lease(&mut self, now: WallTime, until: WallTime) -> Result<Option<Letter>, StateError> {
-        let leased = lease(&mut self.db, None, now, until);
+        self.lease_of(Channel::Mail, now, until)
+    }
+
+    /// The same for a message of any kind.
+    pub fn lease_of(
+        &mut self,
+        channel: Channel,
+        now: WallTime,
+        until: WallTime,
+    ) -> Result<Option<Letter>, StateError> {
+        let leased = lease(&mut self.db, (Some(channel), None), now, until);
         self.wrong(leased)
     }
 
@@ -87,7 +98,7 @@ impl Outbox {
         now: WallTime,
         until: WallTime,
     ) -> Result<Option<Letter>, StateError> {
-        let leased = lease(&mut self.db, Some(number), now, until);
+        let leased = lease(&mut self.db, (None, Some(number)), now, until);
         self.wrong(leased)
     }
 
@@ -120,15 +131,25 @@ impl Outbox {
 
 /// Keeps a message that is owed.
 pub(super) fn owe(db: &Transaction<'_>, owed: &Owed) -> rusqlite::Result<()> {
+    if owed.channel == Channel::Alertmanager {
+        // What is repeated ends here: each incident has one alert at a time.
+        db.execute(
+            "UPDATE message SET state = 'replaced', next_attempt_us = NULL
+             WHERE channel = ?1 AND incident = ?2 AND state IN ('draft', 'waiting', 'leased')",
+            params![owed.channel.word(), owed.incident],
+        )?;
+    }
     db.execute(
-        "INSERT INTO message (id, incident, notice, sender, created_us, state)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'draft')",
+        "INSERT INTO message (id, incident, notice, sender, created_us, state, channel, repeats)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'draft', ?6, ?7)",
         params![
             owed.id,
             owed.incident,
             state::write_notice(&owed.notice),
             owed.envelope.from,
-            owed.created.0
+            owed.created.0,
+            owed.channel.word(),
+            owed.repeats()
         ],
     )?;
     address(db, db.last_insert_rowid(), &owed.envelope)?;
@@ -150,10 +171,10 @@ fn forget_old(db: &Transaction<'_>, now: WallTime) -> rusqlite::Result<()> {
     let old = now.0.saturating_sub(SENT_KEPT_US);
     db.execute(
         "DELETE FROM recipient WHERE message IN
-         (SELECT number FROM message WHERE state = 'sent' AND created_us < ?1)",
+         (SELECT number FROM message WHERE state IN ('sent', 'replaced') AND created_us < ?1)",
         [old],
     )?;
-    db.execute("DELETE FROM message WHERE state = 'sent' AND created_us < ?1", [old]).map(drop)
+    db.execute("DELETE FROM message WHERE state IN ('sent', 'replaced') AND created_us < ?1", [old]).map(drop)
 }
 
 fn put(db: &mut Connection, written: &Written) -> rusqlite::Result<i64> {
@@ -181,7 +202,7 @@ pub(super) fn retry(db: &Transaction<'_>, now: WallTime) -> rusqlite::Result<()>
 /// Messages that are not written yet. One whose notice cannot be read is left out.
 pub(super) fn drafts(db: &Connection) -> rusqlite::Result<Vec<Draft>> {
     let mut all = db.prepare(
-        "SELECT number, id, incident, notice, sender, created_us FROM message
+        "SELECT number, id, incident, notice, sender, created_us, channel FROM message
          WHERE state = 'draft' ORDER BY number",
     )?;
     let rows = all.query_map([], |row| {
@@ -190,6 +211,7 @@ pub(super) fn drafts(db: &Connection) -> rusqlite::Result<Vec<Draft>> {
         let number: i64 = row.get(0)?;
         let to = recipients(db, number)?.into_iter().map(|recipient| recipient.address).collect();
         let owed = Owed {
+            channel: channel(&row.get::<_, String>(6)?),
             notice,
             id: row.get(1)?,
             incident: row.get(2)?,
@@ -225,14 +247,15 @@ pub(super) fn written(
 
 fn queue(db: &Connection) -> rusqlite::Result<Vec<Queued>> {
     let mut all = db.prepare(
-        "SELECT number, id, incident, created_us, attempts, next_attempt_us, last_error, state FROM message
-         ORDER BY number",
+        "SELECT number, id, incident, created_us, attempts, next_attempt_us, last_error, state, channel
+         FROM message ORDER BY number",
     )?;
     let rows = all.query_map([], |row| {
         let word: String = row.get(7)?;
         let known = MessageState::WORDS.iter().find(|(_, known)| *known == word);
         let next: Option<i64> = row.get(5)?;
         Ok(Queued {
+            channel: channel(&row.get::<_, String>(8)?),
             id: row.get(1)?,
             incident: row.get(2)?,
             to: recipients(db, row.get(0)?)?,
@@ -264,18 +287,25 @@ fn recipients(db: &Connection, number: i64) -> rusqlite::Result<Vec<QueuedRecipi
 
 fn lease(
     db: &mut Connection,
-    one: Option<i64>,
+    (of, one): (Option<Channel>, Option<i64>),
     now: WallTime,
     until: WallTime,
 ) -> rusqlite::Result<Option<Letter>> {
     let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let due = change.query_row(
-        "SELECT number, id, sender, bytes, created_us, attempts, state FROM message
+        "SELECT number, id, sender, bytes, max(created_us, coalesce(taken_us, created_us)), attempts, state, channel, repeats
+         FROM message
          WHERE state IN ('waiting', 'leased') AND next_attempt_us <= ?1 AND number = coalesce(?2, number)
+         AND channel = coalesce(?3, channel)
+         -- What is repeated is true while its incident goes on: a watcher that did not come to say that it is over, or
+         -- whose evidence is gone, has no alert kept up for ever.
+         AND (repeats = 0 OR incident IN (SELECT id FROM incident WHERE closed_us IS NULL))
          ORDER BY next_attempt_us, number LIMIT 1",
-        params![now.0, one],
+        params![now.0, one, of.map(Channel::word)],
         |row| {
             let letter = Letter {
+                channel: channel(&row.get::<_, String>(7)?),
+                repeats: row.get(8)?,
                 number: row.get(0)?,
                 id: row.get(1)?,
                 envelope: Envelope { from: row.get(2)?, to: Vec::new() },
@@ -332,7 +362,31 @@ fn answer(db: &mut Connection, letter: &Letter, next: &Next) -> rusqlite::Result
         "UPDATE message SET state = ?2, next_attempt_us = ?3, last_error = ?4 WHERE number = ?1",
         params![letter.number, state.word(), next.at.map(|at| at.0), next.why()],
     )?;
+    if letter.repeats && next.at.is_some() && next.why().is_none() {
+        // Taken; the attempts of the next time are counted from the first.
+        change.execute(
+            "UPDATE message SET taken_us = next_attempt_us, attempts = 0 WHERE number = ?1",
+            [letter.number],
+        )?;
+    }
     change.commit()
+}
+
+/// A word that is not known is of a later version, which this one does not open: it stands for nothing.
+fn channel(word: &str) -> Channel {
+    Channel::WORDS.iter().find(|(_, known)| *known == word).map_or(Channel::Mail, |(channel, _)| *channel)
+}
+
+/// Messages that did not get through. One that is repeated has, if it was taken the last time.
+pub(super) fn backlog(db: &Connection) -> rusqlite::Result<Backlog> {
+    let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs);
+    Ok(Backlog {
+        waiting: count(
+            "SELECT count(*) FROM message WHERE state IN ('draft', 'waiting', 'leased')
+             AND (taken_us IS NULL OR last_error IS NOT NULL)",
+        )?,
+        dead: count("SELECT count(*) FROM message WHERE state = 'dead'")?,
+    })
 }
 
 fn relay(db: &Connection, name: &str) -> rusqlite::Result<Option<Found>> {

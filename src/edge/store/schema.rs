@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 /// Version of the tables (`PRAGMA user_version`). A file of a later one is refused: what is in it might be lost.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// Bytes that are written and given back when a state is made: with them in the file's free list, and as much in the
 /// rollback journal, commits go on when the disk is full.
@@ -63,6 +63,13 @@ CREATE TABLE relay (
 ) STRICT;
 ";
 
+/// Messages that are no mail. Of version 4.
+const CHANNELS: &str = "
+ALTER TABLE message ADD COLUMN channel TEXT NOT NULL DEFAULT 'mail';    -- mail, webhook, alertmanager
+ALTER TABLE message ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;      -- 1: said again until another takes its place
+ALTER TABLE message ADD COLUMN taken_us INTEGER;                        -- of such a one: when it was last taken
+";
+
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Is {
@@ -81,6 +88,7 @@ pub(super) fn prepare(db: &mut Connection) -> rusqlite::Result<Is> {
             change.execute_batch(TABLES)?;
             change.execute_batch(OUTBOX)?;
             change.execute_batch(RECIPIENTS)?;
+            change.execute_batch(CHANNELS)?;
             change.pragma_update(None, "user_version", VERSION)?;
             change.commit()?;
             reserve(db)?;
@@ -91,6 +99,7 @@ pub(super) fn prepare(db: &mut Connection) -> rusqlite::Result<Is> {
             change.execute_batch("DROP TABLE message")?;
             change.execute_batch(OUTBOX)?;
             change.execute_batch(RECIPIENTS)?;
+            change.execute_batch(CHANNELS)?;
             change.pragma_update(None, "user_version", VERSION)?;
             change.commit()?;
             Ok(Is::Known)
@@ -98,6 +107,14 @@ pub(super) fn prepare(db: &mut Connection) -> rusqlite::Result<Is> {
         2 => {
             let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             one_by_one(&change)?;
+            change.execute_batch(CHANNELS)?;
+            change.pragma_update(None, "user_version", VERSION)?;
+            change.commit()?;
+            Ok(Is::Known)
+        }
+        3 => {
+            let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            change.execute_batch(CHANNELS)?;
             change.pragma_update(None, "user_version", VERSION)?;
             change.commit()?;
             Ok(Is::Known)

@@ -11,6 +11,7 @@ use super::{private_directory, schema};
 use crate::model::input::LogStream;
 use crate::model::live::life::Memory;
 use crate::model::live::message::Owed;
+use crate::model::live::numbers::Backlog;
 use crate::model::live::position::Position;
 use crate::model::time::WallTime;
 use crate::wire::{signals, state};
@@ -147,6 +148,11 @@ impl State {
     /// Messages that are owed and not written yet, the oldest first.
     pub fn drafts(&self) -> Result<Vec<Draft>, StateError> {
         outbox::drafts(&self.db).map_err(|error| StateError::File { path: self.path.clone(), error })
+    }
+
+    /// Messages that did not get through yet.
+    pub fn backlog(&self) -> Result<Backlog, StateError> {
+        outbox::backlog(&self.db).map_err(|error| StateError::File { path: self.path.clone(), error })
     }
 
     /// A draft is written, or cannot be: why.

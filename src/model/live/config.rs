@@ -97,8 +97,12 @@ pub enum Tls {
 pub struct Notify {
     /// `notify.webhook_url`.
     pub webhook_url: Option<String>,
+    /// `notify.webhook_token_file`.
+    pub webhook_token_file: Option<PathBuf>,
     /// `notify.alertmanager_url`.
     pub alertmanager_url: Option<String>,
+    /// `notify.alertmanager_token_file`.
+    pub alertmanager_token_file: Option<PathBuf>,
 }
 
 impl Default for Config {

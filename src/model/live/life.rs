@@ -319,6 +319,11 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Incidents that were ever opened.
+    pub fn opened(&self) -> u64 {
+        self.next_incident.saturating_sub(1)
+    }
+
     /// Nothing remembered.
     pub fn new(boot: BootId, now: Now) -> Self {
         Self {

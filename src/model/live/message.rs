@@ -1,7 +1,7 @@
 //! Messages to people, from the moment they are owed until somebody took them: what the outbox holds, and what an attempt
 //! to hand one over came to. Recipients fail one by one: each has a state of its own.
 
-use super::intent::Notice;
+use super::intent::{About, Notice};
 use crate::model::time::WallTime;
 
 /// Between whom.
@@ -13,9 +13,34 @@ pub struct Envelope {
     pub to: Vec<String>,
 }
 
+/// To whom a message speaks, and so by which door it leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Channel {
+    /// To people.
+    #[default]
+    Mail,
+    /// To a program of theirs: the JSON of an incident.
+    Webhook,
+    /// To Alertmanager: an alert.
+    Alertmanager,
+}
+
+impl Channel {
+    /// All, with their words.
+    pub const WORDS: [(Self, &'static str); 3] =
+        [(Self::Mail, "mail"), (Self::Webhook, "webhook"), (Self::Alertmanager, "alertmanager")];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(channel, _)| *channel == self).map_or("", |(_, word)| word)
+    }
+}
+
 /// A message that is owed. It is kept before it is written, so that a crash between the two loses nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owed {
+    /// To whom it speaks.
+    pub channel: Channel,
     /// What it is to tell.
     pub notice: Notice,
     /// Id of its incident.
@@ -28,9 +53,21 @@ pub struct Owed {
     pub created: WallTime,
 }
 
+impl Owed {
+    /// It is said again and again until another takes its place: Alertmanager takes an alert that it does not hear of any
+    /// more to be over.
+    pub fn repeats(&self) -> bool {
+        self.channel == Channel::Alertmanager && !matches!(self.notice.about, About::Closed(_))
+    }
+}
+
 /// A message that is being handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
+    /// To whom it speaks.
+    pub channel: Channel,
+    /// It is said again until another takes its place.
+    pub repeats: bool,
     /// Number in the outbox.
     pub number: i64,
     /// Message-ID, without brackets.
@@ -39,7 +76,7 @@ pub struct Letter {
     pub envelope: Envelope,
     /// Final bytes: the same on every attempt.
     pub bytes: Vec<u8>,
-    /// Since when it is owed.
+    /// Since when it is owed; of one that is repeated, since it was last taken.
     pub created: WallTime,
     /// Attempts, with this one.
     pub attempts: u32,
@@ -61,6 +98,8 @@ pub struct Written {
 /// A message as the queue shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queued {
+    /// To whom it speaks.
+    pub channel: Channel,
     /// Message-ID, without brackets.
     pub id: String,
     /// Id of its incident.
@@ -103,16 +142,19 @@ pub enum MessageState {
     Sent,
     /// Given up, for one recipient at least; nobody waits for it any more. It stays in the list.
     Dead,
+    /// Another has taken its place.
+    Replaced,
 }
 
 impl MessageState {
     /// All, with their words.
-    pub const WORDS: [(Self, &'static str); 5] = [
+    pub const WORDS: [(Self, &'static str); 6] = [
         (Self::Draft, "draft"),
         (Self::Waiting, "waiting"),
         (Self::Leased, "leased"),
         (Self::Sent, "sent"),
         (Self::Dead, "dead"),
+        (Self::Replaced, "replaced"),
     ];
 
     /// Its word.

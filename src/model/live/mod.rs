@@ -13,6 +13,7 @@ pub mod gap;
 pub mod intent;
 pub mod life;
 pub mod message;
+pub mod numbers;
 pub mod policy;
 pub mod position;
 pub mod sample;

@@ -52,6 +52,10 @@ pub struct Drawing {
     pub height: f64,
     /// What it shows, for those who do not see it.
     pub title: String,
+    /// What the strips show, from above: each in its role's colour. Empty where the words stand in the picture.
+    pub keys: Vec<(Role, String)>,
+    /// When it begins and ends, where the words do not stand in the picture.
+    pub ends: Option<(String, String)>,
     /// Shapes, the lowest first.
     pub shapes: Vec<Shape>,
 }

@@ -12,56 +12,108 @@ use super::label;
 const STRIP: f64 = 36.0;
 /// Room for the words above a strip.
 const WORDS: f64 = 24.0;
+/// Room above the first strip, and between strips, where no words stand there.
+const ABOVE: f64 = 2.0;
+const BETWEEN: f64 = 10.0;
 /// Room for times below.
 const FOOT: f64 = 22.0;
 /// Columns are no wider than this.
 const COLUMN_MAX: f64 = 40.0;
 
+/// Where the words of a picture stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// In it.
+    Inside,
+    /// With whoever shows it: [`Drawing::keys`] and [`Drawing::ends`].
+    Beside,
+}
+
 /// The timeline of an incident, so many pixels wide; none where there are fewer than two steps.
-pub fn draw(incident: &Incident, clock: Clock, width: u16) -> Option<Drawing> {
+pub fn draw(incident: &Incident, clock: Clock, width: u16, words: Words) -> Option<Drawing> {
     let timeline = &incident.timeline;
-    let width = f64::from(width);
     let grid = Grid::over(&timeline.points, timeline.step_seconds, COLUMNS_MAX)?;
     let series = grid.series(&timeline.points);
     let counts: Vec<_> = series.iter().filter(|(_, is_level, _)| !is_level).collect();
     let levels: Vec<_> = series.iter().filter(|(_, is_level, _)| *is_level).collect();
-    let column = (width / grid.columns as f64).min(COLUMN_MAX);
-    let mut shapes = Vec::new();
-    let mut top = 0.0;
+    let column = (f64::from(width) / grid.columns as f64).min(COLUMN_MAX);
+    let filled = column * grid.columns as f64;
+    let mut page = Page { words, shapes: Vec::new(), keys: Vec::new(), top: 0.0 };
     if !levels.is_empty() {
         let greatest = levels.iter().flat_map(|(_, _, values)| values.iter().flatten()).max().copied();
         let greatest = greatest.unwrap_or(0).max(1) as f64;
-        let parts: Vec<String> = levels.iter().map(|(name, _, values)| peak(name, values)).collect();
-        shapes.push(Shape::Text(Role::Text, 0.0, top + 17.0, Anchor::Start, parts.join(" · ")));
-        top += WORDS;
+        let level = |name: &str| if name == "limit" { Role::Limit } else { Role::Entries };
+        page.name(levels.iter().map(|(name, _, values)| (level(name), peak(name, values))).collect());
         for (name, _, values) in &levels {
-            let role = if *name == "limit" { Role::Limit } else { Role::Entries };
-            shapes.extend(lines(role, values, (top, STRIP * 1.6, column), greatest));
+            page.shapes.extend(lines(level(name), values, (page.top, STRIP * 1.6, column), greatest));
         }
-        top += STRIP * 1.6;
-        shapes.push(ground(top, column * grid.columns as f64));
+        page.ground(STRIP * 1.6, filled);
     }
     for (name, _, values) in counts {
-        shapes.push(Shape::Text(Role::Text, 0.0, top + 17.0, Anchor::Start, peak(name, values)));
-        top += WORDS;
         let role = match *name {
             "visible" => Role::Visible,
             "suppressed" => Role::Suppressed,
             _ => Role::Lost,
         };
-        shapes.extend(bars(role, values, (top, STRIP, column)));
-        top += STRIP;
-        shapes.push(ground(top, column * grid.columns as f64));
+        page.name(vec![(role, peak(name, values))]);
+        page.shapes.extend(bars(role, values, (page.top, STRIP, column)));
+        page.ground(STRIP, filled);
     }
-    shapes.extend(first_line(incident, &grid, column, top));
-    let end = (column * grid.columns as f64).max(240.0);
+    if let Some(mark) = first_line(incident, &grid, column, page.top) {
+        page.shapes.push(mark);
+        page.keys.push((Role::Mark, "first line".to_owned()));
+    }
     let start = label::moment(clock, incident, grid.from_us);
     let start = format!("{start}, {} a column", when::seconds(grid.column_us));
     let last = label::moment(clock, incident, grid.end_us());
-    shapes.push(Shape::Text(Role::Dim, 0.0, top + 15.0, Anchor::Start, start));
-    shapes.push(Shape::Text(Role::Dim, end, top + 15.0, Anchor::End, last));
     let title = format!("Timeline, {}", label::span(clock, incident, &grid));
-    Some(Drawing { width, height: top + FOOT, title, shapes })
+    Some(page.end(f64::from(width), filled, title, (start, last)))
+}
+
+/// A picture as it grows downwards.
+struct Page {
+    words: Words,
+    shapes: Vec<Shape>,
+    keys: Vec<(Role, String)>,
+    top: f64,
+}
+
+impl Page {
+    /// What the next strip shows.
+    fn name(&mut self, keys: Vec<(Role, String)>) {
+        match self.words {
+            Words::Inside => {
+                let parts: Vec<String> = keys.into_iter().map(|(_, words)| words).collect();
+                self.text(Role::Text, 0.0, 17.0, Anchor::Start, parts.join(" · "));
+                self.top += WORDS;
+            }
+            Words::Beside => {
+                self.top += if self.keys.is_empty() { ABOVE } else { BETWEEN };
+                self.keys.extend(keys);
+            }
+        }
+    }
+
+    /// The line on which a strip of this height stands.
+    fn ground(&mut self, height: f64, width: f64) {
+        self.top += height;
+        self.shapes.push(Shape::Rect(Role::Grid, 0.0, self.top, width, 1.0));
+    }
+
+    fn text(&mut self, role: Role, left: f64, below: f64, anchor: Anchor, words: String) {
+        self.shapes.push(Shape::Text(role, left, self.top + below, anchor, words));
+    }
+
+    fn end(mut self, width: f64, filled: f64, title: String, (start, last): (String, String)) -> Drawing {
+        if self.words == Words::Beside {
+            let (keys, ends, height) = (self.keys, Some((start, last)), self.top + 1.0);
+            return Drawing { width: filled, height, title, keys, ends, shapes: self.shapes };
+        }
+        self.text(Role::Dim, 0.0, 15.0, Anchor::Start, start);
+        self.text(Role::Dim, filled.max(240.0), 15.0, Anchor::End, last);
+        let height = self.top + FOOT;
+        Drawing { width, height, title, keys: vec![], ends: None, shapes: self.shapes }
+    }
 }
 
 /// A hair where the first line stands, if time before it is shown.
@@ -85,10 +137,6 @@ fn peak(name: &str, values: &[Option<u64>]) -> String {
         other => other,
     };
     format!("{what}, peak {}", spell::number(greatest))
-}
-
-fn ground(top: f64, width: f64) -> Shape {
-    Shape::Rect(Role::Grid, 0.0, top, width, 1.0)
 }
 
 /// A bar for each column; anything above zero is at least a hair.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::chart::{
     svg::{self, Paint},
-    timeline,
+    timeline::{self, Words},
 };
 use super::super::document::{Block, Cell, Commands, Fact, Item, Kind, RemedyBlock, Row, Series, Table};
 use super::super::spell::{Clock, Rich, Tone};
@@ -63,7 +63,7 @@ fn set_facts(out: &mut String, facts: &[Fact]) {
 
 fn set_timeline(out: &mut String, clock: Clock, series: &Series<'_>) {
     for (width, class) in [(WIDE, "chart wide"), (NARROW, "chart narrow")] {
-        if let Some(drawing) = timeline::draw(series.incident, clock, width) {
+        if let Some(drawing) = timeline::draw(series.incident, clock, width, Words::Inside) {
             let _ = writeln!(out, "{}", svg::write(&drawing, Paint::Classes, class));
         }
     }

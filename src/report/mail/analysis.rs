@@ -1,7 +1,7 @@
 //! Messages that nobody owes: the report that a person has sent, and the one that tries the way.
 
 use super::words::{self, COLUMNS, words_of_host};
-use super::{ComposeError, Head, write};
+use super::{ComposeError, Head, Said, html, write};
 use crate::model::live::message::Envelope;
 use crate::model::report::Report;
 use crate::model::time::WallTime;
@@ -35,10 +35,14 @@ impl Analysis<'_> {
 
 /// A report as a message, with the same as JSON attached.
 pub fn compose_analysis(of: &Analysis<'_>, report: &Report, json: &str) -> Result<Vec<u8>, ComposeError> {
-    let host = escape::text(of.host);
-    let text = text::render(report, text::Look { width: COLUMNS, colour: false })
-        + &format!("\n-- \nconntriage on {host}: the report of `conntriage analyze`.\n");
-    write(of.head(subject(report, of.host)), text, Some(json), "conntriage-report.json".to_owned())
+    let after = format!("\nconntriage on {}: the report of `conntriage analyze`.\n", escape::text(of.host));
+    let said = Said {
+        text: text::render(report, text::Look { width: COLUMNS, colour: false }) + "\n-- " + &after,
+        page: Some(html::render(Some(report), &html::Around { before: None, after: &after }, of.id)),
+        json: Some(json),
+        name: "conntriage-report.json".to_owned(),
+    };
+    write(of.head(subject(report, of.host)), said)
 }
 
 /// `[web8] conntrack was full: 192.168.1.38 → :3128 (96 % of 30,611)`; of several incidents how many there are.
@@ -70,5 +74,6 @@ pub fn compose_test(of: &Analysis<'_>) -> Result<Vec<u8>, ComposeError> {
         "This message was asked for with `conntriage mail test` on {host}. Messages about a full\n\
          connection-tracking table come the same way: mail is in order.\n"
     );
-    write(of.head(format!("[{host}] conntriage: a test")), text, None, String::new())
+    let said = Said { text, page: None, json: None, name: String::new() };
+    write(of.head(format!("[{host}] conntriage: a test")), said)
 }

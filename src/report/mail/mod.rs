@@ -1,10 +1,14 @@
 //! The report view → a message: its final bytes, which stay the same on every attempt.
 //!
 //! Host names and log text are strangers' words: they are escaped before they come near a header, and only the
-//! configuration names addresses. Lines stay below 998 bytes (RFC 5322 §2.1.1): the text is quoted-printable.
+//! configuration names addresses. Lines stay below 998 bytes (RFC 5322 §2.1.1): text and HTML are quoted-printable.
+//!
+//! A report is told twice, for the program to choose from: the text first, then HTML with its pictures inside. What a machine
+//! may want, the report as JSON, is attached.
 
 mod analysis;
 mod headers;
+mod html;
 mod smaller;
 mod words;
 
@@ -14,7 +18,7 @@ pub use smaller::without_attachments;
 use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::message::header::{ContentTransferEncoding, ContentType};
-use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
 
 use crate::model::live::intent::{About, Notice};
 use crate::model::live::message::{Envelope, Owed};
@@ -96,8 +100,28 @@ pub fn compose(content: &Content<'_>) -> Result<Vec<u8>, ComposeError> {
         subject: words::subject(content),
         domain,
     };
-    let name = format!("conntriage-{}.json", owed.incident.as_deref().unwrap_or("report"));
-    write(head, words::body(content), content.json, name)
+    let after = words::after(content);
+    let around = html::Around { before: words::before(content), after: &after };
+    let said = Said {
+        text: words::body(content),
+        page: Some(html::render(content.report, &around, &owed.id)),
+        json: content.json,
+        name: format!("conntriage-{}.json", owed.incident.as_deref().unwrap_or("report")),
+    };
+    write(head, said)
+}
+
+/// The same for programs: one line, and what is known in sentences.
+pub fn brief(content: &Content<'_>) -> (String, String) {
+    words::brief(content)
+}
+
+/// What a message says, and what is attached under which name.
+struct Said<'a> {
+    text: String,
+    page: Option<html::Page>,
+    json: Option<&'a str>,
+    name: String,
 }
 
 /// What stands above a message.
@@ -111,12 +135,8 @@ struct Head<'a> {
     domain: String,
 }
 
-fn write(
-    head: Head<'_>,
-    mut text: String,
-    json: Option<&str>,
-    name: String,
-) -> Result<Vec<u8>, ComposeError> {
+fn write(head: Head<'_>, said: Said<'_>) -> Result<Vec<u8>, ComposeError> {
+    let Said { mut text, page, json, name } = said;
     let written = u64::try_from(head.created.0).unwrap_or(0);
     let mut builder = Message::builder()
         .from(mailbox(&head.envelope.from)?)
@@ -136,20 +156,41 @@ fn write(
     if attached.is_none() && json.is_some() {
         text.push_str("The report as JSON is larger than 1 MiB and is not attached.\n");
     }
-    let text = SinglePart::builder()
-        .header(ContentType::TEXT_PLAIN)
-        .header(ContentTransferEncoding::QuotedPrintable)
-        .body(words::cut(text, TEXT_MAX));
-    let message = match attached {
-        None => builder.singlepart(text)?,
-        Some(json) => {
-            // Given, not drawn: the same content gives the same bytes.
-            let parts = MultiPart::mixed().boundary(boundary(head.id)).singlepart(text);
-            let json_type = ContentType::parse("application/json").unwrap_or(ContentType::TEXT_PLAIN);
-            builder.multipart(parts.singlepart(Attachment::new(name).body(json.to_owned(), json_type)))?
-        }
+    let text = quoted(ContentType::TEXT_PLAIN, words::cut(text, TEXT_MAX));
+    // Boundaries are given, not drawn: the same content gives the same bytes.
+    let alternatives = page.map(|page| {
+        MultiPart::alternative()
+            .boundary(boundary('a', head.id))
+            .singlepart(text.clone())
+            .multipart(illustrated(page, head.id))
+    });
+    let attached = attached.map(|json| {
+        let json_type = ContentType::parse("application/json").unwrap_or(ContentType::TEXT_PLAIN);
+        Attachment::new(name).body(json.to_owned(), json_type)
+    });
+    let mixed = || MultiPart::mixed().boundary(boundary('m', head.id));
+    let message = match (alternatives, attached) {
+        (None, None) => builder.singlepart(text)?,
+        (Some(both), None) => builder.multipart(both)?,
+        (None, Some(json)) => builder.multipart(mixed().singlepart(text).singlepart(json))?,
+        (Some(both), Some(json)) => builder.multipart(mixed().multipart(both).singlepart(json))?,
     };
     Ok(message.formatted())
+}
+
+/// A page with its pictures.
+fn illustrated(page: html::Page, id: &str) -> MultiPart {
+    let parts = MultiPart::related().boundary(boundary('r', id));
+    let parts = parts.singlepart(quoted(ContentType::TEXT_HTML, page.html));
+    page.pictures.into_iter().zip(1..).fold(parts, |parts, (picture, number): (_, u32)| {
+        let png = ContentType::parse("image/png").unwrap_or(ContentType::TEXT_PLAIN);
+        let inline = Attachment::new_inline_with_name(picture.id, format!("timeline-{number}.png"));
+        parts.singlepart(inline.body(Body::new(picture.bytes), png))
+    })
+}
+
+fn quoted(content: ContentType, words: String) -> SinglePart {
+    SinglePart::builder().header(content).header(ContentTransferEncoding::QuotedPrintable).body(words)
 }
 
 fn mailbox(address: &str) -> Result<Mailbox, ComposeError> {
@@ -161,9 +202,9 @@ fn mailbox(address: &str) -> Result<Mailbox, ComposeError> {
 }
 
 /// A line that no part begins with (RFC 2046 §5.1.1: at most 70 characters): quoted-printable text holds no `=_`.
-fn boundary(id: &str) -> String {
+fn boundary(which: char, id: &str) -> String {
     let safe = id.chars().filter(char::is_ascii_alphanumeric).take(48);
-    format!("=_{}", safe.collect::<String>())
+    format!("=_{which}_{}", safe.collect::<String>())
 }
 
 /// What a message is about, in a word.

@@ -1,12 +1,13 @@
 use super::*;
 use crate::model::live::clock::Now;
 use crate::model::live::intent::{IncidentNo, Limit, NoticeNo, Suppressed, SuppressedList};
-use crate::model::live::message::Envelope;
+use crate::model::live::message::{Channel, Envelope};
 
 fn owed(about: About, ordinal: u32, incident: Option<&str>, host: &str) -> Owed {
     let notice = Notice { notice: NoticeNo(7), about, ordinal, suppressed: SuppressedList::default() };
     let created = WallTime(1_795_400_000_000_000);
     Owed {
+        channel: Channel::Mail,
         id: message_id(&notice, incident, host, created),
         notice,
         incident: incident.map(str::to_owned),

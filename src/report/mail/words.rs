@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::model::live::intent::{About, Limit, SuppressedList};
 use crate::model::report::IncidentView;
+use crate::report::scene::Scene;
 use crate::report::{escape, spell, text};
 
 use super::Content;
@@ -33,6 +34,18 @@ pub(super) fn subject(content: &Content<'_>) -> String {
     format!("[{host}] conntrack {state}{who}").replace(spell::FIRM, " ")
 }
 
+/// The subject without the host, and the sentences that answer; in place of a report what is said instead of it.
+pub(super) fn brief(content: &Content<'_>) -> (String, String) {
+    let subject = subject(content);
+    let summary = subject.split_once("] ").map_or(subject.as_str(), |(_, words)| words).to_owned();
+    let said = content.report.zip(incident(content));
+    let description = said.map_or_else(
+        || before(content).unwrap_or_default().trim_end().to_owned(),
+        |(report, view)| Scene::of(report).all_prose(&view.body.verdict.summary),
+    );
+    (summary, description.replace(spell::FIRM, " "))
+}
+
 /// A header's line is folded at blanks only: a name without any must not fill it (RFC 5322 §2.1.1).
 pub(super) fn words_of_host(host: &str) -> String {
     let shown = escape::text(host);
@@ -60,37 +73,45 @@ pub(super) fn who(view: &IncidentView) -> Option<String> {
 
 /// The report, whose first three lines answer; then what kind of message this was.
 pub(super) fn body(content: &Content<'_>) -> String {
-    let owed = content.owed;
-    let mut out = String::new();
-    match (content.report, owed.notice.about) {
-        (Some(report), _) => out += &text::render(report, text::Look { width: COLUMNS, colour: false }),
-        (None, About::Backlog) => {
-            out += "The connection-tracking table of this machine was full before it was watched.\n";
-            out += "Nothing could be captured at that time: `conntriage analyze` on the logs tells what is known.\n";
-        }
+    let mut out = match content.report {
+        Some(report) => text::render(report, text::Look { width: COLUMNS, colour: false }),
+        None => before(content).unwrap_or_default().to_owned(),
+    };
+    out += &not_sent(&content.owed.notice.suppressed);
+    out + "\n-- \n" + &ending(content)
+}
+
+/// What is said in place of a report.
+pub(super) fn before(content: &Content<'_>) -> Option<&'static str> {
+    match (content.report, content.owed.notice.about) {
+        (Some(_), _) => None,
+        (None, About::Backlog) => Some(
+            "The connection-tracking table of this machine was full before it was watched.\n\
+             Nothing could be captured at that time: `conntriage analyze` on the logs tells what is known.\n",
+        ),
         (None, About::Summary) => {
-            out += "So many messages were due that some were not sent; they are listed below.\n";
+            Some("So many messages were due that some were not sent; they are listed below.\n")
         }
-        (None, _) => out += "The evidence of this incident cannot be read.\n",
+        (None, _) => Some("The evidence of this incident cannot be read.\n"),
     }
-    not_sent(&owed.notice.suppressed, &mut out);
+}
+
+/// What stands after it.
+pub(super) fn after(content: &Content<'_>) -> String {
+    not_sent(&content.owed.notice.suppressed) + "\n" + &ending(content)
+}
+
+fn ending(content: &Content<'_>) -> String {
     let host = escape::text(content.host);
-    match &owed.incident {
-        Some(id) => {
-            let _ = write!(
-                out,
-                "\n-- \nconntriage on {host}, message {} of incident {id}: {}.\n`conntriage incidents show {id}` \
-                 tells what is known by now.\n",
-                owed.notice.ordinal,
-                because(owed.notice.about)
-            );
-        }
-        None => {
-            let _ =
-                write!(out, "\n-- \nconntriage on {host}. `conntriage incidents list` shows what is kept.\n");
-        }
+    match &content.owed.incident {
+        Some(id) => format!(
+            "conntriage on {host}, message {} of incident {id}: {}.\n`conntriage incidents show {id}` \
+             tells what is known by now.\n",
+            content.owed.notice.ordinal,
+            because(content.owed.notice.about)
+        ),
+        None => format!("conntriage on {host}. `conntriage incidents list` shows what is kept.\n"),
     }
-    out
 }
 
 fn because(about: About) -> &'static str {
@@ -104,7 +125,8 @@ fn because(about: About) -> &'static str {
     }
 }
 
-fn not_sent(list: &SuppressedList, out: &mut String) {
+fn not_sent(list: &SuppressedList) -> String {
+    let mut out = String::new();
     let all = list.listed.len() as u64 + list.more;
     if all > 0 {
         let _ = write!(out, "\nNot sent since the last message ({} in all):\n", spell::number(all));
@@ -128,6 +150,7 @@ fn not_sent(list: &SuppressedList, out: &mut String) {
             spell::number(list.unopened)
         );
     }
+    out
 }
 
 /// A host's name as a domain: letters, digits, dots and dashes; `localhost` where nothing is left.
