@@ -199,10 +199,12 @@ fn make_table(directory: &Path, entries: u64) -> PathBuf {
     let path = directory.join("nf_conntrack");
     let mut file = BufWriter::with_capacity(1 << 20, File::create(&path).expect("a file"));
     for n in 0..entries {
-        // A multiplicative sequence: sources and ports in no order, the same on every machine.
-        let mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-        let (a, b) = (mixed % 200, mixed / 200 % 250);
-        let (port, left) = (1024 + mixed % 60_000, mixed % 120);
+        // Twenty ports of each of 50,000 sources, in no order, each once, the same on every machine: a kernel holds no tuple
+        // twice, and a list whose first entry came again would be read as another list.
+        let mixed = n.wrapping_mul(618_033) % entries.max(1_000_000);
+        let source = mixed % 50_000;
+        let (a, b) = (source % 200, source / 200);
+        let (port, left) = (1024 + (source * 7_919 + mixed / 50_000) % 60_000, n % 120);
         writeln!(
             file,
             "ipv4     2 tcp      6 {left} TIME_WAIT src=10.1.{a}.{b} dst=192.0.2.7 sport={port} dport=443 \
