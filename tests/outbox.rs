@@ -199,6 +199,46 @@ fn an_outbox_of_the_version_before_keeps_its_messages() {
     assert_eq!(letter.envelope.to, ["ops@example.org", "net@example.org"]);
 }
 
+#[test]
+fn m16_a_message_whose_bytes_are_gone_is_given_up_and_holds_up_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("state");
+    drop(state_with(&root, 3));
+    rusqlite_of(&root).execute_batch("UPDATE message SET bytes = NULL WHERE number = 1").unwrap();
+    let mut outbox = Outbox::open(&root).unwrap().unwrap();
+    let taken: Vec<i64> =
+        std::iter::from_fn(|| outbox.lease(at(1), at(900)).unwrap()).map(|letter| letter.number).collect();
+    assert_eq!(taken, [2, 3]);
+    let lost = outbox.queue().unwrap().remove(0);
+    assert_eq!(lost.state, MessageState::Dead);
+    assert!(lost.last_error.as_ref().unwrap().starts_with("its bytes cannot be read: "), "{lost:?}");
+}
+
+#[test]
+fn m16_a_hundred_thousand_messages_that_wait_keep_nobody_waiting() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("state");
+    drop(state_with(&root, 1));
+    rusqlite_of(&root)
+        .execute_batch(
+            "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 100001)
+             INSERT INTO message (number, id, notice, sender, bytes, created_us, next_attempt_us, state)
+             SELECT i, 'm' || i, '', 'a@b', zeroblob(500), 0, 9e17, 'waiting' FROM n;
+             INSERT INTO recipient SELECT number, 0, 'ops@example.org', 'waiting', NULL FROM message WHERE number > 1",
+        )
+        .unwrap();
+    let mut outbox = Outbox::open(&root).unwrap().unwrap();
+    let begun = Instant::now();
+    let letter = outbox.lease(at(1), at(900)).unwrap().unwrap();
+    outbox.answer(&letter, &next(&letter, &Fate::Taken, at(2))).unwrap();
+    assert_eq!(outbox.lease(at(3), at(900)).unwrap(), None);
+    // An index leads to what is due; a walk through all of them takes a hundred times as long.
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    let begun = Instant::now();
+    assert_eq!(outbox.queue().unwrap().len(), 100_001);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
 fn rusqlite_of(root: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(root.join("state.db")).unwrap()
 }
@@ -292,7 +332,7 @@ fn sendmail_gets_the_bytes_and_addresses_and_nothing_of_our_environment() {
 }
 
 #[test]
-fn each_way_sendmail_can_fail_has_its_class() {
+fn m13_each_way_sendmail_can_fail_has_its_class() {
     let patience = Duration::from_secs(20);
     let not_now = |script: &str| match handed_over(script, b"hello", patience) {
         Fate::NotNow(why) => why,
@@ -321,7 +361,7 @@ fn a_delivery_that_goes_on_in_the_background_is_not_waited_for() {
 }
 
 #[test]
-fn a_sendmail_that_hangs_is_ended() {
+fn m13_a_sendmail_that_hangs_is_ended() {
     let begun = Instant::now();
     let fate = handed_over("exec sleep 60", b"hello", Duration::from_secs(1));
     assert_eq!(fate, Fate::NotNow("sendmail did not end within 1 s".to_owned()));

@@ -285,15 +285,53 @@ fn recipients(db: &Connection, number: i64) -> rusqlite::Result<Vec<QueuedRecipi
     rows.collect()
 }
 
+/// The next message that is due, taken. One whose bytes are gone is given up with the reason, and holds up no other.
 fn lease(
     db: &mut Connection,
-    (of, one): (Option<Channel>, Option<i64>),
+    which: (Option<Channel>, Option<i64>),
     now: WallTime,
     until: WallTime,
 ) -> rusqlite::Result<Option<Letter>> {
     let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let due = change.query_row(
-        "SELECT number, id, sender, bytes, max(created_us, coalesce(taken_us, created_us)), attempts, state, channel, repeats
+    let leased = loop {
+        let Some((letter, state)) = due(&change, which, now)? else { break None };
+        let bytes = change.query_row("SELECT bytes FROM message WHERE number = ?1", [letter.number], |row| {
+            row.get::<_, Vec<u8>>(0)
+        });
+        match bytes {
+            Ok(bytes) => break Some((Letter { bytes, ..letter }, state)),
+            Err(error) => {
+                change.execute(
+                    "UPDATE message SET state = 'dead', next_attempt_us = NULL, last_error = ?2 WHERE number = ?1",
+                    params![letter.number, format!("its bytes cannot be read: {error}")],
+                )?;
+            }
+        }
+    };
+    if let Some((letter, state)) = &leased {
+        change.execute(
+            "UPDATE message SET state = 'leased', attempts = ?2, next_attempt_us = ?3 WHERE number = ?1",
+            params![letter.number, letter.attempts, until.0],
+        )?;
+        if state == MessageState::Leased.word() {
+            change.execute(
+                "UPDATE message SET last_error = ?2 WHERE number = ?1",
+                params![letter.number, UNANSWERED],
+            )?;
+        }
+    }
+    change.commit()?;
+    Ok(leased.map(|(letter, _)| letter))
+}
+
+/// What is due next, without its bytes, and its state.
+fn due(
+    db: &Connection,
+    (of, one): (Option<Channel>, Option<i64>),
+    now: WallTime,
+) -> rusqlite::Result<Option<(Letter, String)>> {
+    let due = db.query_row(
+        "SELECT number, id, sender, max(created_us, coalesce(taken_us, created_us)), attempts, state, channel, repeats
          FROM message
          WHERE state IN ('waiting', 'leased') AND next_attempt_us <= ?1 AND number = coalesce(?2, number)
          AND channel = coalesce(?3, channel)
@@ -304,33 +342,22 @@ fn lease(
         params![now.0, one, of.map(Channel::word)],
         |row| {
             let letter = Letter {
-                channel: channel(&row.get::<_, String>(7)?),
-                repeats: row.get(8)?,
+                channel: channel(&row.get::<_, String>(6)?),
+                repeats: row.get(7)?,
                 number: row.get(0)?,
                 id: row.get(1)?,
                 envelope: Envelope { from: row.get(2)?, to: Vec::new() },
-                bytes: row.get(3)?,
-                created: WallTime(row.get(4)?),
-                attempts: row.get::<_, u32>(5)?.saturating_add(1),
+                bytes: Vec::new(),
+                created: WallTime(row.get(3)?),
+                attempts: row.get::<_, u32>(4)?.saturating_add(1),
             };
-            Ok((letter, row.get::<_, String>(6)?))
+            Ok((letter, row.get::<_, String>(5)?))
         },
     );
     let Some((mut letter, state)) = due.optional()? else { return Ok(None) };
-    let wait = recipients(&change, letter.number)?.into_iter().filter(|recipient| recipient.state.waits());
+    let wait = recipients(db, letter.number)?.into_iter().filter(|recipient| recipient.state.waits());
     letter.envelope.to = wait.map(|recipient| recipient.address).collect();
-    change.execute(
-        "UPDATE message SET state = 'leased', attempts = ?2, next_attempt_us = ?3 WHERE number = ?1",
-        params![letter.number, letter.attempts, until.0],
-    )?;
-    if state == MessageState::Leased.word() {
-        change.execute(
-            "UPDATE message SET last_error = ?2 WHERE number = ?1",
-            params![letter.number, UNANSWERED],
-        )?;
-    }
-    change.commit()?;
-    Ok(Some(letter))
+    Ok(Some((letter, state)))
 }
 
 fn answer(db: &mut Connection, letter: &Letter, next: &Next) -> rusqlite::Result<()> {

@@ -41,7 +41,7 @@ CREATE TABLE message (
     attempts INTEGER NOT NULL DEFAULT 0,
     next_attempt_us INTEGER,    -- of a leased one: when the lease ends
     last_error TEXT,
-    state TEXT NOT NULL         -- draft, waiting, leased, sent, dead
+    state TEXT NOT NULL         -- draft, waiting, leased, sent, dead, replaced
 ) STRICT;
 CREATE INDEX message_due ON message (state, next_attempt_us);
 ";
