@@ -87,11 +87,14 @@ fn set_table(out: &mut String, table: &Table) {
 
 fn set_row(out: &mut String, row: &Row, shown: &[(usize, &'static str, Kind)]) {
     out.push_str("<tr>");
-    for (at, _, kind) in shown {
+    for (at, title, kind) in shown {
         let cell = row.cells.get(*at).map(cell).unwrap_or_default();
         // An address with its port is not broken where there is room for it.
         let whole = if *kind == Kind::Key && cell.len() <= WHOLE_MAX { " whole" } else { "" };
-        let _ = write!(out, "<td class=\"{}{whole}\">{cell}</td>", class(*kind));
+        // On a phone no heading stands above: what a cell is stands in it. A share says so itself.
+        let named = matches!(kind, Kind::Words | Kind::Number) && !title.is_empty() && !cell.ends_with('%');
+        let name = if named { format!(" data-name=\"{}\"", text(title)) } else { String::new() };
+        let _ = write!(out, "<td class=\"{}{whole}\"{name}>{cell}</td>", class(*kind));
     }
     out.push_str("</tr>\n");
     if let Some(note) = &row.note {

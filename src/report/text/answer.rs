@@ -13,7 +13,7 @@ use super::wrap::Indent;
 
 pub(super) fn set(scene: &Scene<'_>, page: &mut Page) {
     match opening::main_incident(scene.report) {
-        Some(view) => set_summary(scene, &view.body.verdict.summary, page),
+        Some(view) => set_summary(scene, &opening::whose(scene, view), &view.body.verdict.summary, page),
         None => set_no_incident(scene, page),
     }
     if !scene.report.complete {
@@ -26,11 +26,16 @@ pub(super) fn set(scene: &Scene<'_>, page: &mut Page) {
     set_shared(scene, page);
 }
 
-fn set_summary<'a>(scene: &Scene<'_>, summary: impl IntoIterator<Item = &'a Sentence>, page: &mut Page) {
-    let mut style = Style::Bold;
+fn set_summary<'a>(
+    scene: &Scene<'_>,
+    whose: &str,
+    summary: impl IntoIterator<Item = &'a Sentence>,
+    page: &mut Page,
+) {
+    let (mut style, mut front) = (Style::Bold, whose);
     for sentence in summary {
-        page.paragraph(style, Indent { first: 0, rest: 2 }, &scene.prose(sentence));
-        style = Style::Plain;
+        page.paragraph(style, Indent { first: 0, rest: 2 }, &format!("{front}{}", scene.prose(sentence)));
+        (style, front) = (Style::Plain, "");
     }
 }
 
@@ -46,7 +51,7 @@ fn set_no_incident(scene: &Scene<'_>, page: &mut Page) {
     if let Some(text) = first {
         page.paragraph(Style::Bold, hang, &text);
     }
-    set_summary(scene, said, page);
+    set_summary(scene, "", said, page);
 }
 
 fn set_overview(scene: &Scene<'_>, page: &mut Page) {
