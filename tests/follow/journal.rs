@@ -12,8 +12,9 @@ use conntriage::model::live::gap::GapKind;
 use conntriage::model::live::position::{Place, Position};
 use conntriage::model::live::source::Source;
 use conntriage::model::record::Trust;
+use conntriage::parse::log::export::ExportParser;
 
-use super::{Run, message};
+use super::{Run, Seen, message};
 use crate::common::skip;
 
 const BOOT: &str = "5d0e7c1a93b44f278a6ec21f04b98d73";
@@ -215,6 +216,43 @@ fn j10_j11_what_others_wrote_says_nothing_whatever_they_call_themselves() {
 }
 
 #[test]
+fn j09_an_export_cut_anywhere_gives_each_whole_entry_once() {
+    let text: String = (1..12).map(of_kernel).collect();
+    let text = text + &entry(12, "_TRANSPORT=kernel\nBLOB\n\u{8}\0\0\0\0\0\0\0a\nb\n\nc\nd\n");
+    let ends: Vec<usize> = memchr::memmem::find_iter(text.as_bytes(), "MESSAGE=")
+        .map(|at| at + memchr::memmem::find(&text.as_bytes()[at..], b"\n\n").unwrap() + 2)
+        .collect();
+    assert_eq!((ends.len(), *ends.last().unwrap()), (12, text.len()));
+    for cut in 0..=text.len() {
+        let mut seen = Seen::default();
+        let mut parser = ExportParser::of_own_journal(0);
+        let mut rest = &text.as_bytes()[..cut];
+        while !rest.is_empty() {
+            let (taken, _) = parser.push_entry(rest, &mut seen);
+            assert!(taken > 0, "stands still at {cut}");
+            rest = &rest[taken..];
+        }
+        let whole = ends.iter().filter(|end| **end <= cut).count() as u64;
+        assert_eq!(seen.numbers, (1..=whole).collect::<Vec<_>>(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn j11_what_a_user_forges_in_the_kernels_name_is_none_of_its_lines() {
+    let forged = |transport: &str| {
+        entry(2, &format!("_TRANSPORT={transport}\n_UID=1000\nSYSLOG_FACILITY=0\nSYSLOG_IDENTIFIER=kernel\n"))
+    };
+    for transport in ["syslog", "journal", "stdout"] {
+        let text = of_kernel(1) + &forged(transport) + &of_kernel(3);
+        let fake = Fake::new("cat entries; exec sleep 1000", &[("entries", text)]);
+        let mut run = Run::of(Source::Journal(None), None, &fake.options());
+        run.until_number(3);
+        run.stop();
+        assert_eq!(run.seen.numbers, [1, 3], "{transport}");
+    }
+}
+
+#[test]
 fn j12_what_journald_says_it_missed_is_a_loss() {
     let missed = format!(
         "__CURSOR={}\n__REALTIME_TIMESTAMP=1\n_BOOT_ID={BOOT}\n_TRANSPORT=driver\nSYSLOG_IDENTIFIER=systemd-journald\n\
@@ -242,6 +280,68 @@ fn begun_without_a_place_the_last_entry_is_the_place_and_is_not_read() {
     run.stop();
     assert_eq!(run.seen.numbers, [2]);
     assert!(std::fs::read_to_string(fake.path("asked")).unwrap().contains("--lines=1"));
+}
+
+/// Prints the file `entries` with the present time in the place of 1 s, 2 s … after 1970.
+const NOW: &str = "sed \"s/^__REALTIME_TIMESTAMP=.*/__REALTIME_TIMESTAMP=$(date +%s%6N)/\" entries";
+
+#[test]
+fn what_is_written_before_the_journal_is_found_is_told_when_it_is() {
+    let script = format!(
+        "echo \"$@\" >> asked; if mkdir first 2>/dev/null; then echo 'No journal files were found.' >&2; exit 1; fi
+        {NOW}; exec sleep 1000"
+    );
+    let fake = Fake::new(&script, &[("entries", of_kernel(1) + &of_kernel(2))]);
+    let options = Options { from_beginning: false, ..fake.options() };
+    let mut run = Run::of(Source::Journal(None), None, &options);
+    run.until_number(2);
+    run.stop();
+    run.assert_each_once(2);
+    let asked = std::fs::read_to_string(fake.path("asked")).unwrap();
+    assert!(asked.lines().nth(1).unwrap().contains("--since=@"), "{asked}");
+}
+
+#[test]
+fn a_last_entry_that_is_new_already_is_not_taken_for_the_first_new_one() {
+    let script = format!(
+        "echo \"$@\" >> asked; sleep 0.1; if mkdir first 2>/dev/null; then
+        {NOW} | tail -n {lines}; exec sleep 1000; fi; {NOW}; exec sleep 1000",
+        lines = of_kernel(3).lines().count()
+    );
+    let fake = Fake::new(&script, &[("entries", (1..4).map(of_kernel).collect())]);
+    let options = Options { from_beginning: false, ..fake.options() };
+    let mut run = Run::of(Source::Journal(None), None, &options);
+    run.until_number(3);
+    run.stop();
+    run.assert_each_once(3);
+    assert!(run.troubles.is_empty(), "{:?}", run.troubles);
+}
+
+#[test]
+fn what_a_journald_that_has_just_begun_takes_from_the_ring_is_not_new() {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let boot = boot.trim().replace('-', "");
+    let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+    let uptime: f64 = uptime.split_whitespace().next().unwrap().parse().unwrap();
+    let printed = |number: u64, seconds: f64| {
+        let at = format!("_SOURCE_MONOTONIC_TIMESTAMP={:.0}\n_TRANSPORT=kernel\n", seconds * 1e6);
+        entry(number, &(at + "SYSLOG_FACILITY=0\nSYSLOG_IDENTIFIER=kernel\n")).replace(BOOT, &boot)
+    };
+    // All are written now. The ring held the first; journald says that it lost some; the last is of the time to come.
+    let driver = "_TRANSPORT=driver\nMESSAGE_ID=e9bf28e6e834481bb6f48f548ad13606\nN_MESSAGES=3\n";
+    let lost =
+        entry(2, driver).replace(&format!("MESSAGE={}", message(2)), "MESSAGE=Missed 3 kernel messages");
+    let entries = printed(1, uptime * 0.5) + &lost + &printed(3, uptime * 0.9) + &printed(4, uptime + 60.0);
+    let script = format!(
+        "if mkdir first 2>/dev/null; then echo 'No journal files were found.' >&2; exit 1; fi
+        {NOW}; exec sleep 1000"
+    );
+    let fake = Fake::new(&script, &[("entries", entries)]);
+    let options = Options { from_beginning: false, ..fake.options() };
+    let mut run = Run::of(Source::Journal(None), None, &options);
+    run.until_number(4);
+    run.stop();
+    assert_eq!((run.seen.numbers.clone(), run.seen.losses), (vec![4], 1));
 }
 
 /// Journal files of our own, made by systemd-journal-remote from exports.
@@ -313,6 +413,40 @@ fn j01_real_journal_files_are_followed_through_rotation_restart_and_vacuum() {
     later.until_number(11);
     later.stop();
     assert_eq!((later.seen.numbers.clone(), later.gap_kinds()), (vec![10, 11], vec![GapKind::CursorGone]));
+}
+
+/// What is vacuumed away before it was read is lost without a word: numbers of entries are those of all records, of which
+/// only the kernel's are asked for, so that nobody can tell from them what is missing.
+#[test]
+fn j02_a_journal_that_is_vacuumed_all_the_while_is_read_on_and_nothing_twice() {
+    const NAME: &str = "j02_a_journal_that_is_vacuumed_all_the_while_is_read_on_and_nothing_twice";
+    const EACH: u64 = 20;
+    let Some(real) = Real::new(NAME) else { return };
+    real.add("a.journal", 1..EACH);
+    let options = Options { from_beginning: true, ..Options::default() };
+    let mut run = Run::of(real.source(), None, &options);
+    run.until_number(EACH - 1);
+    let mut removed = 0;
+    for round in 1..12 {
+        // journald's name of a file that is archived; only such are vacuumed.
+        let name =
+            format!("system@{:032x}-{:016x}-{:016x}.journal", 0xaa, round * EACH, round * EACH * 1_000_000);
+        real.add(&name, round * EACH..(round + 1) * EACH);
+        let done = Command::new(JOURNALCTL)
+            .arg("--directory")
+            .arg(real.directory.path())
+            .arg("--vacuum-files=1")
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+        removed += String::from_utf8_lossy(&done.stderr).matches("Deleted archived journal").count();
+        run.during(Duration::from_millis(50));
+    }
+    assert!(removed >= 8, "{removed} files were vacuumed");
+    run.until_number(12 * EACH - 1);
+    assert!(run.stop() < Duration::from_secs(1));
+    let numbers = &run.seen.numbers;
+    assert!(numbers.windows(2).all(|two| two[0] < two[1]), "{numbers:?}");
 }
 
 #[test]

@@ -3,6 +3,9 @@
 //! The saved entry is asked for together with all behind it. Only if it comes first is the place found: a cursor whose
 //! entry was vacuumed away leads somewhere near it and nobody says so. A child that ends, stops or prints what is no
 //! export is replaced, after a pause that grows from one to thirty seconds.
+//!
+//! Without a place the last entry is the place. A journal that is not there yet has none: whatever is written before one
+//! is found is asked for by the time at which this follower began.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,7 +25,8 @@ use crate::model::fold::{Part, RecordSink};
 use crate::model::live::gap::{GapKind, Severity};
 use crate::model::live::position::{CURSOR_BYTES_MAX, Place, Position};
 use crate::model::record::{Content, Record, Trust};
-use crate::model::time::{BootId, Moment};
+use crate::model::signal::Signal;
+use crate::model::time::{BootId, Moment, SECOND_US};
 use crate::parse::log::export::ExportParser;
 
 /// What is asked for: the kernel's records, and journald's `Missed %u kernel messages` (SD_MESSAGE_JOURNAL_MISSED).
@@ -34,6 +38,8 @@ const CHUNK_BYTES: usize = 256 * 1024;
 const LAST_WORDS_BYTES: usize = 1_024;
 /// The pause before the next child.
 const PAUSE_US: (i64, i64) = (1_000_000, 30_000_000);
+/// The clock of printk (`local_clock`) is not steered by NTP: parts per million by which it differs, at most.
+const DRIFT_PPM: i64 = 20;
 /// A child that lives this long is well.
 const WELL_US: i64 = 2_000_000;
 
@@ -90,6 +96,10 @@ pub(super) fn run<S: RecordSink + Default>(
         }
         match ended {
             Pumped::More => {}
+            Pumped::Again => {
+                child.end();
+                running = None;
+            }
             Pumped::Nothing => {
                 if journal.gave || now.uptime_us - child.begun_us >= WELL_US {
                     hand.well(now);
@@ -134,8 +144,19 @@ fn until(next_us: i64, now_us: i64) -> Duration {
 enum Pumped {
     More,
     Nothing,
+    /// It must be asked otherwise.
+    Again,
     /// No more will come; why, where that is known before the child is asked.
     Ended(Option<String>),
+}
+
+/// What came of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    All,
+    /// The last entry is of a time since this follower began: others may be in front of it.
+    NotTheFirst,
+    NoExport,
 }
 
 /// A child.
@@ -163,16 +184,22 @@ impl Running {
         if !options.once {
             command.arg("--follow");
         }
-        match (&journal.cursor, journal.from_beginning) {
+        match (&journal.cursor, journal.from) {
             (Some(cursor), _) => {
                 command.arg(format!("--cursor={cursor}"));
                 command.args(options.once.then_some("--lines=all").or(Some("--no-tail")));
             }
-            (None, true) => {
+            (None, Start::Beginning) => {
                 command.args((!options.once).then_some("--no-tail"));
             }
+            // Something may have been written since this follower began, and no child has told of it.
+            (None, Start::Begun) => {
+                command
+                    .arg(format!("--since=@{}", journal.begun.wall_us.div_euclid(SECOND_US)))
+                    .arg("--no-tail");
+            }
             // The last entry is asked for, so that there is a place to begin at.
-            (None, false) => {
+            (None, Start::End) => {
                 command.arg("--lines=1");
             }
         }
@@ -195,10 +222,10 @@ impl Running {
             Ok(0) => Pumped::Ended(None),
             Ok(count) => {
                 let bytes = chunk.get(..count).unwrap_or_default();
-                if journal.take(bytes, &mut hand.out(clocks::now())) {
-                    Pumped::More
-                } else {
-                    Pumped::Ended(Some("printed what is no journal export".to_owned()))
+                match journal.take(bytes, &mut hand.out(clocks::now())) {
+                    Taken::All => Pumped::More,
+                    Taken::NotTheFirst => Pumped::Again,
+                    Taken::NoExport => Pumped::Ended(Some("printed what is no journal export".to_owned())),
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -267,7 +294,10 @@ fn non_blocking(pipe: OwnedFd) -> io::Result<File> {
 /// Where the reader of the journal is.
 struct Journal {
     cursor: Option<Box<str>>,
-    from_beginning: bool,
+    /// From where the next child is asked, where there is no cursor.
+    from: Start,
+    /// When this follower began: what is written from then on is told, however late a child speaks.
+    begun: Begun,
     stream: u64,
     parser: ExportParser,
     expects: Expects,
@@ -276,13 +306,59 @@ struct Journal {
     turned: bool,
 }
 
+/// A moment on the clocks that records have.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    wall_us: i64,
+    boot: Option<BootId>,
+    monotonic_us: i64,
+}
+
+impl Begun {
+    fn now() -> Self {
+        Self {
+            wall_us: clocks::now().wall.0,
+            boot: clocks::boot_id().ok(),
+            monotonic_us: clocks::monotonic_us(),
+        }
+    }
+}
+
+impl Begun {
+    /// The least that the clock of printk can have shown: it is not steered as the monotonic one is.
+    fn printk_us(&self) -> i64 {
+        self.monotonic_us - self.monotonic_us / 1_000_000 * DRIFT_PPM
+    }
+}
+
+/// Whether a record is of a time since the follower began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Before,
+    Since,
+    /// It was written since then; when it was said is not known.
+    Unknown,
+}
+
+/// From where a journal without a cursor is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Beginning,
+    /// From the last entry on, which gives a cursor.
+    End,
+    /// From the moment on in which this follower began.
+    Begun,
+}
+
 /// What the first entry of a child is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expects {
     /// That at the cursor; it was read before.
     Saved,
-    /// The last one in front of this moment, or the first one behind it (wall, microseconds).
-    LastBefore(i64),
+    /// The last one of all.
+    Last,
+    /// One of the second in which this follower began, or behind it.
+    SinceBegun,
     /// Nothing in particular; but what is at or in front of the cursor is passed over.
     Behind,
     /// Anything.
@@ -298,7 +374,8 @@ impl Journal {
         };
         Self {
             cursor,
-            from_beginning,
+            from: if from_beginning { Start::Beginning } else { Start::End },
+            begun: Begun::now(),
             stream,
             parser: ExportParser::default(),
             expects: Expects::New,
@@ -316,15 +393,19 @@ impl Journal {
     fn begins(&mut self) {
         self.parser = ExportParser::of_own_journal(self.stream);
         self.gave = false;
-        self.expects = match (&self.cursor, self.from_beginning) {
+        self.expects = match (&self.cursor, self.from) {
             (Some(_), _) => Expects::Saved,
-            (None, true) => Expects::New,
-            (None, false) => Expects::LastBefore(clocks::now().wall.0),
+            (None, Start::Beginning) => Expects::New,
+            (None, Start::Begun) => Expects::SinceBegun,
+            (None, Start::End) => Expects::Last,
         };
+        // A child that ends without an entry, as in a journal that is not there yet, leaves a time that nobody told of.
+        if self.from == Start::End {
+            self.from = Start::Begun;
+        }
     }
 
-    /// False where what was read is no export.
-    fn take<S: RecordSink>(&mut self, bytes: &[u8], out: &mut Out<'_, S>) -> bool {
+    fn take<S: RecordSink>(&mut self, bytes: &[u8], out: &mut Out<'_, S>) -> Taken {
         let mut rest = bytes;
         while !rest.is_empty() {
             let ended = if self.expects == Expects::New {
@@ -335,19 +416,22 @@ impl Journal {
                 let mut held = Held::default();
                 let (taken, ended) = self.parser.push_entry(rest, &mut held);
                 rest = rest.get(taken..).unwrap_or_default();
+                if ended && self.expects == Expects::Last && held.is_written_since(&self.begun) {
+                    return Taken::NotTheFirst;
+                }
                 if ended && self.is_new(&held, out) {
                     held.give(out.sink);
                 }
                 ended
             };
             if self.parser.is_lost() {
-                return false;
+                return Taken::NoExport;
             }
             if ended {
                 self.pass();
             }
         }
-        true
+        Taken::All
     }
 
     /// Goes on behind the entry that ended.
@@ -366,11 +450,19 @@ impl Journal {
         let first = self.parser.last_cursor().map(String::from_utf8_lossy).unwrap_or_default();
         match self.expects {
             Expects::New => true,
-            Expects::LastBefore(begun_us) => {
+            Expects::Last => {
                 self.expects = Expects::New;
                 self.turned = true;
-                let at = held.0.as_ref().and_then(|record| record.moment.stamp);
-                at.is_none_or(|stamp| stamp.us() >= begun_us)
+                false
+            }
+            Expects::SinceBegun => {
+                let age = held.age(&self.begun);
+                // What has no kernel's time says nothing of what comes behind it.
+                if age == Age::Since {
+                    self.expects = Expects::New;
+                }
+                self.turned = true;
+                age != Age::Before
             }
             Expects::Saved => {
                 let saved = self.cursor.clone().unwrap_or_default();
@@ -433,6 +525,28 @@ struct HeldRecord {
 }
 
 impl Held {
+    /// By the time at which it was written.
+    fn is_written_since(&self, begun: &Begun) -> bool {
+        let at = self.0.as_ref().and_then(|record| record.moment.stamp);
+        at.is_none_or(|stamp| stamp.us() >= begun.wall_us)
+    }
+
+    /// A journald that has just begun reads the whole ring and stamps all that stands in it with the moment in which it
+    /// read it: the kernel's own clock tells what is older.
+    fn age(&self, begun: &Begun) -> Age {
+        let Some(record) = &self.0 else { return Age::Unknown };
+        // What journald says of itself it says now, whatever it speaks of.
+        let is_loss = matches!(record.content, Content::Signal(Signal::Lost { .. }));
+        let own = !is_loss && record.boot.is_some() && record.boot == begun.boot;
+        let printed = record.moment.since_boot_us.filter(|_| own);
+        match printed {
+            Some(at) if at < begun.printk_us() => Age::Before,
+            Some(_) => Age::Since,
+            None if self.is_written_since(begun) => Age::Unknown,
+            None => Age::Before,
+        }
+    }
+
     fn give<S: RecordSink>(self, sink: &mut S) {
         if let Some(held) = self.0 {
             let HeldRecord { moment, host, boot, trust, content, raw } = held;
