@@ -41,6 +41,17 @@ fn a_file_that_is_not_there_is_named_and_the_rest_is_analysed() {
 }
 
 #[test]
+fn k08_suppressed_callbacks_alone_are_read_and_are_no_incident() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = "gw kernel: net_ratelimit: 40 callbacks suppressed\n";
+    let lines = format!("2026-11-23T04:00:01.000000+00:00 {said}2026-11-23T04:00:06.000000+00:00 {said}");
+    std::fs::write(directory.path().join("messages"), lines).unwrap();
+    let (report, stderr, code) = analyze(directory.path(), &["messages"]);
+    assert_eq!((incidents(&report), code), (0, 0), "{stderr}");
+    assert_eq!(report["inputs"][0]["signals"], 2, "{report:#}");
+}
+
+#[test]
 fn a_file_that_may_not_be_read_is_named_and_the_rest_is_analysed() {
     const NAME: &str = "a_file_that_may_not_be_read_is_named_and_the_rest_is_analysed";
     let directory = tempfile::tempdir().unwrap();

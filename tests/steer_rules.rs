@@ -289,7 +289,7 @@ fn several_sources_with_the_same_lines_open_once() {
 }
 
 #[test]
-fn forged_lines_at_ten_thousand_a_second_make_no_dump_no_mail_and_no_memory() {
+fn s12_forged_lines_at_ten_thousand_a_second_make_no_dump_no_mail_and_no_memory() {
     let mut world = World::new();
     world.live(20 * S);
     for at in 0..20_000_u64 {
@@ -494,7 +494,7 @@ fn follow_ups_come_after_half_a_minute_two_minutes_and_at_the_end() {
 }
 
 #[test]
-fn a_storm_of_incidents_is_no_storm_of_dumps() {
+fn s11_a_storm_of_incidents_is_no_storm_of_dumps() {
     let mut world = World::new();
     for _ in 0..99 {
         world.add(None);

@@ -301,7 +301,7 @@ fn a_full_table_is_captured_kept_and_told_as_it_was_whatever_is_followed() {
 }
 
 #[test]
-fn lines_that_anybody_could_have_written_start_nothing_while_the_counters_disagree() {
+fn s12_lines_that_anybody_could_have_written_start_nothing_while_the_counters_disagree() {
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("messages");
     std::fs::write(&log, "").unwrap();
@@ -321,7 +321,7 @@ fn lines_that_anybody_could_have_written_start_nothing_while_the_counters_disagr
 }
 
 #[test]
-fn two_watchers_do_not_share_a_state() {
+fn d10_two_watchers_do_not_share_a_state() {
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("messages");
     std::fs::write(&log, "").unwrap();
