@@ -660,6 +660,30 @@ fn the_process_behind_the_busiest_pair_is_named() {
 }
 
 #[test]
+fn an_idle_machine_gives_one_answer() {
+    const NAME: &str = "an_idle_machine_gives_one_answer";
+    if let Some(why) = missing() {
+        return skip(NAME, &why);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let run = |words: &[&str]| {
+        let mut command = Command::new(words[0]);
+        outcome(&command.args(&words[1..]).current_dir(directory.path()).output().unwrap())
+    };
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_conntriage");
+    let (_, errors, code) = run(&["unshare", "-n", PROGRAM, "capture", "-o", "bundle"]);
+    assert_eq!(code, 0, "{errors}");
+    let (text, errors, code) = run(&[PROGRAM, "analyze", "--format", "json", "bundle"]);
+    assert_eq!(code, 0, "{errors}");
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let snapshots = report["snapshots"].as_array().unwrap();
+    let causes: Vec<_> = snapshots.iter().map(|view| view["verdict"]["cause"].as_str().unwrap()).collect();
+    assert_eq!(causes, ["no-incident"], "{report:#}");
+    let strangers = |input: &&serde_json::Value| input["kind"] == "unrecognised";
+    assert_eq!(report["inputs"].as_array().unwrap().iter().filter(strangers).count(), 0, "{report:#}");
+}
+
+#[test]
 fn doctor_says_which_setting_is_in_the_way() {
     const NAME: &str = "doctor_says_which_setting_is_in_the_way";
     if let Some(why) = missing() {
@@ -681,6 +705,8 @@ fn doctor_says_which_setting_is_in_the_way() {
         "table by netlink",
         "network namespace",
         "headroom",
+        "state ",
+        "watcher ",
         "CAP_NET_ADMIN",
     ] {
         row(&text, what);

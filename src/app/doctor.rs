@@ -9,6 +9,7 @@ use crate::diagnose::own_way::own_way;
 use crate::edge::capture::health::{self, Row, Verdict};
 use crate::edge::deliver::examine::{self, Examined};
 use crate::edge::output;
+use crate::edge::store::examine as state;
 use crate::edge::store::outbox::Outbox;
 use crate::model::diagnosis::Command;
 use crate::report::escape;
@@ -16,14 +17,14 @@ use crate::report::escape;
 /// Examines, prints, answers.
 pub fn run(flags: &ConfigFlags) -> anyhow::Result<Exit> {
     let mut rows = health::examine();
-    let mail = mail(flags);
-    rows.extend(mail.rows);
+    let configured = configured(flags);
+    rows.extend(configured.rows);
     let line = |row: &Row| {
         let (what, said) = (escape::text(&row.what), escape::text(&row.said));
         format!("{:<7} {what:<28} {said}\n", row.verdict.word())
     };
     let mut text = rows.iter().map(line).collect::<Vec<_>>().concat();
-    if let Some((client, server, port)) = mail.way {
+    if let Some((client, server, port)) = configured.way {
         recipe(own_way(client, server, port), &mut text);
     }
     output::to_stdout(&text)?;
@@ -37,8 +38,8 @@ pub fn run(flags: &ConfigFlags) -> anyhow::Result<Exit> {
     })
 }
 
-/// The way that mail takes by this configuration; one that cannot be read is a row.
-fn mail(flags: &ConfigFlags) -> Examined {
+/// What is kept by this configuration, and the way that mail takes; one that cannot be read is a row.
+fn configured(flags: &ConfigFlags) -> Examined {
     let config = match watch::of_flags(flags) {
         Ok(config) => config,
         Err(error) => {
@@ -47,10 +48,13 @@ fn mail(flags: &ConfigFlags) -> Examined {
             return Examined { rows: vec![row], way: None };
         }
     };
+    let mut rows = state::examine(&config);
     let outbox = Outbox::open(&config.state_dir).ok().flatten();
     let host = config.mail.host.as_deref().unwrap_or_default();
     let found = outbox.and_then(|outbox| outbox.relay(host).ok().flatten());
-    examine::examine(&config.mail, &found.map(|found| found.addresses).unwrap_or_default())
+    let mail = examine::examine(&config.mail, &found.map(|found| found.addresses).unwrap_or_default());
+    rows.extend(mail.rows);
+    Examined { rows, way: mail.way }
 }
 
 /// What keeps the way to the relay open while the table is full. It is printed, and never done.

@@ -1,6 +1,8 @@
 //! What an input is, told from its first bytes (at most 64 KiB, already decompressed). Its name decides only where the
 //! content cannot: a file that holds one number is what its path says (`…/proc/sys/net/netfilter/nf_conntrack_max`).
 
+use super::table::{self, TableDialect};
+
 /// A dialect that some parser of this room reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
@@ -21,13 +23,18 @@ pub enum Dialect {
     /// A native journal file, read by position (`parse::journal_file`).
     JournalFile,
     /// A table (`parse::table`).
-    Table(super::table::TableDialect),
+    Table(TableDialect),
     /// Counters and settings (`parse::counters`).
     Counters(super::counters::CounterDialect),
 }
 
 /// Recognises an input by its content, and by its path where that says nothing; none: a stranger.
 pub fn sniff(head: &[u8], path: &str) -> Option<Dialect> {
+    // Nothing at all is only then a table when a capture of ours says that it read one: whoever else's list is empty may
+    // have been refused.
+    if head.is_empty() && path.rsplit('/').next().is_some_and(|name| name.starts_with(table::CAPTURED)) {
+        return Some(Dialect::Table(TableDialect::ConntrackList));
+    }
     if super::log::journal_verbose::looks_like(head) {
         return Some(Dialect::JournalVerbose);
     }
@@ -44,7 +51,7 @@ pub fn sniff(head: &[u8], path: &str) -> Option<Dialect> {
     if super::journal_file::looks_like(head) {
         return Some(Dialect::JournalFile);
     }
-    if let Some(dialect) = super::table::sniff(head) {
+    if let Some(dialect) = table::sniff(head) {
         return Some(Dialect::Table(dialect));
     }
     if let Some(dialect) = super::counters::sniff(head, path) {

@@ -305,14 +305,18 @@ fn others() -> Row {
     const WHAT: &str = "other namespaces";
     let known = namespaces::known();
     let count = known.places.len();
-    let mut said = format!("{count} network namespaces are known");
+    let mut said = match count {
+        1 => "1 network namespace is known".to_owned(),
+        count => format!("{count} network namespaces are known"),
+    };
     if known.left_out > 0 {
         let _ = write!(said, ", {} more are not watched", known.left_out);
     }
     if known.hidden > 0 {
+        let processes = if known.hidden == 1 { "process" } else { "processes" };
         let _ = write!(
             said,
-            "; {} processes may not be looked at, and may be in others (CAP_SYS_PTRACE lets them be)",
+            "; {} {processes} may not be looked at, and may be in others (CAP_SYS_PTRACE lets them be)",
             known.hidden
         );
         return row(Verdict::Note, WHAT, said);

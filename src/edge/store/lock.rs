@@ -36,3 +36,12 @@ pub(super) fn take(directory: &Path) -> io::Result<Lock> {
     writeln!(file, "{}", std::process::id())?;
     Ok(Lock(file))
 }
+
+/// Who has the lock of a state directory, as far as that can be told without touching it.
+pub(super) fn holder(directory: &Path) -> Option<u32> {
+    let text = std::fs::read_to_string(directory.join("lock")).ok()?;
+    let process: u32 = text.trim().parse().ok()?;
+    // The number stays when the process is gone, and may be another's by then.
+    let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+    name.starts_with("conntriage").then_some(process)
+}

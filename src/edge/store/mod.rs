@@ -2,6 +2,7 @@
 //! in one directory for each incident ([`evidence`]). One process at a time ([`lock`]).
 
 pub mod evidence;
+pub mod examine;
 mod lock;
 pub mod outbox;
 mod schema;

@@ -32,7 +32,9 @@ pub(super) fn is_sysctl(head: &Head<'_>) -> bool {
     let remarked = head.lines.iter().filter(|line| line.starts_with(['#', ';'])).any(|line| {
         ["sysctl.conf", "sysctl.d", "sysctl configuration"].iter().any(|name| line.contains(name))
     });
-    (placed || remarked) && sysctl::looks_like(head)
+    // A file that says nothing but remarks sets nothing: that is known of it.
+    let only_remarks = || head.lines.iter().all(|line| line.trim_start().starts_with(['#', ';']));
+    (placed || remarked) && sysctl::looks_like(head) || placed && only_remarks()
 }
 
 /// Reads them as `sysctl` would, and keeps them as wanted.

@@ -36,6 +36,8 @@ use crate::model::blemish::BlemishKind;
 use crate::model::flow::{L3, L4};
 use crate::model::fold::{FlowSink, TableItem};
 
+/// What a capture of ours calls the list that it read from the kernel; more may follow (`.zst`).
+pub const CAPTURED: &str = "conntrack-L-extended-id";
 /// Bytes of one line that are read. The longest line of a kernel is below 600 bytes; the rest of a longer one is not
 /// looked at.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
