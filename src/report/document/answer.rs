@@ -19,11 +19,7 @@ pub(super) fn title(scene: &Scene<'_>) -> String {
 
 pub(super) fn answer(scene: &Scene<'_>) -> Vec<Rich> {
     if let Some(view) = opening::main_incident(scene.report) {
-        let mut said = summary(scene, &view.body.verdict);
-        if let Some(first) = said.first_mut() {
-            *first = Rich::from(opening::whose(scene, view)).and(first);
-        }
-        return said;
+        return summary(scene, &view.body.verdict);
     }
     let mut said: Vec<Rich> = opening::nothing_found(scene.report).into_iter().map(Rich::from).collect();
     said.extend(opening::covered(scene).map(Rich::from));

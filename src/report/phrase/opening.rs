@@ -125,7 +125,7 @@ pub(in super::super) fn main_incident(report: &Report) -> Option<&IncidentView> 
     })
 }
 
-/// `alpha: `, in front of the first line: where the report is of several hosts, "this host" would be any of them.
+/// `alpha: `, in front of the first line where no title names the host: of several, "this host" would be any of them.
 pub(in super::super) fn whose(scene: &Scene<'_>, view: &IncidentView) -> String {
     let host = scene.host(&view.incident);
     let several = scene.report.incidents.iter().any(|other| scene.host(&other.incident) != host);
