@@ -376,10 +376,12 @@ proptest! {
         let flows: Vec<Flow> = flows.iter().map(notable).collect();
         let who: WhoPart = fold(&flows, &cuts, WhoSink::default);
         let keys = leaders(&who, &[address(false, local)]);
-        let from_notes = noted(&who, &keys);
+        let from_notes = noted(&who, &keys, 0, 1);
+        let in_parts = (0..3).filter_map(|part| noted(&who, &keys, part, 3)).reduce(Part::join);
         prop_assert!(from_notes.is_some());
         let read_again: HowPart = fold(&flows, &cuts, || HowSink::new(&keys));
         let how = census(who, from_notes.unwrap_or_default()).how;
+        prop_assert_eq!(&how, &census(WhoPart::default(), in_parts.unwrap_or_default()).how);
         prop_assert_eq!(how, census(WhoPart::default(), read_again).how);
     }
 
@@ -529,7 +531,7 @@ fn what_does_not_fit_into_notes_is_read_again() {
     ] {
         for cuts in [SEQUENTIAL, Cuts { lengths: vec![1], joins: vec![0] }] {
             let who: WhoPart = fold(&flows, &cuts, WhoSink::default);
-            assert_eq!(noted(&who, &leaders(&who, &[])).is_some(), fits, "{} entries", flows.len());
+            assert_eq!(noted(&who, &leaders(&who, &[]), 0, 1).is_some(), fits, "{} entries", flows.len());
         }
     }
 }

@@ -105,7 +105,10 @@ fn second_looks(first: &mut FirstLook<census::WhoPart>, settings: &Settings) -> 
         }
         let leaders = census::and_asked(census::leaders(&table.who, &local), &asked);
         let listing = table.who.listing();
-        let (how, changed, note) = match census::noted(&table.who, &leaders) {
+        let noted = read::look_at_notes(table.who.entries(), |part, parts| {
+            census::noted(&table.who, &leaders, part, parts)
+        });
+        let (how, changed, note) = match noted {
             Some(how) => (how, false, None),
             None => match read::second_look(&table, || HowSink::new(&leaders).of_listing(listing)) {
                 Ok((how, changed)) => (how, changed, None),

@@ -168,13 +168,17 @@ impl HowSink {
         }
     }
 
-    /// Describes the leaders from what the first look noted. None where it did not note every entry.
-    pub(super) fn described_by_notes(mut self, who: &WhoPart) -> Option<HowPart> {
+    /// Describes the leaders from what the first look noted, one of so many parts of it. None where it did not note every
+    /// entry.
+    pub(super) fn described_by_notes(mut self, who: &WhoPart, part: usize, parts: usize) -> Option<HowPart> {
         let (pairs, notes) = who.noted()?;
+        let begins = |part: usize| part * notes.len() / parts.max(1);
+        let notes = notes.get(begins(part)..begins(part + 1)).unwrap_or_default();
         let mut places = Vec::with_capacity(pairs.len());
         for (pair, count) in pairs {
             let of_pair = self.places(pair);
-            for (place, varying) in of_pair.into_iter().zip(Varying::ALL) {
+            // What the pairs say the first part says for all.
+            for (place, varying) in of_pair.into_iter().zip(Varying::ALL).filter(|_| part == 0) {
                 if let Some(draft) = self.drafts.get_mut(place as usize) {
                     draft.add_pair(pair, count, varying);
                 }
@@ -316,7 +320,7 @@ impl Draft {
     #[inline]
     fn add_entry(&mut self, entry: Entry) {
         self.entries += 1;
-        self.classes.add(entry.code, 1);
+        self.classes.add_often(entry.code, 1);
         self.remaining.add(entry.code.track(), entry.bin);
         self.zones.insert(entry.zone);
         if let Some(port) = entry.source_port() {

@@ -75,9 +75,10 @@ fn constant(who: &Who) -> impl Iterator<Item = PortKey> {
         .map(|row| row.key)
 }
 
-/// The second look, where the first one noted every entry and the table need not be read again; none where it did not.
-pub fn noted(who: &WhoPart, leaders: &[LeaderKey]) -> Option<HowPart> {
-    HowSink::new(leaders).described_by_notes(who)
+/// The second look, where the first one noted every entry and the table need not be read again; none where it did not. It
+/// is one of `parts`, which may be made side by side and are joined.
+pub fn noted(who: &WhoPart, leaders: &[LeaderKey], part: usize, parts: usize) -> Option<HowPart> {
+    HowSink::new(leaders).described_by_notes(who, part, parts)
 }
 
 /// Both looks together. Rows of the rankings that the second look described get their exact counts.

@@ -5,15 +5,15 @@ use crate::model::flow::L4;
 
 use super::who::order;
 
-/// Protocols whose connections have ports. Others that claim to are not counted: 512 KiB each is not theirs to take.
+/// Protocols whose connections have ports. Others that claim to are not counted: 256 KiB each is not theirs to take.
 const PROTOCOLS: [L4; 5] = [L4::TCP, L4::UDP, L4::UDPLITE, L4::SCTP, L4::DCCP];
 /// Ports of a protocol.
 const PORTS: usize = 1 << 16;
 
-/// Counts of one side, 512 KiB for each protocol that occurs.
+/// Counts of one side, 256 KiB for each protocol that occurs: it stays in the cache.
 #[derive(Debug, Default)]
 pub(super) struct Ports {
-    counts: [Option<Box<[u64]>>; PROTOCOLS.len()],
+    counts: [Option<Box<[u32]>>; PROTOCOLS.len()],
 }
 
 impl Ports {
@@ -24,7 +24,7 @@ impl Ports {
         let Some(counts) = self.counts.get_mut(place) else { return };
         let counts = counts.get_or_insert_with(|| vec![0; PORTS].into_boxed_slice());
         if let Some(count) = counts.get_mut(usize::from(port)) {
-            *count += 1;
+            *count = count.saturating_add(1);
         }
     }
 
@@ -47,7 +47,9 @@ impl Ports {
         for (l4, counts) in PROTOCOLS.into_iter().zip(&self.counts) {
             let ports = (0..=u16::MAX).zip(counts.iter().flat_map(|counts| counts.iter()));
             let used = ports.filter(|(_, count)| **count > 0);
-            rows.extend(used.map(|(port, count)| Row { key: PortKey { l4, port }, count: *count }));
+            rows.extend(
+                used.map(|(port, count)| Row { key: PortKey { l4, port }, count: u64::from(*count) }),
+            );
         }
         let distinct = Some(rows.len() as u64);
         if rows.len() > LEADERS_MAX {

@@ -6,7 +6,7 @@
 //! and each tally is as exact as if it had counted every entry itself.
 
 use super::key::{AddressKey, PairKey, PeerKey};
-use crate::model::tally::Tally;
+use crate::model::tally::{AT_ONCE, Tally};
 
 /// Counts of pairs, and of what stands for entries that no pair counts any more.
 #[derive(Debug, Default)]
@@ -32,6 +32,25 @@ pub(super) struct Counted<'a> {
 }
 
 impl Tallies {
+    /// One entry of the pair of each item, whose place is told, and holds until pairs are cut.
+    pub(super) fn add_all<T>(
+        &mut self,
+        all: &[T],
+        pair: impl Fn(&T) -> PairKey,
+        mut told: impl FnMut(&T, u32),
+    ) {
+        for some in all.chunks(AT_ONCE) {
+            if self.pairs.has_room_for(some.len()) {
+                self.pairs.add_each_uncut(some, &pair, &mut told);
+            } else {
+                for item in some {
+                    let place = self.add(pair(item));
+                    told(item, place);
+                }
+            }
+        }
+    }
+
     /// One entry of this pair. Gives the place of the pair, which holds until pairs are cut.
     #[inline]
     pub(super) fn add(&mut self, pair: PairKey) -> u32 {

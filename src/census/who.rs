@@ -23,8 +23,7 @@ use crate::model::tally::Tally;
 
 /// Pages of remaining times: 9 MiB. Every protocol and state of the kernel together take below 20,000.
 const PAGES_MAX: usize = 65_536;
-/// Entries that are gathered before they are counted. A tally is larger than the caches of a processor; counting many
-/// keys one after another lets it fetch several places at once.
+/// Entries that are gathered before they are counted, step by step: what one step needs stays in the cache for all of them.
 const BATCH: usize = 256;
 /// Kinds of addresses.
 const KINDS: usize = AddressKind::ALL.len();
@@ -41,7 +40,7 @@ pub struct WhoSink {
     lists: u64,
 }
 
-/// First look, a part of a table. Holds counts of ports (1 MiB for each protocol that has any) and four tallies of at most 2 × [`TALLY_KEYS`](crate::model::census::TALLY_KEYS)
+/// First look, a part of a table. Holds counts of ports (512 KiB for each protocol that has any) and four tallies of at most 2 × [`TALLY_KEYS`](crate::model::census::TALLY_KEYS)
 /// keys, 11 MiB when full, or one of them and the notes of a million entries, 20 MiB: a worker folds all it reads into
 /// one sink, and few parts are joined, not one per block.
 #[derive(Debug)]
@@ -203,6 +202,11 @@ impl Part for WhoPart {
 }
 
 impl WhoPart {
+    /// How many.
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
     /// Which of the lists of the stream is counted, from 0.
     pub fn listing(&self) -> u64 {
         self.listing
@@ -248,7 +252,7 @@ impl WhoPart {
     fn add_all(&mut self, all: &[(PairKey, Entry)]) {
         self.entries += all.len() as u64;
         for (_, entry) in all {
-            self.classes.add(entry.code, 1);
+            self.classes.add_often(entry.code, 1);
             self.remaining.add(entry.code.track(), entry.bin);
             nat::add(&mut self.nat, *entry);
             self.reversed += u64::from(entry.reversed());
@@ -262,10 +266,8 @@ impl WhoPart {
                 self.source_ports.add(l4, port);
             }
         }
-        for (pair, entry) in all {
-            let place = self.tallies.add(*pair);
-            self.notes.add(place, *entry);
-        }
+        let notes = &mut self.notes;
+        self.tallies.add_all(all, |(pair, _)| *pair, |(_, entry), place| notes.add(place, *entry));
         self.check_notes();
     }
 

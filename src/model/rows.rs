@@ -15,6 +15,8 @@ const NUMBER_BITS: u32 = 18;
 const NUMBER: u32 = (1 << NUMBER_BITS) - 1;
 /// Two full tallies fit while they are joined. (All classes of entries, the other use of rows, are below 2^18.)
 const _: () = assert!(4 * TALLY_KEYS + 2 < NUMBER as usize);
+/// Items that are added at once.
+pub(crate) const AT_ONCE: usize = 64;
 /// Slots of the first row.
 const SLOTS_MIN: usize = 64;
 
@@ -25,11 +27,13 @@ pub(crate) struct Rows<K> {
     /// A power of two, at least a quarter of them free. 0 is a free slot.
     slots: Vec<u32>,
     hasher: RandomState,
+    /// The row that was found last by [`Self::add_often`].
+    last: usize,
 }
 
 impl<K> Default for Rows<K> {
     fn default() -> Self {
-        Self { list: Vec::new(), slots: Vec::new(), hasher: RandomState::default() }
+        Self { list: Vec::new(), slots: Vec::new(), hasher: RandomState::default(), last: 0 }
     }
 }
 
@@ -37,7 +41,41 @@ impl<K: Copy + Eq + Hash> Rows<K> {
     /// Adds to the count of a key. Gives the place of its row.
     #[inline]
     pub(crate) fn add(&mut self, key: K, count: u64) -> u32 {
-        let hash = self.hasher.hash_one(key);
+        self.add_hashed(key, count, self.hasher.hash_one(key))
+    }
+
+    /// The same where most keys are that of the last time.
+    #[inline]
+    pub(crate) fn add_often(&mut self, key: K, count: u64) {
+        match self.list.get_mut(self.last) {
+            Some((known, sum)) if *known == key => *sum = sum.saturating_add(count),
+            _ => self.last = self.add(key, count) as usize,
+        }
+    }
+
+    /// Adds one for each of several items, at most [`AT_ONCE`], and tells the place of the row of each. Rows lie far apart:
+    /// looking at the slots of all, and then at the rows of all, lets a processor fetch many of them at the same time.
+    #[inline]
+    pub(crate) fn add_each<T>(&mut self, items: &[T], key: impl Fn(&T) -> K, mut told: impl FnMut(&T, u32)) {
+        let (mut hashes, mut slots) = ([0_u64; AT_ONCE], [0_u32; AT_ONCE]);
+        let mask = self.slots.len().wrapping_sub(1);
+        for (hash, item) in hashes.iter_mut().zip(items) {
+            *hash = self.hasher.hash_one(key(item));
+        }
+        for (slot, hash) in slots.iter_mut().zip(&hashes).take(items.len()) {
+            *slot = self.slots.get(low_bits(*hash) & mask).copied().unwrap_or(0);
+        }
+        let row =
+            |slot: &u32| self.list.get((slot & NUMBER).wrapping_sub(1) as usize).map_or(0, |(_, sum)| *sum);
+        std::hint::black_box(slots.iter().take(items.len()).map(row).fold(0, u64::wrapping_add));
+        for (item, hash) in items.iter().zip(hashes) {
+            let place = self.add_hashed(key(item), 1, hash);
+            told(item, place);
+        }
+    }
+
+    #[inline]
+    fn add_hashed(&mut self, key: K, count: u64, hash: u64) -> u32 {
         let mask = self.slots.len().wrapping_sub(1);
         let mut at = low_bits(hash) & mask;
         while let Some(slot) = self.slots.get(at).filter(|slot| **slot != 0) {
@@ -153,6 +191,21 @@ mod tests {
                 order.iter().filter_map(|key| Some((*key, left(key)?))).collect()
             };
             prop_assert_eq!(rows.iter().collect::<Vec<_>>(), expected(0));
+            let mut at_once = Rows::default();
+            for (key, count) in &steps {
+                for _ in 0..*count {
+                    at_once.add_often(*key, 1);
+                }
+            }
+            prop_assert_eq!(at_once.iter().collect::<Vec<_>>(), expected(0));
+            let (keys, mut each, mut places) = (steps.iter().map(|(key, _)| *key), Rows::default(), Vec::new());
+            let keys: Vec<u16> = keys.collect();
+            for some in keys.chunks(AT_ONCE) {
+                each.add_each(some, |key| *key, |key, place| places.push((*key, place as usize)));
+            }
+            prop_assert_eq!(each.iter().map(|(key, _)| key).collect::<Vec<_>>(), order.clone());
+            prop_assert!(places.iter().all(|(key, place)| order.get(*place) == Some(key)));
+            prop_assert_eq!(each.iter().map(|(_, count)| count).sum::<u64>(), keys.len() as u64);
             rows.take(height);
             prop_assert_eq!(rows.iter().collect::<Vec<_>>(), expected(height));
             for (place, (key, _)) in expected(height).into_iter().enumerate() {

@@ -8,7 +8,7 @@
 use std::hash::Hash;
 
 use super::census::TALLY_KEYS;
-pub(crate) use super::rows::Rows;
+pub(crate) use super::rows::{AT_ONCE, Rows};
 
 /// Key → count.
 #[derive(Debug, Clone)]
@@ -46,6 +46,24 @@ impl<K: Copy + Eq + Hash> Tally<K> {
     #[inline]
     pub(crate) fn add_uncut(&mut self, key: K, count: u64) -> u32 {
         self.counts.add(key, count)
+    }
+
+    /// One more for each of several items, at most [`AT_ONCE`], and the place of each. The caller sees to it that there is
+    /// room.
+    #[inline]
+    pub(crate) fn add_each_uncut<T>(
+        &mut self,
+        items: &[T],
+        key: impl Fn(&T) -> K,
+        told: impl FnMut(&T, u32),
+    ) {
+        self.counts.add_each(items, key, told);
+    }
+
+    /// So many keys more can come before it must be cut.
+    #[inline]
+    pub(crate) fn has_room_for(&self, keys: usize) -> bool {
+        self.counts.len() + keys <= 2 * self.keys
     }
 
     /// There are more keys than it may hold.

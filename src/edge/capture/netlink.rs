@@ -731,7 +731,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_that_the_kernel_ends_early_is_not_whole() {
+    fn s06_a_dump_that_the_kernel_ends_early_is_not_whole() {
         let datagram = [entry(1), entry(2), message(3, &(-105i32).to_ne_bytes())].concat();
         let found = decoded(vec![datagram]);
         assert_eq!((found.entries, &found.shortfalls[..]), (2, &[Shortfall::Ended(105)][..]));
@@ -740,7 +740,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_or_foreign_costs_nothing_but_itself() {
+    fn s06_what_is_damaged_or_foreign_costs_nothing_but_itself() {
         let mut damaged = entry(7);
         damaged[20] = 0xff;
         let mut foreign = entry(8);

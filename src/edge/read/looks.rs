@@ -30,6 +30,8 @@ use crate::parse::sniff::{Dialect, sniff};
 use crate::parse::table::{TableDialect, TableReader};
 use crate::wire::{bundle, owners, samples};
 
+/// Below so many entries another thread takes longer to begin than to look.
+const NOTES_ALONE: u64 = 100_000;
 /// Workers at most, however many cores there are.
 const WORKERS_MAX: usize = 64;
 
@@ -160,6 +162,24 @@ where
     lines.finish(&mut sink);
     let changed = matches!(table.again, Again::FromFile) && reader.id() != table.id;
     Ok((sink.finish(), changed))
+}
+
+/// A look at what was noted of so many entries, on all cores where that is worth a thread; none where no look is possible.
+pub fn look_at_notes<P: Part + Send>(
+    entries: u64,
+    look: impl Fn(usize, usize) -> Option<P> + Sync,
+) -> Option<P> {
+    let parts = if entries < NOTES_ALONE { 1 } else { workers() };
+    let look = &look;
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..parts).map(|part| scope.spawn(move || look(part, parts))).collect();
+        let mut whole = look(0, parts);
+        for other in others {
+            let part = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            whole = whole.zip(part).map(|(whole, part)| whole.join(part));
+        }
+        whole
+    })
 }
 
 struct SharedBytes(Arc<Vec<u8>>);

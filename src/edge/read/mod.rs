@@ -23,4 +23,4 @@ pub mod open;
 pub mod packing;
 pub mod walk;
 
-pub use looks::{FirstLook, TableLook, first_look, second_look};
+pub use looks::{FirstLook, TableLook, first_look, look_at_notes, second_look};
