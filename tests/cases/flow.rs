@@ -41,6 +41,10 @@ impl Way {
     }
 }
 
+/// What the kernel finds an entry by (`nf_conntrack_tuple_hash`): protocol, whether it is the answer of an echo, who and
+/// whither, zone.
+pub(crate) type Tuple = (u8, bool, Way, u16);
+
 /// An entry.
 #[derive(Debug, Clone)]
 pub(crate) struct Flow {
@@ -107,6 +111,26 @@ impl Flow {
     pub(crate) fn in_zone(mut self, zone: u16) -> Self {
         self.zone = zone;
         self
+    }
+
+    /// It has ports that a translation may change.
+    pub(crate) fn has_ports(&self) -> bool {
+        [TCP, UDP, SCTP].contains(&self.l4)
+    }
+
+    /// The tuple of the original direction.
+    pub(crate) fn asks(&self) -> Tuple {
+        (self.l4, self.echo(false), self.original, self.zone)
+    }
+
+    /// The tuple of the reply direction.
+    pub(crate) fn answers(&self) -> Tuple {
+        (self.l4, self.echo(true), self.reply, self.zone)
+    }
+
+    /// The type of an echo tells its directions apart; all else has its ports alone.
+    fn echo(&self, reply: bool) -> bool {
+        reply && [ICMP, ICMPV6].contains(&self.l4)
     }
 
     /// The line of a table file, with its end.

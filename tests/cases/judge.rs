@@ -63,6 +63,15 @@ pub(crate) fn judge(cases: &[Case], seeds: &[u64], outcomes: &[Outcome]) -> Vec<
     wrong
 }
 
+/// Tables that no kernel could hold.
+pub(crate) fn possible(cases: &[Case], outcomes: &[Outcome]) -> Vec<String> {
+    let told = |outcome: &Outcome| {
+        let why = outcome.impossible.as_ref()?;
+        Some(format!("{} {}: {why}", cases[outcome.case].name, outcome.seed))
+    };
+    outcomes.iter().filter_map(told).collect()
+}
+
 fn row(case: &Case, rows: &[&Outcome], listed: bool) -> String {
     let shown = rows.first().map(|row| answer::shown(&row.answers, case.expected)).unwrap_or_default();
     let of = |place: usize| shown.get(place).copied().unwrap_or("-");

@@ -28,6 +28,7 @@ mod metamorphic;
 mod neighbours;
 mod noise;
 mod own;
+mod possible;
 mod run;
 mod scene;
 mod write;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
     let outcomes = run::all(&cases, &seeds);
     let mut wrong = judge::judge(&cases, &seeds, &outcomes);
     wrong.extend(lines::judge(&cases, &outcomes));
+    wrong.extend(judge::possible(&cases, &outcomes));
     if told("CONNTRIAGE_CASE").is_none() && told("CONNTRIAGE_SHOW").is_some() {
         lines::show(&cases, &outcomes);
     }

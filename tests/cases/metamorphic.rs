@@ -16,6 +16,7 @@ use crate::draw::{Draw, part, place, port};
 use crate::flow::{ESP, Flow, GRE, IGMP, Way};
 use crate::limiter::Dice;
 use crate::noise;
+use crate::possible;
 use crate::run;
 use crate::scene::Scene;
 use crate::write;
@@ -101,6 +102,9 @@ fn changed(case: &Case, seed: u64) -> (Vec<String>, usize) {
             continue;
         }
         held += 1;
+        if let Some(why) = possible::wrong(&scene) {
+            wrong.push(format!("{} (seed {seed}) {}: {why}", case.name, change.words()));
+        }
         let after = answer(&mut scene, Some(change));
         if after != before
             && change == Change::Doubled

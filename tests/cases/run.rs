@@ -13,6 +13,7 @@ use conntriage::report::text;
 use crate::answer::{self, answers};
 use crate::case::Case;
 use crate::first_lines::{self, Head};
+use crate::possible;
 use crate::write;
 
 /// Threads: as many as cores, and not more than a small machine has.
@@ -26,6 +27,8 @@ pub(crate) struct Outcome {
     pub(crate) answers: Vec<&'static str>,
     /// Place of the right answer.
     pub(crate) place: Option<usize>,
+    /// What of its table no kernel could hold.
+    pub(crate) impossible: Option<String>,
     /// First lines of all that it says.
     pub(crate) heads: Vec<Head>,
 }
@@ -35,10 +38,10 @@ pub(crate) fn all(cases: &[Case], seeds: &[u64]) -> Vec<Outcome> {
     each(cases.len() * seeds.len(), |number| {
         let (case, seed) = (number / seeds.len(), seeds[number % seeds.len()]);
         let directory = tempfile::tempdir().unwrap();
-        let report = report(&cases[case], seed, directory.path());
+        let (report, impossible) = report(&cases[case], seed, directory.path());
         let answers = answers(&report);
         let place = answer::place(&answers, cases[case].expected);
-        Outcome { case, seed, answers, place, heads: first_lines::heads(&report) }
+        Outcome { case, seed, answers, place, impossible, heads: first_lines::heads(&report) }
     })
 }
 
@@ -66,11 +69,11 @@ pub(crate) fn each<T: Send>(jobs: usize, job: impl Fn(usize) -> T + Sync) -> Vec
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Writes a case below a directory and reads it.
-fn report(case: &Case, seed: u64, directory: &Path) -> Report {
+/// Writes a case below a directory and reads it; with what of its table no kernel could hold.
+fn report(case: &Case, seed: u64, directory: &Path) -> (Report, Option<String>) {
     let mut scene = (case.make)(case.name, seed);
     write::bundle(&mut scene, directory);
-    analyze(directory)
+    (analyze(directory), possible::wrong(&scene))
 }
 
 /// What `analyze DIRECTORY --tz UTC --year 2026 --format json` would print, before it is printed.
@@ -102,6 +105,6 @@ fn plan(directory: &Path) -> AnalyzePlan {
 pub(crate) fn shown(case: &Case, seed: u64) -> (PathBuf, String) {
     let directory = std::env::temp_dir().join(format!("conntriage-case-{}-{seed}", case.name));
     let _ = std::fs::remove_dir_all(&directory);
-    let report = report(case, seed, &directory);
+    let (report, _) = report(case, seed, &directory);
     (directory, text::render(&report, text::Look { width: 120, colour: false }))
 }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
-use crate::draw::{Draw, Net, Share, Whole, floor, place};
-use crate::flow::{Flags, Flow, Way};
+use crate::draw::{Draw, Net, Share, Whole, floor, place, port};
+use crate::flow::{Flags, Flow, Tuple};
 use crate::kernel::Kernel;
 use crate::life::Timeouts;
 use crate::limiter::{self, Caller, Dice, Load, Shape};
@@ -26,6 +26,8 @@ const CONFIGURED_AS_IT_RUNS: f64 = 0.35;
 const TIME: (u64, u64) = (1_767_225_600, 1_767_225_600 + 28_000_000);
 /// Local ports of outgoing connections.
 pub(crate) const EPHEMERAL: (u64, u64) = (32_768, 60_999);
+/// Ports that a connection leaves from where its own is taken behind the translated address (`nf_nat_l4proto_unique_tuple`).
+const TRANSLATED_PORTS: Whole = (1_024, 65_535);
 /// Tries for an entry that is not there yet.
 const TRIES: u64 = 5_000;
 
@@ -82,7 +84,8 @@ pub(crate) struct Scene {
     /// Interface, address, prefix.
     pub(crate) local: Vec<(String, IpAddr, u8)>,
     pub(crate) flows: Vec<Flow>,
-    seen: HashSet<(u8, Way, u16)>,
+    /// Tuples of both directions of all entries: no kernel holds one of them twice.
+    tuples: HashSet<Tuple>,
     /// Limit in force; 0: as many as there are entries.
     pub(crate) max: u64,
     /// None: as the limit's default has them.
@@ -144,7 +147,7 @@ impl Scene {
             host,
             local: Vec::new(),
             flows: Vec::new(),
-            seen: HashSet::new(),
+            tuples: HashSet::new(),
             max: 0,
             buckets: None,
             count: None,
@@ -214,13 +217,33 @@ impl Scene {
         self.add(flow)
     }
 
-    /// Adds an entry; false: there is one of that name already.
-    pub(crate) fn add(&mut self, flow: Flow) -> bool {
-        let fresh = self.seen.insert((flow.l4, flow.original, flow.zone));
+    /// Adds an entry; false: there is one of that name already. Where two translated ones would be answered alike, the
+    /// later one leaves from another port, as the kernel's translation has it.
+    pub(crate) fn add(&mut self, mut flow: Flow) -> bool {
+        // A connection of a port with itself would be answered by the name that it was asked by.
+        let fresh = !self.tuples.contains(&flow.asks())
+            && self.answered_apart(&mut flow)
+            && flow.asks() != flow.answers();
         if fresh {
+            self.tuples.insert(flow.asks());
+            self.tuples.insert(flow.answers());
             self.flows.push(flow);
         }
         fresh
+    }
+
+    /// Gives a translated entry whose answers are another's a port of its own; false: it has none to give.
+    fn answered_apart(&mut self, flow: &mut Flow) -> bool {
+        let may_move = flow.has_ports() && flow.reply != flow.original.back();
+        let mut tries = 0;
+        while self.tuples.contains(&flow.answers()) {
+            if !may_move || tries == TRIES {
+                return false;
+            }
+            flow.reply.dport = port(self.dice.whole(TRANSLATED_PORTS));
+            tries += 1;
+        }
+        true
     }
 
     /// Brings the entries into no order, as a hash table has them.

@@ -43,6 +43,8 @@ mod noise;
 mod own;
 #[path = "../owned/mod.rs"]
 mod owned;
+#[path = "../cases/possible.rs"]
+mod possible;
 #[path = "../cases/run.rs"]
 mod run;
 #[path = "../cases/scene.rs"]
