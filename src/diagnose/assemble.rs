@@ -7,7 +7,7 @@ use crate::model::record::Trust;
 use crate::model::report::{HostView, IncidentView, Role, Settings, Snapshot, SnapshotUse, SnapshotView};
 use crate::model::sentence::{Sentence, Word};
 use crate::model::signal::RelatedKind;
-use crate::model::time::WallTime;
+use crate::model::time::{SECOND_US, WallTime};
 use crate::sentence;
 
 use super::correlate::{Alone, Fit, host_fits, only_host, same_word};
@@ -18,6 +18,10 @@ use super::kernel::Kernel;
 use super::locals::Locals;
 use super::{Diagnosis, beside, changes, findings, gaps, rank};
 
+/// So long before a table was read another machine's traffic may have come to it: entries that were put in end within
+/// their timers (conntrackd's `CommitTimeout` is 180 s where it is set), those in use go on. As long as around incidents.
+const TAKEN_OVER_US: i64 = 600 * SECOND_US;
+
 /// Everything there is, while it is put together.
 #[derive(Debug)]
 pub(crate) struct Room<'a> {
@@ -27,6 +31,7 @@ pub(crate) struct Room<'a> {
     pub(crate) fits: &'a [Vec<Fit<'a>>],
     pub(crate) forerunners: &'a [Forerunner],
     pub(crate) other_tables: &'a [(usize, Around)],
+    pub(crate) taken_over: &'a [(usize, Around)],
     /// What is found beside the tables, by host.
     pub(crate) found: &'a [Finding],
     pub(crate) settings: &'a Settings,
@@ -174,7 +179,11 @@ impl<'a> Room<'a> {
         };
         let name = self.word_of(snapshot);
         let others = self.others(&snapshot.namespace, &fits, of_host);
-        let case = Case { found: self.found(name), ..self.case(None, &fits, &locals, others) };
+        let case = Case {
+            found: self.found(name),
+            taken_over: self.taken_over_before(snapshot),
+            ..self.case(None, &fits, &locals, others)
+        };
         out.assume(gaps::assumptions(&case));
         out.find(&case, name);
         let holder = beside::holder(&case, &snapshot.namespace);
@@ -198,6 +207,18 @@ impl<'a> Room<'a> {
         let only = only_host(self.hosts, self.snapshots);
         let host = self.hosts.iter().find(|host| host_fits(snapshot, host, only)).map(|host| &*host.name);
         host.or(snapshot.host.as_deref())
+    }
+
+    /// What the log says of another machine's traffic or entries in the minutes before a table was read.
+    fn taken_over_before(&self, snapshot: &Snapshot) -> Vec<&'a Around> {
+        let only = only_host(self.hosts, self.snapshots);
+        let of_host = |host: usize| self.hosts.get(host).is_some_and(|host| host_fits(snapshot, host, only));
+        let before = |around: &Around| {
+            let (Some(at), Some(taken)) = (around.at, snapshot.taken_at) else { return false };
+            (0..=TAKEN_OVER_US).contains(&taken.0.saturating_sub(at.0))
+        };
+        let near = self.taken_over.iter().filter(|(host, around)| of_host(*host) && before(around));
+        near.map(|(_, around)| around).collect()
     }
 
     /// How many incidents a snapshot fits.
@@ -228,6 +249,7 @@ impl<'a> Room<'a> {
             locals,
             others,
             found: Vec::new(),
+            taken_over: Vec::new(),
             settings: self.settings,
         }
     }

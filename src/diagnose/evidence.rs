@@ -48,6 +48,9 @@ impl Cited for Evidence {
     fn read_in_log(mut self, case: &Case<'_>) -> Self {
         if let Some(incident) = case.incident {
             self.from = incident.drops.streams.iter().map(|stream| stream.input.clone()).collect();
+        } else {
+            self.from = case.taken_over.iter().map(|around| around.from.clone()).collect();
+            self.from.dedup();
         }
         self
     }

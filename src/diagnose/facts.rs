@@ -114,6 +114,9 @@ pub(crate) struct Case<'a> {
     pub(crate) others: Others<'a>,
     /// What is found of its host beside the table: lines of other tables, settings that hurt on their own.
     pub(crate) found: Vec<&'a Finding>,
+    /// What the log says of another machine's traffic or entries in the minutes before the table was read; of an incident
+    /// it stands among what is around it.
+    pub(crate) taken_over: Vec<&'a Around>,
     /// What the user set.
     pub(crate) settings: &'a Settings,
 }
@@ -283,10 +286,10 @@ impl<'a> Case<'a> {
         self.incident.and_then(|incident| peak_loss_per_second(&incident.timeline))
     }
 
-    /// Lines of a kind near the incident.
+    /// Lines of a kind near the incident; of a table that belongs to none, those that were written before it was read.
     pub(crate) fn marks(&self, kind: RelatedKind) -> impl Iterator<Item = &'a Around> {
         let around = self.incident.map(|incident| incident.around.as_slice()).unwrap_or_default();
-        around.iter().filter(move |mark| mark.kind == kind)
+        around.iter().chain(self.taken_over.iter().copied()).filter(move |mark| mark.kind == kind)
     }
 
     /// Seconds from the boot to the first line, where the log tells.

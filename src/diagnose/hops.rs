@@ -9,11 +9,11 @@ use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
 
 use super::locals::Locals;
+use super::platform::is_docker_bridge;
 
 /// Interfaces behind which containers or guests of this host stand, by the beginning of their name.
-const BRIDGES: [&str; 14] = [
+const BRIDGES: [&str; 13] = [
     "docker",
-    "br-",
     "cni",
     "cbr",
     "podman",
@@ -136,7 +136,8 @@ fn program(counters: &Counters, source: IpAddr, peer: Option<IpAddr>) -> Option<
 }
 
 fn is_bridge(interface: &str) -> bool {
-    BRIDGES.iter().any(|beginning| interface.starts_with(beginning))
+    // A router's own `br-lan` is no network of containers.
+    BRIDGES.iter().any(|beginning| interface.starts_with(beginning)) || is_docker_bridge(interface)
 }
 
 /// Interfaces that only nodes of a Kubernetes cluster have.

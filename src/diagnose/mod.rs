@@ -95,6 +95,7 @@ pub fn diagnose(conclusion: Conclusion, snapshots: Vec<Snapshot>, settings: &Set
         fits: &fits,
         forerunners: &conclusion.forerunners,
         other_tables: &conclusion.other_tables,
+        taken_over: &conclusion.taken_over,
         found: &[],
         settings,
     };

@@ -6,9 +6,7 @@ use std::net::IpAddr;
 use crate::model::address_kind::AddressKind;
 use crate::model::census::{Class, Distinct, Leader, LeaderKey, Peer, PortKey, Volumes};
 use crate::model::flow::{L4, Reply, State};
-use crate::model::incident::Around;
 use crate::model::sentence::{Sentence, Word, noun};
-use crate::model::signal::RelatedKind;
 use crate::sentence;
 
 use super::arith::share;
@@ -81,12 +79,6 @@ pub(crate) fn lone_syn(class: &Class) -> bool {
 /// A connection met in its middle that was never answered.
 pub(crate) fn pickup(class: &Class) -> bool {
     class.l4 == L4::TCP && class.state == Some(State::Established) && class.replied == Reply::Unreplied
-}
-
-/// Related lines of a kind near the incident.
-pub(crate) fn marks<'a>(case: &Case<'a>, kind: RelatedKind) -> impl Iterator<Item = &'a Around> {
-    let around = case.incident.map_or(&[][..], |incident| &incident.around);
-    around.iter().filter(move |around| around.kind == kind)
 }
 
 /// Established connections with a port, in the list of sockets; none where no list was read.

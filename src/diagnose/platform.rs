@@ -10,8 +10,10 @@ use super::facts::Case;
 const KUBE_PROXY_SETS: [(&str, u64); 2] =
     [("tcp_timeout_established", 86_400), ("tcp_timeout_close_wait", 3_600)];
 /// Interfaces of containers and their networks, by the beginning of their names.
-const CONTAINER_INTERFACES: [&str; 9] =
-    ["docker", "br-", "veth", "cni", "cali", "flannel", "cilium", "podman", "lxc"];
+const CONTAINER_INTERFACES: [&str; 8] =
+    ["docker", "veth", "cni", "cali", "flannel", "cilium", "podman", "lxc"];
+/// Docker names the bridge of a network of its own `br-` and so many hexadecimal digits; `br-lan` is a router's.
+const BRIDGE_DIGITS: usize = 12;
 /// Programs that start or serve containers.
 const CONTAINER_PROGRAMS: [&str; 7] =
     ["kubelet", "kube-proxy", "dockerd", "docker-proxy", "containerd", "crio", "k3s"];
@@ -54,7 +56,9 @@ pub(crate) fn of(case: &Case<'_>) -> Platform {
         || programs(&KUBE_PROGRAMS)
         || rules.is_some_and(|rules| rules.kube_services > 0);
     let interfaces = case.counters.addresses.iter().filter_map(|local| local.interface.as_deref());
-    let container_interface = |name: &str| CONTAINER_INTERFACES.iter().any(|begin| name.starts_with(begin));
+    let container_interface = |name: &str| {
+        is_docker_bridge(name) || CONTAINER_INTERFACES.iter().any(|begin| name.starts_with(begin))
+    };
     Platform {
         kube_proxy,
         containers: kube_proxy
@@ -66,11 +70,16 @@ pub(crate) fn of(case: &Case<'_>) -> Platform {
     }
 }
 
+/// The bridge of a network that Docker made.
+pub(crate) fn is_docker_bridge(interface: &str) -> bool {
+    let number = interface.strip_prefix("br-");
+    number.is_some_and(|n| n.len() == BRIDGE_DIGITS && n.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// Connections of this host go on without their entries now and then, so that picking them up must stay allowed; none:
 /// nothing of the kind is seen.
 pub(crate) fn loses_entries(case: &Case<'_>) -> Option<&'static str> {
-    let around = case.incident.map_or(&[][..], |incident| &incident.around);
-    let saw = |kinds: &[RelatedKind]| around.iter().any(|around| kinds.contains(&around.kind));
+    let saw = |kinds: &[RelatedKind]| kinds.iter().any(|kind| case.marks(*kind).next().is_some());
     // Before 4.9 every entry counted there.
     let only_injected = case.kernel.era.is_some_and(|era| era >= Era::D);
     let injected = case.counters.stat.and_then(|stat| stat.insert).is_some_and(|injected| injected > 0);

@@ -314,6 +314,9 @@ pub struct Conclusion {
     /// Lines of other tables of the kernel that were full, of hosts without an incident: index of host, and all lines of
     /// one kind.
     pub other_tables: Vec<(usize, Around)>,
+    /// When a machine took over from another one, or entries of another one were put into its table, whether there is an
+    /// incident near or not: index of host, and each line. A table that was read soon afterwards holds what it tells of.
+    pub taken_over: Vec<(usize, Around)>,
     /// Host of each stream that speaks of exactly one host: id → index of host.
     pub stream_hosts: Vec<(Box<str>, usize)>,
 }

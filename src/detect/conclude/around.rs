@@ -151,6 +151,39 @@ impl Evidence<'_> {
     }
 }
 
+/// What puts the traffic of another machine on this one, or its entries into this one's table.
+const TAKING_OVER: [RelatedKind; 2] = [RelatedKind::Failover, RelatedKind::EntriesInjected];
+/// Of them, so many are kept of one host: the last ones.
+const TAKEN_OVER_MAX: usize = 64;
+
+impl Evidence<'_> {
+    /// When machines took over from others, in order of time: (host, line). Logs may tell the same, so each is told once.
+    /// What has no wall time is near no table.
+    pub(super) fn of_taking_over(&self, tracks: &[Track]) -> Vec<(usize, Around)> {
+        let mut out = Vec::new();
+        for ((host, scale), points) in &self.points {
+            if *scale != Scale::Wall {
+                continue;
+            }
+            let mut kept: Vec<&Found<'_>> = Vec::new();
+            // A sum has two points, its first and its last; its last one comes first here.
+            for (_, at) in points.iter().rev() {
+                let Some(found) = self.sums.get(*at).filter(|found| TAKING_OVER.contains(&found.kind)) else {
+                    continue;
+                };
+                let known = kept.iter().any(|other| std::ptr::eq(*other, found) || told(other, found));
+                if !known && kept.len() < TAKEN_OVER_MAX {
+                    kept.push(found);
+                }
+            }
+            let lines = kept.into_iter().rev();
+            // Of a sum of several lines the last one tells: it is the nearest to a table behind it.
+            out.extend(lines.map(|found| (*host, fact(found, *scale, (found.last, found.last), tracks))));
+        }
+        out
+    }
+}
+
 /// All lines of one kind in one log.
 #[derive(Debug, Clone, Copy)]
 struct Lines {

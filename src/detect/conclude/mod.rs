@@ -102,6 +102,7 @@ pub fn conclude_beside(streams: Vec<LogStream>, samples: &[SampleStream], settin
     let mut found = containers::merge(found, &hosts.list, &mut notes);
     let forerunners = evidence.forerunners(&found);
     let other_tables = evidence.of_other_tables(&found, &tracks);
+    let taken_over = evidence.of_taking_over(&tracks);
     sampled::add(&mut hosts.list, &mut found, samples, quiet_us(settings), &mut notes);
     let mut incidents = chosen::by(settings, found, &hosts.list);
     incidents.sort_by_cached_key(place_in_report);
@@ -117,6 +118,7 @@ pub fn conclude_beside(streams: Vec<LogStream>, samples: &[SampleStream], settin
         goes_on_from,
         forerunners,
         other_tables,
+        taken_over,
         stream_hosts,
     }
 }

@@ -150,7 +150,7 @@ fn scales(case: &Case<'_>, path: &Path) -> Scales {
         );
     }
     for kind in [RelatedKind::LinkChanged, RelatedKind::Failover] {
-        if let Some(around) = one_way::marks(case, kind).next() {
+        if let Some(around) = case.marks(kind).next() {
             scales.speaks_for(
                 Weight::Slight,
                 supports("path-changed", around.fact.clone().with(": packets take another way from then on"))

@@ -312,7 +312,7 @@ fn retries(case: &Case<'_>, dead: &Dead<'_>, scales: &mut Scales) {
 /// Programs of this host that wait for it say so; the kernel that is flooded says so, too.
 fn log(case: &Case<'_>, dead: &Dead<'_>, scales: &mut Scales) {
     let named = |kind| {
-        one_way::marks(case, kind).any(|around| {
+        case.marks(kind).any(|around| {
             around.about.iter().any(|(about, _)| {
                 about.peer.is_some_and(|(address, port)| {
                     address.to_canonical() == dead.address.to_canonical()
@@ -337,8 +337,7 @@ fn log(case: &Case<'_>, dead: &Dead<'_>, scales: &mut Scales) {
             supports("no-server", sentence!["IPVS had no server left for", target(dead)]).read_in_log(case),
         );
     }
-    let flooded =
-        one_way::marks(case, RelatedKind::SynFlood).any(|a| a.port.is_none() || a.port == dead.port);
+    let flooded = case.marks(RelatedKind::SynFlood).any(|a| a.port.is_none() || a.port == dead.port);
     if flooded {
         scales.speaks_against(
             Weight::Strong,

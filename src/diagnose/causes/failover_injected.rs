@@ -10,7 +10,6 @@ use crate::sentence;
 use super::super::arith::share;
 use super::super::evidence::{Cited, context, supports};
 use super::super::facts::Case;
-use super::super::one_way;
 use super::super::open;
 use super::super::scales::{Scales, Weight};
 use super::super::timeouts::INSERTED_ONLY;
@@ -54,7 +53,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
 }
 
 fn measure(case: &Case<'_>) -> Option<Injected> {
-    let told = one_way::marks(case, RelatedKind::EntriesInjected)
+    let told = case
+        .marks(RelatedKind::EntriesInjected)
         .flat_map(|around| &around.about)
         .filter_map(|(about, times)| Some(about.value?.saturating_mul(*times)))
         .fold(0u64, u64::saturating_add);
@@ -68,7 +68,7 @@ fn measure(case: &Case<'_>) -> Option<Injected> {
     let entries =
         if told > 0 { told.max(above_setting.min(counter.unwrap_or(above_setting))) } else { counter? };
     // The counter alone speaks of the time since boot: it matters where timers or the log go with it.
-    let moved = one_way::marks(case, RelatedKind::Failover).next().is_some();
+    let moved = case.marks(RelatedKind::Failover).next().is_some();
     if told == 0 && !moved && share(above_setting, case.entries()) < WORTH_NAMING {
         return None;
     }
@@ -88,7 +88,7 @@ fn summary(case: &Case<'_>, injected: &Injected) -> Vec<Sentence> {
         "of another machine were put into this table of",
         Word::Count(case.entries(), noun::ENTRY)
     ];
-    let how = if one_way::marks(case, RelatedKind::Failover).next().is_some() {
+    let how = if case.marks(RelatedKind::Failover).next().is_some() {
         sentence!["after a failover it holds both machines' entries, with the timers they came with"]
     } else {
         sentence!["conntrackd (or a restore) put them in, with timers of their own"]
@@ -100,9 +100,7 @@ fn summary(case: &Case<'_>, injected: &Injected) -> Vec<Sentence> {
 
 fn scales(case: &Case<'_>, injected: &Injected) -> Scales {
     let mut scales = Scales::default();
-    if let Some(around) =
-        one_way::marks(case, RelatedKind::EntriesInjected).next().filter(|_| injected.from_log)
-    {
+    if let Some(around) = case.marks(RelatedKind::EntriesInjected).next().filter(|_| injected.from_log) {
         scales.speaks_for(
             Weight::Deciding,
             supports("entries-injected", around.fact.clone())
@@ -130,7 +128,7 @@ fn scales(case: &Case<'_>, injected: &Injected) -> Scales {
             open::statistics(case, "the column insert says how many entries programs have put in"),
         ),
     }
-    if let Some(around) = one_way::marks(case, RelatedKind::Failover).next() {
+    if let Some(around) = case.marks(RelatedKind::Failover).next() {
         scales.speaks_for(Weight::Strong, supports("failover", around.fact.clone()).read_in_log(case));
     }
     let part = share(injected.above_setting, case.entries());

@@ -169,7 +169,7 @@ fn scales(case: &Case<'_>, hung: &Hung<'_>) -> Scales {
         );
     }
     sockets(case, hung, &mut scales);
-    if one_way::marks(case, RelatedKind::OrphanedSockets).next().is_some() {
+    if case.marks(RelatedKind::OrphanedSockets).next().is_some() {
         scales.speaks_for(
             Weight::Strong,
             supports(

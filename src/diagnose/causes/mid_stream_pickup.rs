@@ -125,7 +125,7 @@ fn event_line(case: &Case<'_>) -> Option<(RelatedKind, &'static str)> {
         (RelatedKind::RulesReloaded, "the packet filter was reloaded"),
     ]
     .into_iter()
-    .find(|(kind, _)| one_way::marks(case, *kind).next().is_some())
+    .find(|(kind, _)| case.marks(*kind).next().is_some())
 }
 
 fn scales(case: &Case<'_>, pickups: &Pickups) -> Scales {
@@ -219,7 +219,7 @@ fn packets(case: &Case<'_>, pickups: &Pickups, scales: &mut Scales) {
 
 fn event(case: &Case<'_>, pickups: &Pickups, scales: &mut Scales) {
     if let Some((kind, words)) = event_line(case)
-        && let Some(around) = one_way::marks(case, kind).next()
+        && let Some(around) = case.marks(kind).next()
     {
         let said = sentence![Word::Text(words), "near the incident (the log:"];
         let mut said = said;

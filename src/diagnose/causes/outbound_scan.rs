@@ -224,7 +224,7 @@ fn scales(case: &Case<'_>, scan: &Scan<'_>) -> Scales {
             ),
         );
     }
-    if one_way::marks(case, RelatedKind::NeighbourOverflow).next().is_some() {
+    if case.marks(RelatedKind::NeighbourOverflow).next().is_some() {
         scales.speaks_for(
             Weight::Slight,
             supports(
