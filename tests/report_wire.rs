@@ -133,7 +133,7 @@ const BODY: &str =
     "census verdict runners_up top_sources top_peers top_pairs evidence remedies what_if will_not_help";
 
 /// Every object of the contract, by a place where it stands, and its fields.
-const CONTRACT: [(&str, &str); 38] = [
+const CONTRACT: [(&str, &str); 39] = [
     (
         "",
         "schema generated_at tool complete settings inputs hosts shared incidents snapshots findings assumptions gaps",
@@ -166,9 +166,11 @@ const CONTRACT: [(&str, &str); 38] = [
     ("/incidents/0/around/0", "at kind fact from"),
     (
         "/incidents/0/census",
-        "by_protocol by_state assured unreplied offloaded nat zones reversed local_share distinct_sources idle_age idle_shapes \
+        "by_protocol by_state assured unreplied offloaded nat zones reversed local_share distinct_sources idle_age \
+         idle_age_unknown idle_shapes \
          effective exact error",
     ),
+    ("/incidents/0/census/idle_age_unknown/0", "reason entries"),
     ("/incidents/0/census/effective", "evictable closing live"),
     ("/incidents/0/verdict", "cause contributing confidence summary rate_per_second"),
     ("/incidents/0/runners_up/0", "cause confidence why_not"),

@@ -11,7 +11,7 @@ use crate::sentence;
 use super::arith::share;
 use super::evidence::{Cited, context};
 use super::facts::{Case, NEAR_FULL};
-use super::hidden::impossible;
+use super::hidden::{hidden, impossible};
 use super::outlook::headroom;
 use super::timeouts::{Known, Timeout};
 
@@ -24,13 +24,17 @@ const RENEWED_SAID: &str = "always-young";
 /// Below this share of the limit the table that was read is not the full one: twice its limit is nobody's question.
 const FULL_IN_PART: f64 = 0.5;
 
+/// From this share of the table on, entries that were put in since boot may be among those whose ages are told.
+const INSERTED_MANY: f64 = 0.05;
 /// A rate of a verdict that is this many times the table's own is that of a burst.
 const BURST: f64 = 1.5;
 
-/// What is not said yet. `told`: the rate that the verdict gives.
+/// What is not said yet. `told`: the rate that the verdict gives. Of a table that is mostly not listed the list tells neither
+/// a rate nor how long a larger limit would last.
 pub(crate) fn evidence(case: &Case<'_>, said: &[Evidence], told: Option<f64>) -> Vec<Evidence> {
     if case.incident.is_some_and(|incident| incident.table == Table::Expectation)
         || impossible(case).is_some()
+        || hidden(case).is_some_and(|hidden| hidden.is_most())
     {
         return Vec::new();
     }
@@ -39,6 +43,7 @@ pub(crate) fn evidence(case: &Case<'_>, said: &[Evidence], told: Option<f64>) ->
     let renewed = said.iter().any(|fact| fact.id == RENEWED_SAID);
     let mut out: Vec<Evidence> = rate(case, told).filter(|_| !renewed).into_iter().collect();
     out.extend(ports(case).filter(|_| !ports_said));
+    out.extend(inserted(case, said));
     out.extend(memory(case));
     out.extend(full_again(case).filter(|_| !renewed));
     out
@@ -53,7 +58,9 @@ fn rate(case: &Case<'_>, told: Option<f64>) -> Option<Evidence> {
     let (class, coming) = ends.max_by(|a, b| a.1.entries.cmp(&b.1.entries).then(b.0.cmp(a.0)))?;
     let timeout = case.timeouts().of(class.l4, class.state, class.replied)?;
     let young = coming.entries as f64 <= super::pace::WHOLE * coming.per_second * timeout.seconds as f64;
-    let fact = called(class, sentence![Word::Count(coming.entries, noun::ENTRY), "of"]);
+    // The verdict's own rate is that of what it names; this one is of everybody.
+    let fact =
+        called(class, sentence![Word::Count(coming.entries, noun::ENTRY), "of"]).with("in the whole table");
     let fact = if young {
         let span = coming.entries as f64 / coming.per_second;
         fact.with(", which came over").with(Word::Duration(span)).with("or so: on average")
@@ -89,6 +96,28 @@ fn whence(timeout: Timeout, fact: Sentence) -> Sentence {
         Known::Observed => fact.with("(the default, which the longest remaining time fits)"),
         Known::Default => fact.with("(assumed: the default)"),
     }
+}
+
+/// Entries that programs put in begin with timers of their own: what is gone of the usual timer is no age then.
+fn inserted(case: &Case<'_>, said: &[Evidence]) -> Option<Evidence> {
+    let inserted = case.counters.stat?.insert.filter(|_| case.timeouts().inserted())?;
+    if share(inserted, case.census?.who.entries) < INSERTED_MANY {
+        return None;
+    }
+    let bound = "how long such an entry has been silent is an upper end: it may have begun with less than the whole timeout";
+    let fact = if said.iter().any(|fact| fact.id == "inserted") {
+        sentence!["timers of entries that were put in are their own:", Word::Text(bound)]
+    } else {
+        sentence![
+            "programs have put in",
+            Word::Count(inserted, noun::ENTRY),
+            "since boot (",
+            Word::Code("insert".to_owned()),
+            "), with timers of their own;",
+            Word::Text(bound)
+        ]
+    };
+    Some(context("ages-of-inserted", fact).value("insert", inserted as f64).read_in_table(case))
 }
 
 /// A client has one entry per source port towards one address and port.

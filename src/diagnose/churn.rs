@@ -252,7 +252,7 @@ pub(crate) fn shape_said(case: &Case<'_>, shape: Shape) -> Evidence {
         .value("period_seconds", period_seconds as f64)
         .value("teeth", teeth as f64)
         .value("entries", entries as f64),
-        Shape::OneEvent { age_seconds, entries } => context(
+        Shape::OneEvent { age_seconds, entries, .. } => context(
             "ages-of-one-event",
             sentence![
                 Word::Number(entries),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::census::{Class, Remaining};
-use crate::model::diagnosis::IdleBar;
+use crate::model::diagnosis::{Ageless, IdleBar, NoAge};
 use crate::model::era::timeout_name;
 use crate::model::flow::{L4, Reply, State};
 
@@ -56,6 +56,10 @@ pub(crate) enum Shape {
     OneEvent {
         /// That age, seconds.
         age_seconds: u64,
+        /// The youngest of them, seconds.
+        youngest_seconds: u64,
+        /// The oldest one is older by this much, at most.
+        span_seconds: u64,
         /// Entries of it.
         entries: u64,
     },
@@ -89,11 +93,23 @@ impl Ages<'_> {
 
     /// The same, with whether the bin is a wide one, whose middle is given; of a second, its end is.
     fn told(&self, l4: L4, state: Option<State>, timeouts: &Timeouts<'_>) -> Vec<(u64, bool, u64)> {
-        let (Some(remaining), Some(flag)) = (self.remaining.get(&(l4, state)), self.one_timeout(l4, state))
-        else {
-            return Vec::new();
+        let read = self.read(l4, state, timeouts).into_iter();
+        read.filter_map(|(age, wide, entries)| Some((age.ok()?, wide, entries))).collect()
+    }
+
+    /// Every bin of one protocol and state: its age or why it has none, whether it is a wide one, and its entries.
+    fn read(
+        &self,
+        l4: L4,
+        state: Option<State>,
+        timeouts: &Timeouts<'_>,
+    ) -> Vec<(Result<u64, NoAge>, bool, u64)> {
+        let Some(remaining) = self.remaining.get(&(l4, state)) else { return Vec::new() };
+        let all = |why: NoAge| {
+            remaining.bins.iter().map(|(bin, entries)| (Err(why), *bin >= FINE_BELOW, *entries)).collect()
         };
-        let Some(timeout) = timeouts.of(l4, state, flag) else { return Vec::new() };
+        let Some(flag) = self.one_timeout(l4, state) else { return all(NoAge::SeveralTimers) };
+        let Some(timeout) = timeouts.of(l4, state, flag) else { return all(NoAge::TimeoutUnknown) };
         let short = timeouts.in_place_of(l4, timeout.seconds);
         // Of connections met in their middle and never answered all have the shorter timer, on kernels that know it.
         let met = flag == Reply::Unreplied && state == Some(State::Established);
@@ -108,18 +124,38 @@ impl Ages<'_> {
         remaining
             .bins
             .iter()
-            .filter_map(|(bin, entries)| {
+            .map(|(bin, entries)| {
                 let wide = *bin >= FINE_BELOW;
                 let left = u64::from(*bin).saturating_add(if wide { HALF_BIN } else { 0 });
                 // As little may be left of the timer of the state, or of the shorter one that stands in for it.
                 if floor.is_some_and(|floor| left <= floor) {
-                    return None;
+                    return (Err(NoAge::ShorterTimer), wide, *entries);
                 }
                 // A timer above the setting was started under an older, longer one.
-                let age = seconds.checked_sub(left).or_else(|| older?.checked_sub(left))?;
-                Some((age, wide, *entries))
+                let age = seconds.checked_sub(left).or_else(|| older?.checked_sub(left));
+                (age.ok_or(NoAge::AboveTimeout), wide, *entries)
             })
             .collect()
+    }
+
+    /// Entries whose age is not told, by reason, the most first. With the bars of the histogram they are all entries.
+    pub(crate) fn left_out(&self, timeouts: &Timeouts<'_>) -> Vec<Ageless> {
+        let mut by_reason: BTreeMap<NoAge, u64> = BTreeMap::new();
+        for ((l4, state), remaining) in self.remaining {
+            let without = self.read(*l4, *state, timeouts).into_iter();
+            let without = without.filter_map(|(age, _, entries)| Some((age.err()?, entries)));
+            for (why, entries) in without.chain([(NoAge::NoTimer, remaining.untimed)]) {
+                let sum = by_reason.entry(why).or_default();
+                *sum = sum.saturating_add(entries);
+            }
+        }
+        let mut out: Vec<Ageless> = by_reason
+            .into_iter()
+            .filter(|(_, entries)| *entries > 0)
+            .map(|(why, entries)| Ageless { why, entries })
+            .collect();
+        out.sort_by(|a, b| b.entries.cmp(&a.entries).then(a.why.cmp(&b.why)));
+        out
     }
 
     /// New entries a second that `entries` of a class stand for, by the ages of its protocol and state; entries over
@@ -294,8 +330,13 @@ pub(crate) fn shape(ages: &[(u64, u64)], width: u64) -> Option<Shape> {
     if all < SHAPE_MIN {
         return None;
     }
-    if let Some((bin, entries)) = one_event(&bins) {
-        return Some(Shape::OneEvent { age_seconds: bin.saturating_mul(width), entries });
+    if let Some(event) = one_event(&bins) {
+        return Some(Shape::OneEvent {
+            age_seconds: event.fullest.saturating_mul(width),
+            youngest_seconds: event.first.saturating_mul(width),
+            span_seconds: EVENT_BINS.saturating_mul(width),
+            entries: event.entries,
+        });
     }
     let longest = bins.keys().next_back().copied().unwrap_or(0);
     let periods = 2..=PERIOD_MAX.min(longest / (TEETH_MIN - 1));
@@ -320,8 +361,18 @@ fn far_above(found: f64, chance: f64) -> bool {
     found - chance >= CLEAR * (1.0 - chance)
 }
 
-/// The few bins that hold most, where the others reach over far more: (the fullest of them, entries of all).
-fn one_event(bins: &BTreeMap<u64, u64>) -> Option<(u64, u64)> {
+/// A few bins that hold most.
+struct Event {
+    /// The first of them.
+    first: u64,
+    /// The one with the most entries.
+    fullest: u64,
+    /// Entries of all.
+    entries: u64,
+}
+
+/// The few bins that hold most, where the others reach over far more.
+fn one_event(bins: &BTreeMap<u64, u64>) -> Option<Event> {
     let window = |first: u64| bins.range(first..first.saturating_add(EVENT_BINS));
     let held = |first: u64| window(first).fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
     let (first, entries) =
@@ -330,7 +381,8 @@ fn one_event(bins: &BTreeMap<u64, u64>) -> Option<(u64, u64)> {
     let span = (oldest - youngest).saturating_add(1);
     let chance = if span <= EVENT_BINS { 0.0 } else { share(EVENT_BINS, span) };
     let fullest = window(first).max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)))?;
-    far_above(share(entries, total(bins)), chance).then_some((*fullest.0, entries))
+    let event = Event { first, fullest: *fullest.0, entries };
+    far_above(share(entries, total(bins)), chance).then_some(event)
 }
 
 /// A comb that was found.
@@ -442,9 +494,12 @@ mod tests {
         let mut ages = evenly(0..120, 2);
         ages.push((61, 900));
         ages.push((62, 300));
-        assert_eq!(shape(&ages, 1), Some(Shape::OneEvent { age_seconds: 61, entries: 1_210 }));
+        let event = |age_seconds, youngest_seconds, span_seconds, entries| {
+            Some(Shape::OneEvent { age_seconds, youngest_seconds, span_seconds, entries })
+        };
+        assert_eq!(shape(&ages, 1), event(61, 58, 5, 1_210));
         let days = [(86_400, 700), (86_464, 20), (1_000, 9)];
-        assert_eq!(shape(&days, 64), Some(Shape::OneEvent { age_seconds: 86_400, entries: 720 }));
+        assert_eq!(shape(&days, 64), event(86_400, 86_400, 320, 720));
     }
 
     #[test]

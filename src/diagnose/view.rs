@@ -51,6 +51,7 @@ pub(crate) fn census(case: &Case<'_>) -> Option<CensusView> {
         local_share: case.locals.local_share(census),
         distinct_sources: who.sources.distinct,
         idle_age: ages.histogram(&case.timeouts()),
+        idle_unknown: ages.left_out(&case.timeouts()),
         idle_shapes: idle_shapes(case, ages, mix),
         effective: mix.effective(),
         exact: error == 0 && !census.changed_between_looks,
@@ -68,7 +69,9 @@ fn idle_shapes(case: &Case<'_>, ages: Ages<'_>, mix: Mix<'_>) -> Vec<IdleShape> 
             StateLabel::Protocol(l4, _) => (l4, None),
         };
         let spread = match ages.shape(l4, state, &timeouts)? {
-            Shape::OneEvent { age_seconds, entries } => Spread::OneEvent { age_seconds, entries },
+            Shape::OneEvent { age_seconds, youngest_seconds, span_seconds, entries } => {
+                Spread::OneEvent { age_seconds, youngest_seconds, span_seconds, entries }
+            }
             Shape::Comb { period_seconds, entries, .. } => Spread::Comb { period_seconds, entries },
             Shape::Flat => Spread::Flat,
         };

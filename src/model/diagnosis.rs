@@ -206,6 +206,31 @@ pub struct IdleBar {
     pub entries: u64,
 }
 
+/// Why the idle age of an entry is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoAge {
+    /// Entries of its protocol or state run on different timers, which the table does not tell apart (UDP with one packet
+    /// each way, and as a stream).
+    SeveralTimers,
+    /// As little is left as a shorter timer would leave that TCP may have given it (`tcp_timeout_unacknowledged`).
+    ShorterTimer,
+    /// More is left than the timeout gives: it was put in with a timer of its own, or the setting was lowered.
+    AboveTimeout,
+    /// The timeout of its state is not known.
+    TimeoutUnknown,
+    /// It has no timer (a flowtable has it).
+    NoTimer,
+}
+
+/// Entries whose idle age is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ageless {
+    /// Why.
+    pub why: NoAge,
+    /// How many.
+    pub entries: u64,
+}
+
 /// How the idle ages of one state are spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdleShape {
@@ -224,6 +249,10 @@ pub enum Spread {
     OneEvent {
         /// So many seconds before the table was read.
         age_seconds: u64,
+        /// The last of them ended so many seconds before it, at least.
+        youngest_seconds: u64,
+        /// Over so many seconds, at most.
+        span_seconds: u64,
         /// Entries of it.
         entries: u64,
     },
@@ -265,6 +294,8 @@ pub struct CensusView {
     pub distinct_sources: Option<u64>,
     /// Idle ages.
     pub idle_age: Vec<IdleBar>,
+    /// Entries that they leave out, by reason, the most first.
+    pub idle_unknown: Vec<Ageless>,
     /// How they are spread, for the states with the most entries.
     pub idle_shapes: Vec<IdleShape>,
     /// Effective usage.

@@ -499,8 +499,17 @@ fn full_census() -> CensusView {
         local_share: Some(0.25),
         distinct_sources: None,
         idle_age: vec![bar(0, 10), bar(10, u64::MAX)],
+        idle_unknown: [
+            NoAge::SeveralTimers,
+            NoAge::ShorterTimer,
+            NoAge::AboveTimeout,
+            NoAge::TimeoutUnknown,
+            NoAge::NoTimer,
+        ]
+        .map(|why| Ageless { why, entries: 1 })
+        .into(),
         idle_shapes: vec![
-            shape(Spread::OneEvent { age_seconds: 42, entries: 1 }),
+            shape(Spread::OneEvent { age_seconds: 42, youngest_seconds: 40, span_seconds: 5, entries: 1 }),
             shape(Spread::Comb { period_seconds: 15, entries: 2 }),
             shape(Spread::Flat),
         ],

@@ -210,7 +210,7 @@ fn scales(case: &Case<'_>, leak: &Leak) -> Scales {
     ends(case, leak, &mut scales);
     sockets(case, leak, &mut scales);
     provider(case, leak, &mut scales);
-    if one_way::marks(case, RelatedKind::EntriesInjected).next().is_some() {
+    if case.marks(RelatedKind::EntriesInjected).next().is_some() {
         scales.speaks_against(
             Weight::Strong,
             contradicts(
@@ -219,8 +219,28 @@ fn scales(case: &Case<'_>, leak: &Leak) -> Scales {
             )
             .read_in_log(case),
         );
+    } else if let Some(inserted) = inserted(case).filter(|n| share(*n, leak.silent) >= MOSTLY_SILENT) {
+        scales.speaks_against(
+            Weight::Strong,
+            contradicts(
+                "inserted",
+                sentence![
+                    Word::Count(inserted, noun::ENTRY),
+                    "were put in by programs since boot (",
+                    Word::Code("insert".to_owned()),
+                    "), with timers of their own: little is left of them from the beginning, silent or not"
+                ],
+            )
+            .value("insert", inserted as f64)
+            .read_in_table(case),
+        );
     }
     scales
+}
+
+/// Entries that programs put in since boot, as far as the kernel counts them apart.
+fn inserted(case: &Case<'_>) -> Option<u64> {
+    case.counters.stat?.insert.filter(|_| case.timeouts().inserted())
 }
 
 /// Whether ends vanished, with all that they had, or single connections fell silent at ends that talk on.

@@ -1,6 +1,7 @@
 //! Who holds the table, what to do, what it holds, and why.
 
 use crate::model::diagnosis::{Body, CensusView, Remedy, TopSource};
+use crate::model::report::IncidentView;
 use crate::model::sentence::noun;
 
 use super::super::escape;
@@ -10,10 +11,14 @@ use super::super::spell::{self, Rich};
 use super::super::words;
 use super::{Block, Cell, Commands, Fact, Item, Kind, RemedyBlock, Section, Table};
 
-pub(super) fn sections<'a>(scene: &Scene<'_>, body: &Body) -> Vec<Section<'a>> {
+/// `above`: an incident above it on the page has the same remedies.
+pub(super) fn sections<'a>(scene: &Scene<'_>, body: &Body, above: Option<&IncidentView>) -> Vec<Section<'a>> {
     let mut out = who(scene, body);
-    if !body.remedies.is_empty() {
-        out.push(Section::open("What to do", vec![Block::Remedies(remedies(scene, &body.remedies))]));
+    if let Some(above) = above {
+        let text = remedy::as_above(above).into();
+        out.push(Section::open(remedy::TITLE, vec![Block::Paragraph(text)]));
+    } else if !body.remedies.is_empty() {
+        out.push(Section::open(remedy::TITLE, vec![Block::Remedies(remedies(scene, &body.remedies))]));
     }
     let items = body.will_not_help.iter().map(|item| Item::new("✗", remedy::will_not_help(scene, item)));
     out.extend(folded("What will not help here", items.collect()));
@@ -199,8 +204,9 @@ fn census<'a>(view: &CensusView) -> Vec<Section<'a>> {
         for idle in &view.idle_age {
             bar_row(&mut ages, holds::ages(*idle), (idle.entries, most), view.entries);
         }
-        let shapes = view.idle_shapes.iter().map(|shape| Item::new("·", holds::shape(shape).into()));
-        let blocks = vec![Block::Table(ages), Block::Items(shapes.collect())];
+        let said = view.idle_shapes.iter().map(holds::shape).chain(holds::ageless(view));
+        let said = said.map(|text| Item::new("·", text.into()));
+        let blocks = vec![Block::Table(ages), Block::Items(said.collect())];
         sections.push(Section::folded("How long since the last packet", blocks));
     }
     sections

@@ -1,14 +1,12 @@
 //! What the table holds.
 
-use crate::model::diagnosis::{CensusView, IdleBar, IdleShape, Spread};
+use crate::model::diagnosis::{Ageless, CensusView, IdleBar, IdleShape, NoAge, Spread};
 use crate::model::sentence::noun;
 
 use super::super::escape;
 use super::super::spell::{self, FIRM};
 use super::super::words;
 
-/// A last packet that is no older than this came while the table was read.
-const JUST_NOW_SECONDS: u64 = 5;
 /// From this age on a timer that was shorter from the beginning is as likely as a silence.
 const LONG_AGO_SECONDS: u64 = 86_400;
 /// States shown; the others are summed.
@@ -34,11 +32,47 @@ pub(in super::super) fn ages(idle: IdleBar) -> String {
     }
 }
 
+/// Entries that the ages leave out, and why; nothing where they are of all entries.
+pub(in super::super) fn ageless(view: &CensusView) -> Option<String> {
+    let left_out = view.idle_unknown.iter().fold(0_u64, |sum, row| sum.saturating_add(row.entries));
+    let why = |row: &Ageless| {
+        let why = match row.why {
+            NoAge::SeveralTimers => {
+                "entries of their kind run on different timers (a lone exchange, a stream)"
+            }
+            NoAge::ShorterTimer => {
+                "so little is left that they may run on a shorter timer (data not acknowledged, sent again)"
+            }
+            NoAge::AboveTimeout => {
+                "more is left than the setting gives (it was lowered, or a program put them in)"
+            }
+            NoAge::TimeoutUnknown => "the timeout of their kind is not known",
+            NoAge::NoTimer => "a flowtable has them, without a timer",
+        };
+        if view.idle_unknown.len() > 1 {
+            format!("{} because {why}", spell::number(row.entries))
+        } else {
+            format!("because {why}")
+        }
+    };
+    let reasons: Vec<String> = view.idle_unknown.iter().map(why).collect();
+    (left_out > 0).then(|| {
+        format!(
+            "left out, for their age is not known: {}, {}",
+            spell::count(left_out, noun::ENTRY),
+            reasons.join("; ")
+        )
+    })
+}
+
 /// What made the ages of one state what they are.
 pub(in super::super) fn shape(shape: &IdleShape) -> String {
     let of = shape.of.label(escape::bytes);
     let text = match shape.spread {
-        Spread::OneEvent { age_seconds, entries } => one_event(age_seconds, entries, shape.entries),
+        Spread::OneEvent { age_seconds, youngest_seconds, span_seconds, entries } => {
+            let window = (youngest_seconds, span_seconds);
+            one_event(age_seconds, window, entries, shape.entries)
+        }
         Spread::Comb { period_seconds, entries } => format!(
             "a comb: {} of {} stand {} apart, so a timer opens them",
             spell::number(entries),
@@ -51,17 +85,25 @@ pub(in super::super) fn shape(shape: &IdleShape) -> String {
 }
 
 /// Ages say when the last packet came, not that a connection ended; a timer that began shorter looks like a long silence.
-fn one_event(age_seconds: u64, entries: u64, of: u64) -> String {
+///
+/// # Arguments
+/// `window`: the age of the youngest of them, and over how many seconds they reach. Long timeouts are kept in wide bins, so
+/// that "together" is some minutes there.
+fn one_event(age_seconds: u64, window: (u64, u64), entries: u64, of: u64) -> String {
     let part = format!("{} of {}", spell::number(entries), spell::number(of));
-    let age = spell::duration(age_seconds as f64);
-    if age_seconds <= JUST_NOW_SECONDS {
-        format!("in use, or just over: {part} had a packet in the last seconds before the table was read")
-    } else if age_seconds >= LONG_AGO_SECONDS {
-        format!(
-            "one event: {part} had their last packet together, {age} before the table was read, or were given a shorter timer than the usual one"
-        )
+    let (age, span) = (spell::duration(age_seconds as f64), spell::duration(window.1 as f64));
+    if window.0 == 0 {
+        return format!(
+            "in use, or just over: {part} had a packet within the last {span} before the table was read"
+        );
+    }
+    let together = format!(
+        "one event: {part} had their last packet within {span} of one another, about {age} before the table was read"
+    );
+    if age_seconds >= LONG_AGO_SECONDS {
+        format!("{together}, or were given a shorter timer than the usual one")
     } else {
-        format!("one event: {part} had their last packet together, {age} before the table was read")
+        together
     }
 }
 

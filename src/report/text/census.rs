@@ -20,6 +20,9 @@ pub(super) fn set(view: &CensusView, page: &mut Page) {
     set_counts(view, page);
     set_idle_ages(&view.idle_age, view.entries, page);
     set_idle_shapes(&view.idle_shapes, page);
+    if let Some(left_out) = holds::ageless(view).filter(|_| !view.idle_age.is_empty()) {
+        page.item(4, "·", &left_out);
+    }
 }
 
 fn set_states(view: &CensusView, page: &mut Page) {

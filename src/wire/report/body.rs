@@ -10,7 +10,7 @@ use crate::model::diagnosis;
 use super::super::value::Number;
 use super::Door;
 use super::shape::shapes;
-use super::words::{Confidence, ForOrAgainst, SpreadKind};
+use super::words::{Confidence, ForOrAgainst, NoAge, SpreadKind};
 
 shapes! {
     /// A table, counted. Maps go from the kernel's word to entries.
@@ -40,6 +40,8 @@ shapes! {
         distinct_sources: Option<u64>,
         /// Entries by time since their last packet.
         idle_age: Vec<IdleBar>,
+        /// Entries whose time since their last packet is not known, by reason: `idle_age` leaves them out.
+        idle_age_unknown: Vec<Ageless>,
         /// How these times are spread, for each state that holds a good part of the table.
         idle_shapes: Vec<IdleShape>,
         /// Entries by what could be done with them.
@@ -67,6 +69,14 @@ shapes! {
         /// Less than so long; null: no upper end.
         to_seconds: Option<u64>,
         /// Entries.
+        entries: u64,
+    }
+
+    /// Entries whose time since their last packet is not known.
+    Ageless {
+        /// Why.
+        reason: NoAge,
+        /// How many.
         entries: u64,
     }
 
@@ -312,6 +322,7 @@ impl Door<'_> {
             local_share: view.local_share.map(Number::share),
             distinct_sources: view.distinct_sources,
             idle_age: view.idle_age.iter().map(idle_bar).collect(),
+            idle_age_unknown: view.idle_unknown.iter().map(ageless).collect(),
             idle_shapes: view.idle_shapes.iter().map(|shape| self.idle_shape(shape)).collect(),
             effective: Effective {
                 evictable: view.effective.evictable,
@@ -326,7 +337,9 @@ impl Door<'_> {
 
     fn idle_shape(&self, shape: &diagnosis::IdleShape) -> IdleShape {
         let (of_it, age_seconds, period_seconds) = match shape.spread {
-            diagnosis::Spread::OneEvent { age_seconds, entries } => (Some(entries), Some(age_seconds), None),
+            diagnosis::Spread::OneEvent { age_seconds, entries, .. } => {
+                (Some(entries), Some(age_seconds), None)
+            }
             diagnosis::Spread::Comb { period_seconds, entries } => {
                 (Some(entries), None, Some(period_seconds))
             }
@@ -458,6 +471,10 @@ fn idle_bar(bar: &diagnosis::IdleBar) -> IdleBar {
         to_seconds: Some(bar.to_seconds).filter(|seconds| *seconds != u64::MAX),
         entries: bar.entries,
     }
+}
+
+fn ageless(row: &diagnosis::Ageless) -> Ageless {
+    Ageless { reason: (&row.why).into(), entries: row.entries }
 }
 
 fn top_pair(row: &diagnosis::TopPair) -> TopPair {

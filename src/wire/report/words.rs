@@ -63,6 +63,11 @@ words! {
     }
     /// What made idle ages what they are.
     SpreadKind from diagnosis::Spread { OneEvent { .. } => OneEvent, Comb { .. } => Comb, Flat => Flat }
+    /// Why an idle age is not known.
+    NoAge from diagnosis::NoAge {
+        SeveralTimers => SeveralTimers, ShorterTimer => ShorterTimer, AboveTimeout => AboveTimeout,
+        TimeoutUnknown => TimeoutUnknown, NoTimer => NoTimer,
+    }
     /// How sure.
     Confidence from diagnosis::Confidence { High => High, Medium => Medium, Low => Low }
 }
