@@ -10,11 +10,14 @@ use crate::sentence;
 
 use super::arith::share;
 use super::facts::{Case, NEAR_FULL};
+use super::hidden::{hidden, impossible};
 use super::mix::Mix;
 use super::remedies::guard;
 
 /// Causes that no such method is tried against.
 const OTHERS: [&str; 2] = ["no-incident", "expectation-table"];
+/// Its entries' timers are set back again and again: they tell no rate.
+const RENEWED: Cause = Cause("immortal-syn-sent");
 /// From this share of the table on, a service's old entries tempt to be deleted by its address.
 const TEMPTING: f64 = 0.2;
 
@@ -35,10 +38,10 @@ pub(crate) fn with(
     let full = case.census.is_some() && case.usage.share().is_none_or(|usage| usage >= NEAR_FULL);
     let mut all = Vec::new();
     if full || reloaded(case) {
-        all.push(unload_module(case, remedies));
+        all.push(unload_module(case, verdict, remedies));
     }
     if full {
-        all.push(reset_flows(remedies));
+        all.push(reset_flows(case, remedies));
     }
     all.extend(by_service_address(case));
     all.retain(|new| out.iter().all(|old| old.id != new.id));
@@ -56,12 +59,18 @@ fn has(remedies: &[Remedy], id: &str) -> bool {
     remedies.iter().any(|remedy| remedy.id == id)
 }
 
-fn unload_module(case: &Case<'_>, remedies: &[Remedy]) -> WillNotHelp {
+/// What fills it is in no list, or is no entry at all.
+fn unlisted(case: &Case<'_>) -> bool {
+    hidden(case).is_some_and(|hidden| hidden.is_most()) || impossible(case).is_some()
+}
+
+fn unload_module(case: &Case<'_>, verdict: Cause, remedies: &[Remedy]) -> WillNotHelp {
     let mut out = Sentence::from(
         "every connection loses its entry with it (translated ones break), limits and timeouts begin anew, and the next rule that asks for a state loads it again",
     );
     // Where entries leave before the table is full again, their rate does not tell when that is.
-    let fills = |max: &u64| case.pace().settles_at() >= FILLS * *max as f64;
+    let tells = verdict != RENEWED && !unlisted(case);
+    let fills = |max: &u64| tells && case.pace().settles_at() >= FILLS * *max as f64;
     if let (Some(max), Some(rate)) =
         (case.usage.max.filter(fills), case.admitted_per_second().filter(|rate| *rate > 0.0))
     {
@@ -76,7 +85,9 @@ fn unload_module(case: &Case<'_>, remedies: &[Remedy]) -> WillNotHelp {
         }
         None => out.with(". While a rule needs it the kernel refuses"),
     };
-    out = if has(remedies, "notrack") {
+    out = if unlisted(case) {
+        out.with("; instead, do what stands above: traffic does not fill this table")
+    } else if has(remedies, "notrack") {
         out.with("; instead, take this traffic out of tracking (above)")
     } else {
         out.with("; instead, take the traffic that fills it out of tracking, where nothing translates it")
@@ -84,14 +95,16 @@ fn unload_module(case: &Case<'_>, remedies: &[Remedy]) -> WillNotHelp {
     WillNotHelp { id: "unload-module", reason: out }
 }
 
-fn reset_flows(remedies: &[Remedy]) -> WillNotHelp {
+fn reset_flows(case: &Case<'_>, remedies: &[Remedy]) -> WillNotHelp {
     let out = sentence![
         "a forged reset (hping) must hit the window of its connection, and its entry stays for 10 s all the same; flushing the table cuts every translated connection, and can cut the session it is typed in"
     ];
     let out = if remedies.iter().any(guard::deletes) {
         out.with("; the safe form names protocol, ends, port or state, and says how many entries go (above)")
+    } else if unlisted(case) {
+        out.with("; what fills this table is in no list: a deletion does not find it")
     } else {
-        out.with("; nothing in this table is safe to delete by its state alone: it leaves by its timers")
+        out.with("; no deletion is advised for what fills this table")
     };
     WillNotHelp { id: "reset-flows", reason: out }
 }

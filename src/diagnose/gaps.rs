@@ -17,6 +17,11 @@ fn gap(what: &'static str, why: Sentence, command: impl Into<Option<String>>) ->
     Gap { what: what.into(), why, command: command.into() }
 }
 
+/// A setting that is one for the whole machine, but for containers of `OpenVZ`, which have their own.
+fn of_container(case: &Case<'_>, line: String) -> String {
+    if matches!(case.namespace(), Namespace::Container(_)) { inside(case, line) } else { line }
+}
+
 /// Gaps of one case.
 pub(crate) fn gaps(case: &Case<'_>) -> Vec<Gap> {
     let mut out = Vec::new();
@@ -39,7 +44,7 @@ pub(crate) fn gaps(case: &Case<'_>) -> Vec<Gap> {
             ],
             None => "the limit is in none of the inputs".into(),
         };
-        out.push(gap("max", why, format!("sysctl {}", key("max"))));
+        out.push(gap("max", why, of_container(case, format!("sysctl {}", key("max")))));
     }
     if case.usage.count.is_none() && case.census.is_some() {
         out.push(gap(
@@ -54,7 +59,7 @@ pub(crate) fn gaps(case: &Case<'_>) -> Vec<Gap> {
             "buckets",
             "the number of hash buckets is in none of the inputs: how easily room is found cannot be told"
                 .into(),
-            format!("sysctl {}", key("buckets")),
+            of_container(case, format!("sysctl {}", key("buckets"))),
         ));
     }
     if case.census.is_some() && !case.locals.known() {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::model::diagnosis::{Body, Cause, Confidence, Evidence, RunnerUp, Verdict};
+use crate::model::diagnosis::{Body, Cause, Confidence, Evidence, Remedy, RunnerUp, Verdict};
 use crate::model::incident::Gap;
 use crate::model::sentence::Word;
 use crate::sentence;
@@ -52,6 +52,7 @@ pub(crate) fn body(case: &Case<'_>) -> (Body, Vec<Gap>) {
     evidence.extend(arithmetic::evidence(case, &evidence, leader.rate_per_second));
     evidence.extend(doubts.into_iter().map(|doubt| doubt.evidence));
     let (remedies, wrong_here) = guard::permitted(case, leader.remedies);
+    let remedies: Vec<Remedy> = remedies.into_iter().map(founded).collect();
     let useless = leader.will_not_help.into_iter().chain(wrong_here).collect();
     let will_not_help = folklore::with(case, named, useless, &remedies);
     let body = Body {
@@ -81,6 +82,21 @@ fn candidates(case: &Case<'_>) -> Vec<(Cause, Candidate)> {
         rules().filter_map(|rule| Some((rule.cause, (rule.judge)(case)?))).collect();
     out.sort_by(|(_, a), (_, b)| b.tier.cmp(&a.tier).then(b.score().total_cmp(&a.score())));
     out
+}
+
+/// A number about the long run says what it rests on; of a remedy that says nothing else, that all else stays.
+fn founded(mut remedy: Remedy) -> Remedy {
+    let said = |word: &Word| matches!(word, Word::Text(text) if text.contains("assumed:"));
+    let effect = &mut remedy.effect;
+    if effect.steady_state_entries.is_some() && !effect.note.0.iter().any(said) {
+        let note = std::mem::take(&mut effect.note);
+        effect.note = if note.0.is_empty() {
+            "assumed: all else stays as it is".into()
+        } else {
+            note.with("; assumed: all else stays as it is")
+        };
+    }
+    remedy
 }
 
 /// The list always holds a fallback; this stands where it would not.
@@ -125,7 +141,8 @@ fn lost((cause, candidate): &(Cause, Candidate), named: Cause, leader: &Candidat
         }
         (None, None) => sentence!["nothing speaks against it, but less is known that speaks for it"],
     };
-    RunnerUp { cause: *cause, confidence: candidate.confidence(), why_not }
+    // However well its own facts fit: another cause fits better, and one that lost is nothing to be sure of.
+    RunnerUp { cause: *cause, confidence: candidate.confidence().min(Confidence::Medium), why_not }
 }
 
 /// What is said in the same words, or what a rule has said with more, is said once.
@@ -133,7 +150,7 @@ fn once(evidence: Vec<Evidence>) -> Vec<Evidence> {
     let mut out: Vec<Evidence> = Vec::with_capacity(evidence.len());
     for fact in evidence {
         let said = out.iter().any(|other| match (fact.id, other.id) {
-            ("limit-is-kernel-default", "limit-is-default") => true,
+            ("limit-is-kernel-default", "limit-is-default") | ("usage" | "usage-full", "usage") => true,
             ("configured-differs", "configured-not-running") => other.values == fact.values,
             _ => other.fact == fact.fact,
         });

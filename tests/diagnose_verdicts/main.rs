@@ -21,5 +21,6 @@ mod one_way;
 mod rate;
 mod replays;
 mod table;
+mod told;
 mod web8;
 mod world;

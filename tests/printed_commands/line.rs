@@ -7,13 +7,14 @@ const TYPED: [&str; 9] =
     ["iptables", "ip6tables", "iptables-save", "ip6tables-save", "nft", "conntrack", "ss", "ip", "sed"];
 /// Programs that are not here, that act on services and clusters, that listen, or that only show what there is: their
 /// lines are read by the shell and not run.
-const READ: [&str; 32] = [
+const READ: [&str; 33] = [
     "for",
     "awk",
     "bpftool",
     "cat",
     "cilium",
     "cilium-dbg",
+    "conntriage",
     "curl",
     "docker",
     "ethtool",
@@ -125,6 +126,10 @@ fn of_shell(line: &str) -> Result<Option<Step>, String> {
     }
     // A word in capitals is to be filled in by hand.
     if line.split_whitespace().any(|word| matches!(word, "SERVER" | "PID" | "NAME")) {
+        return Ok(Some(Step::read(line)));
+    }
+    // A file beside whoever types it is not written.
+    if line.contains(" > ") {
         return Ok(Some(Step::read(line)));
     }
     let program = line.split_whitespace().next().unwrap_or_default();

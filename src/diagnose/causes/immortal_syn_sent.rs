@@ -3,7 +3,7 @@
 //! server that is gone. Look-alikes: a dead upstream (source ports change, timers run down), a scan (targets change).
 
 use crate::model::census::{Distinct, Leader, Peer};
-use crate::model::diagnosis::Remedy;
+use crate::model::diagnosis::{Effect, Remedy};
 use crate::model::era::{Era, Release};
 use crate::model::flow::{L4, State};
 use crate::model::sentence::{Sentence, Word, noun};
@@ -222,7 +222,15 @@ fn scales(case: &Case<'_>, immortal: &Immortal<'_>) -> Scales {
 fn cures(case: &Case<'_>, immortal: &Immortal<'_>) -> Vec<Remedy> {
     let mut out = Vec::new();
     out.extend(remedies::delete_syns_to(immortal.peer, immortal.unanswered, immortal.translated));
-    out.extend(remedies::shorter_syn_sent(case));
+    // Entries whose timers are set back tell no rate, so none is reckoned with.
+    out.extend(remedies::shorter_syn_sent(case).map(|remedy| Remedy {
+        effect: Effect {
+            entries_freed_now: Some(0),
+            steady_state_entries: None,
+            note: "entries end whose clients wait for longer than that between two SYNs; timers that run keep their old end".into(),
+        },
+        ..remedy
+    }));
     out.push(remedies::newer_kernel());
     out
 }

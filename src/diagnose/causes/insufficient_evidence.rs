@@ -298,6 +298,12 @@ fn churning(case: &Case<'_>) -> Option<(Pair, u64)> {
 
 fn cures(case: &Case<'_>) -> Vec<Remedy> {
     let mut out = Vec::new();
+    // The log alone says that it is full: look who fills it, and gain time meanwhile.
+    if case.census.is_none() && case.incident.is_some_and(|incident| incident.table == Table::Conntrack) {
+        out.push(remedies::find_out(case));
+        out.extend(remedies::gain_time(case));
+        return out;
+    }
     let is_full = case.usage.share().is_some_and(|usage| usage >= NEAR_FULL);
     if !is_full || case.census.is_none() {
         return out;

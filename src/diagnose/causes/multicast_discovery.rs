@@ -197,7 +197,8 @@ fn remedies(case: &Case<'_>, calls: &Calls<'_>) -> Vec<Remedy> {
         remedy
     }));
     out.extend(untracked::drop_calls(case, &everybody));
-    if calls.routers > 0 {
+    // A handful of memberships is no reason to shorten what tunnels live by.
+    if share(calls.routers, case.entries()) >= WORTH_NAMING {
         out.extend(cures::shorter_generic(case));
     }
     out.extend(cures::shorter_exchange(case));

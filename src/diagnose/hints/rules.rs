@@ -41,7 +41,7 @@ pub(super) fn hints(near: &Near<'_>) -> Vec<Evidence> {
             "the tracker was loaded not long before: entries, limits and timeouts began anew",
         ));
     }
-    out.extend(near.told(RelatedKind::BootBegins, "around-boot", "the machine booted then"));
+    out.extend(near.told(RelatedKind::BootBegins, "around-boot", "what was set by hand before it is gone"));
     out
 }
 

@@ -16,6 +16,7 @@ mod handshakes;
 mod in_force;
 mod kube_proxy;
 mod limit;
+mod log_only;
 mod loopback;
 pub(crate) mod notrack;
 mod pair;
@@ -48,6 +49,7 @@ pub(crate) use handshakes::{delete_syns_to, newer_kernel, refuse_at_once, shorte
 pub(crate) use in_force::put_in_force;
 pub(crate) use kube_proxy::{kube_proxy_limit, spread};
 pub(crate) use limit::{more_buckets, raise_limit};
+pub(crate) use log_only::{find_out, gain_time};
 pub(crate) use loopback::notrack_loopback;
 pub(crate) use notrack::{Refusal, notrack, notrack_network};
 pub(crate) use pair::{commit_less, purge_backup};

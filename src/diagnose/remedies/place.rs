@@ -70,7 +70,7 @@ impl Way {
     }
 
     /// Where that is.
-    fn inside(&self, rest: &str) -> String {
+    pub(crate) fn inside(&self, rest: &str) -> String {
         match self {
             Self::Netns(inode) => format!(
                 "{HERE}{rest}, in network namespace {inode} (PID of one of its processes: lsns -t net -o NS,PID,COMMAND; for a named one --net=/run/netns/NAME)"

@@ -4,7 +4,7 @@ use crate::model::diagnosis::Body;
 use crate::model::report::{Change, IncidentView, SnapshotUse, SnapshotView};
 
 use super::super::escape;
-use super::super::phrase::{around, cause, cost, table, when};
+use super::super::phrase::{around, cause, cost, remedy, table, when};
 use super::super::scene::Scene;
 use super::super::spell::{self, Rich};
 use super::super::words;
@@ -31,7 +31,7 @@ pub(super) fn part<'a>(scene: &Scene<'a>, view: &'a IncidentView, earlier: &[Inc
             format!("Who holds the table, what to do and why: see incident {id}; one table tells of both.");
         sections.push(Section::open("", vec![Block::Paragraph(text.into())]));
     } else {
-        sections.extend(body::sections(scene, &view.body));
+        sections.extend(body::sections(scene, &view.body, remedy::told_above(view, earlier)));
         sections.extend(snapshots(scene, &view.snapshots));
         sections.extend(changes(scene, &view.changes));
     }
@@ -105,7 +105,7 @@ pub(super) fn snapshot<'a>(scene: &Scene<'_>, view: &SnapshotView) -> Part<'a> {
         facts.push(Fact { label: "In short", text, details: vec![] });
     }
     let mut sections = vec![Section::open("", vec![Block::Facts(facts)])];
-    sections.extend(body::sections(scene, &view.body));
+    sections.extend(body::sections(scene, &view.body, None));
     let id: String = view.id.chars().filter(char::is_ascii_alphanumeric).collect();
     Part {
         anchor: format!("table-{id}"),

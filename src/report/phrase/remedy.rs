@@ -1,12 +1,30 @@
 //! What helps, what it does, and what would happen if.
 
 use crate::model::diagnosis::{Command, Effect, Remedy, WhatIf, WillNotHelp};
-use crate::model::report::Report;
+use crate::model::report::{IncidentView, Report};
 use crate::model::sentence::noun;
 
 use super::super::escape;
 use super::super::scene::Scene;
 use super::super::spell::{self, FIRM, Rich};
+
+/// Over the remedies.
+pub(in super::super) const TITLE: &str = "What to do";
+
+/// The incident above this one whose remedies are the same, where no table tells more of either: they are printed once.
+pub(in super::super) fn told_above<'a>(
+    view: &IncidentView,
+    earlier: &'a [IncidentView],
+) -> Option<&'a IncidentView> {
+    let body = &view.body;
+    let same = |other: &&IncidentView| other.body.census.is_none() && other.body.remedies == body.remedies;
+    earlier.iter().find(same).filter(|_| body.census.is_none() && !body.remedies.is_empty())
+}
+
+/// Said in their place.
+pub(in super::super) fn as_above(other: &IncidentView) -> String {
+    format!("The same as of incident {}, above.", escape::text(&other.incident.id))
+}
 
 /// What a remedy does, with a full stop; nothing where nothing is said.
 pub(in super::super) fn effect(scene: &Scene<'_>, effect: &Effect) -> Rich {

@@ -5,7 +5,7 @@ use crate::model::incident::Incident;
 use crate::model::report::{Change, IncidentView, SnapshotUse, SnapshotView};
 
 use super::super::escape;
-use super::super::phrase::{around, cause, cost, table, when};
+use super::super::phrase::{around, cause, cost, remedy, table, when};
 use super::super::scene::Scene;
 use super::super::spell;
 use super::super::words;
@@ -31,7 +31,7 @@ pub(super) fn set(scene: &Scene<'_>, view: &IncidentView, earlier: &[IncidentVie
     if let Some(other) = earlier.iter().find(|other| says_the_same(&other.body, &view.body)) {
         set_reference(other, page);
     } else {
-        set_body(scene, &view.body, page);
+        set_body(scene, &view.body, remedy::told_above(view, earlier), page);
         set_snapshots(scene, &view.snapshots, page);
         set_changes(scene, &view.changes, page);
     }
@@ -80,12 +80,19 @@ pub(super) fn set_snapshot(scene: &Scene<'_>, view: &SnapshotView, page: &mut Pa
     if scene.report.snapshots.len() > 1 || !scene.report.incidents.is_empty() {
         page.labelled("In short", &scene.all_prose(&view.body.verdict.summary));
     }
-    set_body(scene, &view.body, page);
+    set_body(scene, &view.body, None, page);
 }
 
-fn set_body(scene: &Scene<'_>, body: &Body, page: &mut Page) {
+/// `above`: an incident above it on the page has the same remedies.
+fn set_body(scene: &Scene<'_>, body: &Body, above: Option<&IncidentView>, page: &mut Page) {
     who::set(scene, body, page);
-    remedies::set(scene, &body.remedies, page);
+    match above {
+        Some(above) => {
+            page.heading(remedy::TITLE);
+            page.paragraph(Style::Plain, Indent::all(4), &remedy::as_above(above));
+        }
+        None => remedies::set(scene, &body.remedies, page),
+    }
     remedies::set_will_not_help(scene, &body.will_not_help, page);
     remedies::set_what_if(scene, &body.what_if, page);
     if let Some(view) = &body.census {

@@ -16,7 +16,7 @@ pub(super) fn set(scene: &Scene<'_>, remedies: &[Remedy], page: &mut Page) {
     if remedies.is_empty() {
         return;
     }
-    page.heading("What to do");
+    page.heading(remedy::TITLE);
     for (at, remedy) in remedies.iter().enumerate() {
         if at > 0 {
             page.gap();
