@@ -54,7 +54,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
     }
     scales.add([context("no-line", "no log line about a full table was given that this table fits".into())]);
     let mut how = sentence!["no packet was refused for lack of room, as far as these inputs say"];
-    if let Some(mix) = case.mix() {
+    // Of no entries at all there is nothing more to say.
+    if let Some(mix) = case.mix().filter(|_| held > 0) {
         let effective = mix.effective();
         let firm = effective.closing.saturating_add(effective.live);
         how = sentence![
