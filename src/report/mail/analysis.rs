@@ -1,7 +1,7 @@
 //! Messages that nobody owes: the report that a person has sent, and the one that tries the way.
 
 use super::words::{self, COLUMNS, words_of_host};
-use super::{ComposeError, Head, Said, html, write};
+use super::{ComposeError, Head, Rest, Said, html, write};
 use crate::model::live::message::Envelope;
 use crate::model::report::Report;
 use crate::model::time::WallTime;
@@ -35,11 +35,15 @@ impl Analysis<'_> {
 
 /// A report as a message, with the same as JSON attached.
 pub fn compose_analysis(of: &Analysis<'_>, report: &Report, json: &str) -> Result<Vec<u8>, ComposeError> {
-    let after = format!("\nconntriage on {}: the report of `conntriage analyze`.\n", escape::text(of.host));
+    let rest = Rest::of(Some(json), "`conntriage analyze` on the same input");
+    let sign = format!("\nconntriage on {}: the report of `conntriage analyze`.\n", escape::text(of.host));
+    let after = rest.left_out() + &sign;
+    let around = html::Around { before: None, after: &after, rest: &rest.whereabouts() };
     let said = Said {
-        text: text::render(report, text::Look { width: COLUMNS, colour: false }) + "\n-- " + &after,
-        page: Some(html::render(Some(report), &html::Around { before: None, after: &after }, of.id)),
-        json: Some(json),
+        text: text::render(report, text::Look { width: COLUMNS, colour: false }),
+        end: rest.left_out() + "\n-- " + &sign,
+        page: Some(html::render(Some(report), &around, of.id)),
+        rest,
         name: "conntriage-report.json".to_owned(),
     };
     write(of.head(subject(report, of.host)), said)
@@ -74,6 +78,7 @@ pub fn compose_test(of: &Analysis<'_>) -> Result<Vec<u8>, ComposeError> {
         "This message was asked for with `conntriage mail test` on {host}. Messages about a full\n\
          connection-tracking table come the same way: mail is in order.\n"
     );
-    let said = Said { text, page: None, json: None, name: String::new() };
+    let rest = Rest::of(None, "nothing");
+    let said = Said { text, end: String::new(), page: None, rest, name: String::new() };
     write(of.head(format!("[{host}] conntriage: a test")), said)
 }

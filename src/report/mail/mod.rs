@@ -9,6 +9,7 @@
 mod analysis;
 mod headers;
 mod html;
+mod rest;
 mod smaller;
 mod words;
 
@@ -26,12 +27,10 @@ use crate::model::report::Report;
 use crate::model::time::WallTime;
 
 use headers::{AutoSubmitted, ListId};
+use rest::Rest;
 
-/// Bytes of the text; what is longer is cut at a line, and says so.
+/// Bytes of the report in the text; a longer one is cut at a line, and that is said. What stands after it is not cut.
 const TEXT_MAX: usize = 64 << 10;
-/// Bytes of the report that is attached; a larger one is left out, and the text says so.
-const ATTACHED_MAX: usize = 1 << 20;
-
 /// What a message is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Content<'a> {
@@ -100,12 +99,14 @@ pub fn compose(content: &Content<'_>) -> Result<Vec<u8>, ComposeError> {
         subject: words::subject(content),
         domain,
     };
-    let after = words::after(content);
-    let around = html::Around { before: words::before(content), after: &after };
+    let rest = Rest::of(content.json, "`conntriage incidents show`");
+    let after = rest.left_out() + &words::after(content);
+    let around = html::Around { before: words::before(content), after: &after, rest: &rest.whereabouts() };
     let said = Said {
         text: words::body(content),
+        end: rest.left_out() + &words::end(content),
         page: Some(html::render(content.report, &around, &owed.id)),
-        json: content.json,
+        rest,
         name: format!("conntriage-{}.json", owed.incident.as_deref().unwrap_or("report")),
     };
     write(head, said)
@@ -118,9 +119,12 @@ pub fn brief(content: &Content<'_>) -> (String, String) {
 
 /// What a message says, and what is attached under which name.
 struct Said<'a> {
+    /// The report, which may be cut.
     text: String,
+    /// What stands after it in the text, and may not.
+    end: String,
     page: Option<html::Page>,
-    json: Option<&'a str>,
+    rest: Rest<'a>,
     name: String,
 }
 
@@ -136,7 +140,7 @@ struct Head<'a> {
 }
 
 fn write(head: Head<'_>, said: Said<'_>) -> Result<Vec<u8>, ComposeError> {
-    let Said { mut text, page, json, name } = said;
+    let Said { text, end, page, rest, name } = said;
     let written = u64::try_from(head.created.0).unwrap_or(0);
     let mut builder = Message::builder()
         .from(mailbox(&head.envelope.from)?)
@@ -152,11 +156,7 @@ fn write(head: Head<'_>, said: Said<'_>) -> Result<Vec<u8>, ComposeError> {
         let first = format!("<{first}>");
         builder = builder.in_reply_to(first.clone()).references(first);
     }
-    let attached = json.filter(|json| json.len() <= ATTACHED_MAX);
-    if attached.is_none() && json.is_some() {
-        text.push_str("The report as JSON is larger than 1 MiB and is not attached.\n");
-    }
-    let text = quoted(ContentType::TEXT_PLAIN, words::cut(text, TEXT_MAX));
+    let text = quoted(ContentType::TEXT_PLAIN, words::cut(text, TEXT_MAX, &rest.whereabouts()) + &end);
     // Boundaries are given, not drawn: the same content gives the same bytes.
     let alternatives = page.map(|page| {
         MultiPart::alternative()
@@ -164,7 +164,7 @@ fn write(head: Head<'_>, said: Said<'_>) -> Result<Vec<u8>, ComposeError> {
             .singlepart(text.clone())
             .multipart(illustrated(page, head.id))
     });
-    let attached = attached.map(|json| {
+    let attached = rest.attached.map(|json| {
         let json_type = ContentType::parse("application/json").unwrap_or(ContentType::TEXT_PLAIN);
         Attachment::new(name).body(json.to_owned(), json_type)
     });

@@ -79,8 +79,9 @@ fn what_was_not_sent_is_listed_in_the_next_message() {
 
 #[test]
 fn text_that_is_too_long_ends_at_a_line_and_says_so() {
-    let text = words::cut("0123456789\n".repeat(10_000), TEXT_MAX);
+    let text = words::cut("0123456789\n".repeat(10_000), TEXT_MAX, "`conntriage incidents show`");
     assert!(text.len() < TEXT_MAX + 200);
+    assert!(text.ends_with("than a message may be: `conntriage incidents show` has it.)\n"));
     assert!(text.contains("0123456789\n\n(The rest"), "{}", text.get(TEXT_MAX - 50..).unwrap_or_default());
 }
 
@@ -102,4 +103,46 @@ fn m11_without_its_attachment_a_message_is_the_same_message() {
     assert!(text.ends_with("the relay found the whole message too large.)\r\n"), "{text}");
     assert_eq!(without_attachments(less.as_bytes()), None);
     assert_eq!(without_attachments(b""), None);
+}
+
+#[test]
+fn a_long_report_takes_nothing_away_from_what_stands_after_it() {
+    let mut owed = owed(About::Closed(IncidentNo(1)), 2, Some("0123456789ab"), "web8");
+    let at = Now { uptime_us: 0, wall: WallTime(1_795_400_000_000_000) };
+    let one = Suppressed { about: About::Digest(IncidentNo(3)), at, why: Limit::All };
+    owed.notice.suppressed = SuppressedList { listed: vec![one], more: 0, unopened: 0 };
+    let content = Content { owed: &owed, host: "web8", report: None, json: None };
+    let large = "x".repeat((1 << 20) + 1);
+    for (json, where_it_is, attached) in [
+        (Some("{}"), "the attached JSON, or `conntriage incidents show`,", true),
+        (Some(large.as_str()), "`conntriage incidents show`", false),
+        (None, "`conntriage incidents show`", false),
+    ] {
+        let rest = Rest::of(json, "`conntriage incidents show`");
+        let after = rest.left_out() + &words::after(&content);
+        let head = Head {
+            envelope: &owed.envelope,
+            id: &owed.id,
+            first: None,
+            created: owed.created,
+            subject: "s".to_owned(),
+            domain: "web8".to_owned(),
+        };
+        let said = Said {
+            text: "0123456789\n".repeat(10_000),
+            end: rest.left_out() + &words::end(&content),
+            page: None,
+            rest,
+            name: "r.json".to_owned(),
+        };
+        // Quoted-printable breaks lines within words.
+        let bytes = String::from_utf8(write(head, said).unwrap()).unwrap().replace("=\r\n", "");
+        assert!(bytes.contains(&format!("a message may be: {where_it_is} has it.)")), "{where_it_is}");
+        assert!(bytes.contains("Not sent since the last message (1 in all):"));
+        assert!(bytes.contains("conntriage on web8, message 2 of incident 0123456789ab"));
+        let too_large = "larger than 1 MiB and is not attached";
+        let said_so = json.is_some() && !attached;
+        assert_eq!((bytes.contains(too_large), after.contains(too_large)), (said_so, said_so));
+        assert_eq!(bytes.contains("application/json"), attached);
+    }
 }

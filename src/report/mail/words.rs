@@ -71,14 +71,17 @@ pub(super) fn who(view: &IncidentView) -> Option<String> {
     Some(format!("{}{port} ({}{of})", source.address, spell::share(source.share)))
 }
 
-/// The report, whose first three lines answer; then what kind of message this was.
+/// The report, whose first three lines answer.
 pub(super) fn body(content: &Content<'_>) -> String {
-    let mut out = match content.report {
+    match content.report {
         Some(report) => text::render(report, text::Look { width: COLUMNS, colour: false }),
         None => before(content).unwrap_or_default().to_owned(),
-    };
-    out += &not_sent(&content.owed.notice.suppressed);
-    out + "\n-- \n" + &ending(content)
+    }
+}
+
+/// What stands after it in the text: what was not sent, and what kind of message this was.
+pub(super) fn end(content: &Content<'_>) -> String {
+    not_sent(&content.owed.notice.suppressed) + "\n-- \n" + &ending(content)
 }
 
 /// What is said in place of a report.
@@ -96,7 +99,7 @@ pub(super) fn before(content: &Content<'_>) -> Option<&'static str> {
     }
 }
 
-/// What stands after it.
+/// The same for a page.
 pub(super) fn after(content: &Content<'_>) -> String {
     not_sent(&content.owed.notice.suppressed) + "\n" + &ending(content)
 }
@@ -170,8 +173,8 @@ pub(super) fn domain(host: &str) -> String {
     if safe.is_empty() { "localhost".to_owned() } else { safe }
 }
 
-/// At most so many bytes, whole lines.
-pub(super) fn cut(text: String, bytes_max: usize) -> String {
+/// At most so many bytes, whole lines; `rest` has what is missing then.
+pub(super) fn cut(text: String, bytes_max: usize, rest: &str) -> String {
     if text.len() <= bytes_max {
         return text;
     }
@@ -182,5 +185,5 @@ pub(super) fn cut(text: String, bytes_max: usize) -> String {
         }
         kept.push_str(line);
     }
-    kept + "\n(The rest is longer than a message may be: the attached JSON, or `conntriage incidents show`, has it.)\n"
+    kept + &format!("\n(The rest is longer than a message may be: {rest} has it.)\n")
 }

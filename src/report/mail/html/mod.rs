@@ -50,6 +50,8 @@ pub(super) struct Around<'a> {
     pub(super) before: Option<&'a str>,
     /// After it.
     pub(super) after: &'a str,
+    /// What has that for which there is no room.
+    pub(super) rest: &'a str,
 }
 
 /// The page of a message. `id` is its Message-ID: pictures are named after it.
@@ -76,8 +78,8 @@ pub(super) fn render(report: Option<&Report>, around: &Around<'_>, id: &str) -> 
         if left_out > 0 {
             let _ = writeln!(
                 out,
-                "<p style=\"{WARNING}\">{left_out} more sections are longer than this page may be: the attached JSON, or \
-                 <code>conntriage incidents show</code>, has them.</p>"
+                "<p style=\"{WARNING}\">{left_out} more sections are longer than this page may be: {} has them.</p>",
+                rich(&Rich::marked(around.rest))
             );
         }
         let _ = writeln!(out, "<p style=\"{FOOT}\">{}</p>", text(&document.foot));
