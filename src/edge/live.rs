@@ -1,6 +1,7 @@
 //! What the loop of `watch` stands on: the bounded channel of its sources, work on threads of its own, signals, the
 //! second, and the word to systemd.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -83,14 +84,16 @@ impl<T: Send + 'static> Jobs<T> {
         Self { to, done, running: Arc::new(AtomicUsize::new(0)) }
     }
 
-    /// Begins one. The error is that of the thread that could not be made.
+    /// Begins one. The error is that of the thread that could not be made. Work that panics leaves no result, and is at an
+    /// end all the same.
     pub fn begin(&self, name: &str, work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<()> {
         let (to, running) = (self.to.clone(), Arc::clone(&self.running));
         running.fetch_add(1, Ordering::SeqCst);
         let begun = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let result = work();
-            // The loop may have ended.
-            let _ = to.send(result);
+            if let Ok(result) = caught(work) {
+                // The loop may have ended.
+                let _ = to.send(result);
+            }
             running.fetch_sub(1, Ordering::SeqCst);
         });
         if begun.is_err() {
@@ -119,6 +122,16 @@ impl<T: Send + 'static> Default for Jobs<T> {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The result of some work, or what it said as it panicked: a fault in what tells of an incident must not end what watches
+/// for the next.
+pub fn caught<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let words = panic.downcast_ref::<&str>().copied();
+        let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        format!("a fault of this program: {}", words.unwrap_or("it panicked without a word"))
+    })
 }
 
 /// What the administrator asked for by a signal.
@@ -178,4 +191,24 @@ pub fn asleep_us() -> i64 {
         time.tv_sec.saturating_mul(SECOND_US).saturating_add(time.tv_nsec / 1_000)
     };
     us(ClockId::Boottime).saturating_sub(us(ClockId::Monotonic)).max(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_panics_is_at_an_end_and_says_why() {
+        let jobs = Jobs::<u32>::new();
+        jobs.begin("panics", || panic!("so")).unwrap();
+        jobs.begin("works", || 7).unwrap();
+        assert_eq!(jobs.wait(Duration::from_secs(20)), Some(7));
+        let begun = Instant::now();
+        while jobs.running() > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it counts as at work for ever");
+            std::thread::yield_now();
+        }
+        let said = caught(|| -> u32 { panic!("number {}", 7) });
+        assert_eq!(said, Err("a fault of this program: number 7".to_owned()));
+    }
 }

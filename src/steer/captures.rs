@@ -221,6 +221,7 @@ impl Step<'_> {
                 if let Some(life) = self.life_mut(incident) {
                     life.told.evidence = true;
                 }
+                self.intents.push(Intent::Known(incident));
                 self.tell(About::Evidence(incident));
             }
             Ending::Failed | Ending::Interrupted

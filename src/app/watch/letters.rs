@@ -7,9 +7,10 @@ use super::{Done, Watch};
 use crate::app::analyze;
 use crate::cli::plan;
 use crate::edge::capture::clock;
+use crate::edge::live;
 use crate::edge::store::outbox::Draft;
 use crate::model::live::clock::Now;
-use crate::model::live::intent::{About, Notice, NoticeNo, SuppressedList};
+use crate::model::live::intent::{About, IncidentNo, Notice, NoticeNo, SuppressedList};
 use crate::model::live::life::Key;
 use crate::model::live::message::{Channel, Envelope, Owed};
 use crate::model::time::WallTime;
@@ -34,10 +35,6 @@ pub(super) struct Letters {
 impl Watch {
     /// People are to be told. Where nobody is to be mailed nothing is owed.
     pub(super) fn notify(&mut self, notice: Notice, now: Now) {
-        if let About::Evidence(_) = notice.about {
-            // An alert says from now on who it was.
-            self.owe_to(Channel::Alertmanager, notice.about, now);
-        }
         let to = self.plan.config.mail.to.clone();
         if to.is_empty() {
             return;
@@ -54,6 +51,11 @@ impl Watch {
             envelope: Envelope { from, to },
             created: now.wall,
         });
+    }
+
+    /// An alert says from now on who it was.
+    pub(super) fn who_is_known(&mut self, incident: IncidentNo, now: Now) {
+        self.owe_to(Channel::Alertmanager, About::Evidence(incident), now);
     }
 
     /// Programs are to be told: of every incident, whatever people's mail is limited to.
@@ -109,7 +111,10 @@ impl Watch {
         let (host, zone) = (self.host.clone(), self.zone.clone());
         let life = owed.notice.about.incident().and_then(|incident| self.steer.memory().life(incident));
         let known = life.map(|life| (life.key.clone(), life.start.wall));
-        let work = move || Done::Written(number, written(&owed, root, &host, zone, known));
+        let work = move || {
+            let bytes = live::caught(|| written(&owed, root, &host, zone, known));
+            Done::Written(number, bytes.and_then(|bytes| bytes))
+        };
         if let Err(error) = self.jobs.begin("mail", work) {
             self.letters.writing.remove(&number);
             self.letters.wait = true;

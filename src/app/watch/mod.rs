@@ -238,6 +238,7 @@ impl Watch {
                     "a table was full before this program ran, {stretches} times: `conntriage analyze` tells of it"
                 ));
             }
+            Intent::Known(incident) => self.who_is_known(incident, now),
             Intent::Notify(notice) => self.notify(notice, now),
             Intent::RetryOutbox => self.letters.retry = true,
         }
@@ -496,7 +497,7 @@ impl Watch {
                 }
             }
             Err(error) => {
-                // Nothing is lost yet: it is tried again with the next second.
+                // Nothing is lost yet: it is tried again with the next commit.
                 self.changed = numbers;
                 self.letters.owed = owed;
                 (self.urgent, self.committed_us) = (false, now.uptime_us);

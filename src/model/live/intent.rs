@@ -63,6 +63,9 @@ pub enum Intent {
         /// Whose counters.
         whom: Whom,
     },
+    /// An incident was looked at for the first time: programs that keep an alert up may say who it was, whatever people's
+    /// mail is limited to.
+    Known(IncidentNo),
     /// Tell people.
     Notify(Notice),
     /// Lines were not believed. For the journal and the list of incidents, not for people's mail.
