@@ -1,5 +1,6 @@
 //! When a message is tried again, and when it is given up.
 
+pub use crate::model::live::message::LEASE_US;
 use crate::model::live::message::{Fate, Fates, Next, RecipientState};
 use crate::model::time::{SECOND_US, WallTime};
 
@@ -23,30 +24,32 @@ const LONG_US: i64 = 30 * MINUTE_US;
 const JITTER_PERCENT: i64 = 20;
 /// A message is given up after five days, as MTAs do (RFC 5321 §4.5.4.1).
 const GIVEN_UP_US: i64 = 5 * 24 * HOUR_US;
-
-/// How long an attempt may have a message for itself: longer than any attempt takes (15 minutes, enforced by whoever
-/// started it), so that no two have it at once.
-pub const LEASE_US: i64 = 20 * MINUTE_US;
+/// And not before so many attempts, which take a day: the machine may have been off, or its clock wrong when the message
+/// was owed.
+const GIVEN_UP_ATTEMPTS: u32 = 48;
 
 /// What is repeated is said again after this: Alertmanager takes an alert to be over that it has not heard of for five
 /// minutes (`resolve_timeout`, where nobody changed it).
 pub const REPEAT_US: i64 = 2 * MINUTE_US;
 
-/// How it goes on with a message that is repeated: whoever took it gets it again.
+/// How it goes on with a message that is repeated: whoever took it gets it again, and whoever did not, as soon: the alert
+/// would lapse.
 pub fn again(next: Next, now: WallTime) -> Next {
     let taken = next.recipients.iter().any(|(_, state, _)| *state == RecipientState::Sent);
+    let soon = WallTime(now.0.saturating_add(REPEAT_US));
     let recipients = next.recipients.into_iter().map(|(address, state, why)| match state {
         RecipientState::Sent => (address, RecipientState::Waiting, why),
         state => (address, state, why),
     });
     let recipients = recipients.collect();
-    Next { recipients, at: if taken { Some(WallTime(now.0.saturating_add(REPEAT_US))) } else { next.at } }
+    Next { recipients, at: if taken { Some(soon) } else { next.at.map(|at| at.min(soon)) } }
 }
 
 /// How it goes on after attempt number `attempts` (from 1) of the message `id`, owed since `created`.
 pub fn after(fates: Fates, id: &str, attempts: u32, created: WallTime, now: WallTime) -> Next {
-    let late = now.0.saturating_sub(created.0) >= GIVEN_UP_US;
-    let give_up = |why: String| format!("given up after five days; the last attempt: {why}");
+    let late = now.0.saturating_sub(created.0) >= GIVEN_UP_US && attempts >= GIVEN_UP_ATTEMPTS;
+    let give_up =
+        |why: String| format!("given up after five days and {attempts} attempts; the last one: {why}");
     let mut wait: Option<i64> = None;
     let mut settle = |address: String, fate: Fate| {
         let (state, why, us) = match fate {
@@ -106,6 +109,10 @@ mod tests {
             assert!((middle * 80..=middle * 120).contains(&(wait * 100)), "{waits:?}");
         }
         assert_eq!(one(no("no"), 240, 4).recipients[0].1, RecipientState::Waiting);
+        // A clock that was wrong when it was owed, or a machine that was off, takes no attempt away.
+        for attempts in [1, 9, 47] {
+            assert_eq!(one(no("no"), attempts, 500).recipients[0].1, RecipientState::Waiting, "{attempts}");
+        }
         let given_up = one(no("no"), 240, 5);
         assert_eq!((given_up.at, given_up.recipients[0].1), (None, RecipientState::Dead));
         assert!(given_up.why().unwrap().ends_with("no"));
@@ -141,6 +148,25 @@ mod tests {
         let perhaps = one(Fate::Perhaps("no answer".to_owned()), 1, 0);
         assert_eq!(perhaps.recipients[0].1, RecipientState::Possibly);
         assert_eq!(perhaps.why().unwrap(), "possibly delivered: no answer");
+    }
+
+    #[test]
+    fn what_is_repeated_waits_no_longer_than_an_alert_lasts_whatever_failed() {
+        for fate in [no("HTTP 503"), Fate::Misconfigured("HTTP 401".to_owned()), Fate::Taken] {
+            for attempts in [1, 5, 100] {
+                let at = again(one(fate.clone(), attempts, 0), WallTime(0)).at.unwrap().0;
+                assert!(at <= REPEAT_US, "{fate:?}, attempt {attempts}: {at}");
+            }
+        }
+        assert_eq!(again(one(Fate::Never("HTTP 400".to_owned()), 1, 0), WallTime(0)).at, None);
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_the_longest() {
+        for n in 0..2_000 {
+            let wait = jittered_us(LONG_US, &format!("{n}@host"), n);
+            assert!(wait <= crate::model::live::message::WAIT_MAX_US, "{wait}");
+        }
     }
 
     #[test]

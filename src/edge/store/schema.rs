@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 /// Version of the tables (`PRAGMA user_version`). A file of a later one is refused: what is in it might be lost.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// Bytes that are written and given back when a state is made: with them in the file's free list, and as much in the
 /// rollback journal, commits go on when the disk is full.
@@ -70,6 +70,18 @@ ALTER TABLE message ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;      -- 1: sa
 ALTER TABLE message ADD COLUMN taken_us INTEGER;                        -- of such a one: when it was last taken
 ";
 
+/// When attempts began, when the table last had room again, and a way to the messages of an incident. Of version 5, which
+/// keeps no bytes that nobody will send any more.
+const ROOM: &str = "
+ALTER TABLE message ADD COLUMN leased_us INTEGER;   -- when its last attempt began
+CREATE INDEX message_incident ON message (incident, number);
+CREATE TABLE room (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    since_us INTEGER NOT NULL                       -- when the table last had room again
+) STRICT;
+UPDATE message SET bytes = NULL WHERE state IN ('sent', 'replaced');
+";
+
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Is {
@@ -79,49 +91,43 @@ pub(super) enum Is {
     Newer(i64),
 }
 
-/// Makes the tables where there are none, and the reserve.
+/// Makes the tables where there are none, brings older ones up to date, and makes the reserve.
 pub(super) fn prepare(db: &mut Connection) -> rusqlite::Result<Is> {
-    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match version {
-        0 => {
-            let change = db.transaction()?;
-            change.execute_batch(TABLES)?;
-            change.execute_batch(OUTBOX)?;
-            change.execute_batch(RECIPIENTS)?;
-            change.execute_batch(CHANNELS)?;
-            change.pragma_update(None, "user_version", VERSION)?;
-            change.commit()?;
-            reserve(db)?;
-            Ok(Is::Known)
-        }
-        1 => {
-            let change = db.transaction()?;
-            change.execute_batch("DROP TABLE message")?;
-            change.execute_batch(OUTBOX)?;
-            change.execute_batch(RECIPIENTS)?;
-            change.execute_batch(CHANNELS)?;
-            change.pragma_update(None, "user_version", VERSION)?;
-            change.commit()?;
-            Ok(Is::Known)
-        }
-        2 => {
-            let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            one_by_one(&change)?;
-            change.execute_batch(CHANNELS)?;
-            change.pragma_update(None, "user_version", VERSION)?;
-            change.commit()?;
-            Ok(Is::Known)
-        }
-        3 => {
-            let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            change.execute_batch(CHANNELS)?;
-            change.pragma_update(None, "user_version", VERSION)?;
-            change.commit()?;
-            Ok(Is::Known)
-        }
-        VERSION => Ok(Is::Known),
-        newer => Ok(Is::Newer(newer)),
+    if version(db)? == VERSION {
+        return Ok(Is::Known);
     }
+    let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Asked again inside: the watcher and the sender may both have come upon the older file.
+    let found = version(&change)?;
+    match found {
+        VERSION => return Ok(Is::Known),
+        0..VERSION => {}
+        newer => return Ok(Is::Newer(newer)),
+    }
+    match found {
+        0 => change.execute_batch(TABLES)?,
+        1 => change.execute_batch("DROP TABLE message")?,
+        2 => one_by_one(&change)?,
+        _ => {}
+    }
+    if found < 2 {
+        change.execute_batch(OUTBOX)?;
+        change.execute_batch(RECIPIENTS)?;
+    }
+    if found < 4 {
+        change.execute_batch(CHANNELS)?;
+    }
+    change.execute_batch(ROOM)?;
+    change.pragma_update(None, "user_version", VERSION)?;
+    change.commit()?;
+    if found == 0 {
+        reserve(db)?;
+    }
+    Ok(Is::Known)
+}
+
+fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// In version 2 recipients were lines of their message, and shared its state.

@@ -100,11 +100,11 @@ impl State {
         private_directory(directory).map_err(wrong)?;
         let lock = lock::take(directory).map_err(wrong)?;
         let path = directory.join("state.db");
-        match connect(&path) {
+        match connect(&path, Examined::Whole) {
             Ok(db) => Ok((Self { path, db, _lock: lock }, None)),
             Err(StateError::File { error, .. }) if is_damage(&error) => {
                 let aside = set_aside(&path).map_err(wrong)?;
-                let db = connect(&path)?;
+                let db = connect(&path, Examined::Whole)?;
                 Ok((Self { path, db, _lock: lock }, Some(aside)))
             }
             Err(error) => Err(error),
@@ -201,13 +201,22 @@ fn incidents(db: &Connection) -> rusqlite::Result<Vec<KeptIncident>> {
     rows.collect()
 }
 
-pub(super) fn connect(path: &Path) -> Result<Connection, StateError> {
+/// How much of a file is looked at before it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Examined {
+    /// Every page: the watcher does so as it starts, and sets aside what is damaged.
+    Whole,
+    /// What is asked for: whoever comes every few seconds does not read all that is kept.
+    AsNeeded,
+}
+
+pub(super) fn connect(path: &Path, examined: Examined) -> Result<Connection, StateError> {
     let wrong = |error| StateError::File { path: path.to_owned(), error };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let mut db = Connection::open_with_flags(path, flags).map_err(wrong)?;
+    let mut db = Connection::open_with_flags(real(path), flags).map_err(wrong)?;
     let mut settle = || {
         db.busy_timeout(std::time::Duration::from_secs(5))?;
         // A journal that keeps its length needs no new blocks: with the reserve, commits go on when the disk is full.
@@ -215,10 +224,12 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StateError> {
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "journal_size_limit", -1)?;
         db.pragma_update(None, "trusted_schema", false)?;
-        let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if sound != "ok" {
-            let damage = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-            return Err(rusqlite::Error::SqliteFailure(damage, Some(sound)));
+        if examined == Examined::Whole {
+            let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if sound != "ok" {
+                let damage = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+                return Err(rusqlite::Error::SqliteFailure(damage, Some(sound)));
+            }
         }
         schema::prepare(&mut db)
     };
@@ -226,6 +237,18 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StateError> {
         schema::Is::Known => Ok(db),
         schema::Is::Newer(version) => Err(StateError::Newer { path: path.to_owned(), version }),
     }
+}
+
+/// The path with the links above the state directory followed: SQLite refuses them all, and /var/lib may well be one. Whether
+/// the directory itself is one is left to SQLite, and so is the file.
+fn real(path: &Path) -> PathBuf {
+    let parts = path.parent().and_then(|directory| {
+        let above = directory.parent().map_or(Path::new("."), |above| {
+            if above.as_os_str().is_empty() { Path::new(".") } else { above }
+        });
+        Some((std::fs::canonicalize(above).ok()?, directory.file_name()?, path.file_name()?))
+    });
+    parts.map_or_else(|| path.to_owned(), |(above, directory, file)| above.join(directory).join(file))
 }
 
 fn write(db: &rusqlite::Transaction<'_>, change: &Change<'_>) -> rusqlite::Result<()> {

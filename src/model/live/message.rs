@@ -2,7 +2,14 @@
 //! to hand one over came to. Recipients fail one by one: each has a state of its own.
 
 use super::intent::{About, Notice};
-use crate::model::time::WallTime;
+use crate::model::time::{SECOND_US, WallTime};
+
+/// The longest wait between two attempts: half an hour, and a fifth of it. Whoever waits longer was put off by a clock that
+/// was wrong.
+pub const WAIT_MAX_US: i64 = 36 * 60 * SECOND_US;
+/// How long an attempt may have a message for itself: longer than any attempt takes (15 minutes, enforced by whoever
+/// started it), so that no two have it at once.
+pub const LEASE_US: i64 = 20 * 60 * SECOND_US;
 
 /// Between whom.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -213,6 +220,15 @@ pub enum Fate {
 
 /// Address → what became of it.
 pub type Fates = Vec<(String, Fate)>;
+
+/// What became of an answer that was to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// It is kept; the message is tried again then, or not at all.
+    Kept(Option<WallTime>),
+    /// The lease had ended, and somebody else has the message: what they come to counts.
+    Lost,
+}
 
 /// How it goes on with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,26 +1,35 @@
 //! The messages of a state: owed, written, leased for an attempt, answered for each recipient. The watcher writes them;
 //! whoever hands them over opens the same file for moments only.
 
+mod answer;
+mod due;
+
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::private_directory;
-use super::state::{StateError, connect};
+use super::state::{Examined, StateError, connect};
 use crate::model::live::message::{
-    Channel, Envelope, Letter, MessageState, Next, Owed, Queued, QueuedRecipient, RecipientState, Written,
+    Answered, Channel, Envelope, Letter, MessageState, Next, Owed, Queued, QueuedRecipient, RecipientState,
+    Written,
 };
 use crate::model::live::numbers::Backlog;
 use crate::model::time::{SECOND_US, WallTime};
 use crate::wire::state;
+use due::Wanted;
 
-/// Messages that were taken are shown for so long.
-const SENT_KEPT_US: i64 = 30 * 86_400 * SECOND_US;
-/// What a message says whose lease ended without an answer.
-const UNANSWERED: &str =
-    "the attempt before ended without an answer (killed, or the machine stopped): it may have been delivered";
+pub use due::Turn;
 
+/// Messages that were taken, replaced or given up are shown for so long.
+const KEPT_US: i64 = 30 * 86_400 * SECOND_US;
+/// Of those that were given up the newest are kept, so many.
+const DEAD_MAX: i64 = 1_000;
+/// An answer that cannot be kept is tried again after this.
+const AGAIN: Duration = Duration::from_secs(1);
 /// A draft, with its number in the outbox.
 pub type Draft = (i64, Owed);
 
@@ -47,7 +56,7 @@ impl Outbox {
         if matches!(path.try_exists(), Ok(false)) {
             return Ok(None);
         }
-        let db = connect(&path)?;
+        let db = connect(&path, Examined::AsNeeded)?;
         Ok(Some(Self { path, db }))
     }
 
@@ -60,7 +69,7 @@ impl Outbox {
         private_directory(directory)
             .map_err(|error| StateError::Directory { path: directory.to_owned(), error })?;
         let path = directory.join("state.db");
-        let db = connect(&path)?;
+        let db = connect(&path, Examined::AsNeeded)?;
         Ok(Self { path, db })
     }
 
@@ -87,7 +96,19 @@ impl Outbox {
         now: WallTime,
         until: WallTime,
     ) -> Result<Option<Letter>, StateError> {
-        let leased = lease(&mut self.db, (Some(channel), None), now, until);
+        self.lease_next(channel, &Turn { besides: &BTreeSet::new(), begun: now }, now, until)
+    }
+
+    /// The same in a run that takes one after another.
+    pub fn lease_next(
+        &mut self,
+        channel: Channel,
+        turn: &Turn<'_>,
+        now: WallTime,
+        until: WallTime,
+    ) -> Result<Option<Letter>, StateError> {
+        let wanted = Wanted { channel: Some(channel), number: None, turn };
+        let leased = due::lease(&mut self.db, &wanted, now, until);
         self.wrong(leased)
     }
 
@@ -98,14 +119,67 @@ impl Outbox {
         now: WallTime,
         until: WallTime,
     ) -> Result<Option<Letter>, StateError> {
-        let leased = lease(&mut self.db, (None, Some(number)), now, until);
+        let turn = Turn { besides: &BTreeSet::new(), begun: now };
+        let leased = due::lease(
+            &mut self.db,
+            &Wanted { channel: None, number: Some(number), turn: &turn },
+            now,
+            until,
+        );
         self.wrong(leased)
     }
 
+    /// Whether a message of this kind is due.
+    pub fn is_due(&self, channel: Channel, now: WallTime) -> Result<bool, StateError> {
+        let turn = Turn { besides: &BTreeSet::new(), begun: now };
+        let wanted = Wanted { channel: Some(channel), number: None, turn: &turn };
+        self.wrong(due::due(&self.db, &wanted, now).map(|due| due.is_some()))
+    }
+
     /// Keeps what an attempt came to. An answer for a lease that somebody else has taken since changes nothing.
-    pub fn answer(&mut self, letter: &Letter, next: &Next) -> Result<(), StateError> {
-        let answered = answer(&mut self.db, letter, next);
+    pub fn answer(&mut self, letter: &Letter, next: &Next) -> Result<Answered, StateError> {
+        let answered = answer::answer(&mut self.db, letter, next);
         self.wrong(answered)
+    }
+
+    /// The same, and it does not give up so soon: an answer that is not kept is a message that is sent twice. What is
+    /// damaged is no matter of patience.
+    pub fn answer_within(
+        &mut self,
+        letter: &Letter,
+        next: &Next,
+        patience: Duration,
+    ) -> Result<Answered, StateError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match answer::answer(&mut self.db, letter, next) {
+                Err(error) if answer::may_pass(&error) && Instant::now() < deadline => {
+                    std::thread::sleep(AGAIN);
+                }
+                answered => return self.wrong(answered),
+            }
+        }
+    }
+
+    /// Gives a message back that nothing was done with: it is due as before, and the attempt does not count.
+    pub fn give_back(&mut self, letter: &Letter, now: WallTime) -> Result<(), StateError> {
+        let given = self.db.execute(
+            "UPDATE message SET state = 'waiting', attempts = attempts - 1, next_attempt_us = ?3
+             WHERE number = ?1 AND attempts = ?2 AND state = 'leased'",
+            params![letter.number, letter.attempts, now.0],
+        );
+        self.wrong(given.map(drop))
+    }
+
+    /// Ends alerts whose incident is over, and of which nobody came to say so.
+    pub fn tidy(&mut self) -> Result<(), StateError> {
+        let tidied = self.db.execute(
+            "UPDATE message SET state = 'replaced', next_attempt_us = NULL, bytes = NULL
+             WHERE state = 'waiting' AND repeats = 1
+             AND (incident IS NULL OR incident NOT IN (SELECT id FROM incident WHERE closed_us IS NULL))",
+            [],
+        );
+        self.wrong(tidied.map(drop))
     }
 
     /// Where a relay was found last.
@@ -134,7 +208,7 @@ pub(super) fn owe(db: &Transaction<'_>, owed: &Owed) -> rusqlite::Result<()> {
     if owed.channel == Channel::Alertmanager {
         // What is repeated ends here: each incident has one alert at a time.
         db.execute(
-            "UPDATE message SET state = 'replaced', next_attempt_us = NULL
+            "UPDATE message SET state = 'replaced', next_attempt_us = NULL, bytes = NULL
              WHERE channel = ?1 AND incident = ?2 AND state IN ('draft', 'waiting', 'leased')",
             params![owed.channel.word(), owed.incident],
         )?;
@@ -167,14 +241,23 @@ fn address(db: &Transaction<'_>, number: i64, envelope: &Envelope) -> rusqlite::
     Ok(())
 }
 
+/// Rows that nobody asks for any more. Those that were given up stay as long as the others, and there is an end to them:
+/// where everything is refused for good, the file does not grow for ever.
 fn forget_old(db: &Transaction<'_>, now: WallTime) -> rusqlite::Result<()> {
-    let old = now.0.saturating_sub(SENT_KEPT_US);
-    db.execute(
-        "DELETE FROM recipient WHERE message IN
-         (SELECT number FROM message WHERE state IN ('sent', 'replaced') AND created_us < ?1)",
+    let old = now.0.saturating_sub(KEPT_US);
+    let gone = db.execute(
+        "DELETE FROM message WHERE state IN ('sent', 'replaced', 'dead') AND created_us < ?1",
         [old],
     )?;
-    db.execute("DELETE FROM message WHERE state IN ('sent', 'replaced') AND created_us < ?1", [old]).map(drop)
+    let more = db.execute(
+        "DELETE FROM message WHERE number IN
+         (SELECT number FROM message WHERE state = 'dead' ORDER BY number DESC LIMIT -1 OFFSET ?1)",
+        [DEAD_MAX],
+    )?;
+    if gone + more == 0 {
+        return Ok(());
+    }
+    db.execute("DELETE FROM recipient WHERE message NOT IN (SELECT number FROM message)", []).map(drop)
 }
 
 fn put(db: &mut Connection, written: &Written) -> rusqlite::Result<i64> {
@@ -192,14 +275,19 @@ fn put(db: &mut Connection, written: &Written) -> rusqlite::Result<i64> {
 }
 
 /// Messages that wait may be tried at once; not one that may have arrived: a relay that is still busy with it would get
-/// a second.
+/// a second. The moment is kept for those that are being attempted just now.
 pub(super) fn retry(db: &Transaction<'_>, now: WallTime) -> rusqlite::Result<()> {
     let sql = "UPDATE message SET next_attempt_us = ?1 WHERE state = 'waiting' AND next_attempt_us > ?1
                AND number NOT IN (SELECT message FROM recipient WHERE state = 'possibly delivered')";
-    db.execute(sql, [now.0]).map(drop)
+    db.execute(sql, [now.0])?;
+    db.execute(
+        "INSERT INTO room VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET since_us = excluded.since_us",
+        [now.0],
+    )
+    .map(drop)
 }
 
-/// Messages that are not written yet. One whose notice cannot be read is left out.
+/// Messages that are not written yet. One whose notice cannot be read is given up with the reason.
 pub(super) fn drafts(db: &Connection) -> rusqlite::Result<Vec<Draft>> {
     let mut all = db.prepare(
         "SELECT number, id, incident, notice, sender, created_us, channel FROM message
@@ -207,8 +295,11 @@ pub(super) fn drafts(db: &Connection) -> rusqlite::Result<Vec<Draft>> {
     )?;
     let rows = all.query_map([], |row| {
         let notice: String = row.get(3)?;
-        let Ok(notice) = state::read_notice(notice.as_bytes()) else { return Ok(None) };
         let number: i64 = row.get(0)?;
+        let notice = match state::read_notice(notice.as_bytes()) {
+            Ok(notice) => notice,
+            Err(why) => return Ok(Err((number, why))),
+        };
         let to = recipients(db, number)?.into_iter().map(|recipient| recipient.address).collect();
         let owed = Owed {
             channel: channel(&row.get::<_, String>(6)?),
@@ -218,9 +309,19 @@ pub(super) fn drafts(db: &Connection) -> rusqlite::Result<Vec<Draft>> {
             envelope: Envelope { from: row.get(4)?, to },
             created: WallTime(row.get(5)?),
         };
-        Ok(Some((number, owed)))
+        Ok(Ok((number, owed)))
     })?;
-    rows.filter_map(Result::transpose).collect()
+    let mut drafts = Vec::new();
+    for row in rows.collect::<rusqlite::Result<Vec<_>>>()? {
+        match row {
+            Ok(draft) => drafts.push(draft),
+            Err((number, why)) => {
+                let why = format!("what it was to tell cannot be read: {why}");
+                written(db, number, Err(&why), WallTime(0))?;
+            }
+        }
+    }
+    Ok(drafts)
 }
 
 /// A draft is written: from now on its bytes stay as they are. A draft that could not be written is given up with the
@@ -283,120 +384,6 @@ fn recipients(db: &Connection, number: i64) -> rusqlite::Result<Vec<QueuedRecipi
         })
     })?;
     rows.collect()
-}
-
-/// The next message that is due, taken. One whose bytes are gone is given up with the reason, and holds up no other.
-fn lease(
-    db: &mut Connection,
-    which: (Option<Channel>, Option<i64>),
-    now: WallTime,
-    until: WallTime,
-) -> rusqlite::Result<Option<Letter>> {
-    let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let leased = loop {
-        let Some((letter, state)) = due(&change, which, now)? else { break None };
-        let bytes = change.query_row("SELECT bytes FROM message WHERE number = ?1", [letter.number], |row| {
-            row.get::<_, Vec<u8>>(0)
-        });
-        match bytes {
-            Ok(bytes) => break Some((Letter { bytes, ..letter }, state)),
-            Err(error) => {
-                change.execute(
-                    "UPDATE message SET state = 'dead', next_attempt_us = NULL, last_error = ?2 WHERE number = ?1",
-                    params![letter.number, format!("its bytes cannot be read: {error}")],
-                )?;
-            }
-        }
-    };
-    if let Some((letter, state)) = &leased {
-        change.execute(
-            "UPDATE message SET state = 'leased', attempts = ?2, next_attempt_us = ?3 WHERE number = ?1",
-            params![letter.number, letter.attempts, until.0],
-        )?;
-        if state == MessageState::Leased.word() {
-            change.execute(
-                "UPDATE message SET last_error = ?2 WHERE number = ?1",
-                params![letter.number, UNANSWERED],
-            )?;
-        }
-    }
-    change.commit()?;
-    Ok(leased.map(|(letter, _)| letter))
-}
-
-/// What is due next, without its bytes, and its state.
-fn due(
-    db: &Connection,
-    (of, one): (Option<Channel>, Option<i64>),
-    now: WallTime,
-) -> rusqlite::Result<Option<(Letter, String)>> {
-    let due = db.query_row(
-        "SELECT number, id, sender, max(created_us, coalesce(taken_us, created_us)), attempts, state, channel, repeats
-         FROM message
-         WHERE state IN ('waiting', 'leased') AND next_attempt_us <= ?1 AND number = coalesce(?2, number)
-         AND channel = coalesce(?3, channel)
-         -- What is repeated is true while its incident goes on: a watcher that did not come to say that it is over, or
-         -- whose evidence is gone, has no alert kept up for ever.
-         AND (repeats = 0 OR incident IN (SELECT id FROM incident WHERE closed_us IS NULL))
-         ORDER BY next_attempt_us, number LIMIT 1",
-        params![now.0, one, of.map(Channel::word)],
-        |row| {
-            let letter = Letter {
-                channel: channel(&row.get::<_, String>(6)?),
-                repeats: row.get(7)?,
-                number: row.get(0)?,
-                id: row.get(1)?,
-                envelope: Envelope { from: row.get(2)?, to: Vec::new() },
-                bytes: Vec::new(),
-                created: WallTime(row.get(3)?),
-                attempts: row.get::<_, u32>(4)?.saturating_add(1),
-            };
-            Ok((letter, row.get::<_, String>(5)?))
-        },
-    );
-    let Some((mut letter, state)) = due.optional()? else { return Ok(None) };
-    let wait = recipients(db, letter.number)?.into_iter().filter(|recipient| recipient.state.waits());
-    letter.envelope.to = wait.map(|recipient| recipient.address).collect();
-    Ok(Some((letter, state)))
-}
-
-fn answer(db: &mut Connection, letter: &Letter, next: &Next) -> rusqlite::Result<()> {
-    let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let held: i64 = change.query_row(
-        "SELECT count(*) FROM message WHERE number = ?1 AND attempts = ?2 AND state = 'leased'",
-        params![letter.number, letter.attempts],
-        |row| row.get(0),
-    )?;
-    if held == 0 {
-        return Ok(());
-    }
-    for (address, state, why) in &next.recipients {
-        change.execute(
-            "UPDATE recipient SET state = ?3, last_error = ?4
-             WHERE message = ?1 AND address = ?2 AND state IN ('waiting', 'possibly delivered')",
-            params![letter.number, address, state.word(), why],
-        )?;
-    }
-    let all = recipients(&change, letter.number)?;
-    let state = if next.at.is_some() {
-        MessageState::Waiting
-    } else if all.iter().any(|recipient| recipient.state != RecipientState::Sent) {
-        MessageState::Dead
-    } else {
-        MessageState::Sent
-    };
-    change.execute(
-        "UPDATE message SET state = ?2, next_attempt_us = ?3, last_error = ?4 WHERE number = ?1",
-        params![letter.number, state.word(), next.at.map(|at| at.0), next.why()],
-    )?;
-    if letter.repeats && next.at.is_some() && next.why().is_none() {
-        // Taken; the attempts of the next time are counted from the first.
-        change.execute(
-            "UPDATE message SET taken_us = next_attempt_us, attempts = 0 WHERE number = ?1",
-            [letter.number],
-        )?;
-    }
-    change.commit()
 }
 
 /// A word that is not known is of a later version, which this one does not open: it stands for nothing.
