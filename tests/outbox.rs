@@ -4,18 +4,19 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::{conntriage, outcome};
-use conntriage::edge::deliver::{eml, sendmail};
-use conntriage::edge::store::outbox::Outbox;
+use conntriage::edge::deliver::{Bound, eml, sendmail};
+use conntriage::edge::store::outbox::{Outbox, Turn};
 use conntriage::edge::store::state::{Change, State};
 use conntriage::model::live::intent::{About, IncidentNo, Notice, NoticeNo, SuppressedList};
 use conntriage::model::live::message::{
-    Channel, Envelope, Fate, Letter, MessageState, Next, Owed, RecipientState, Written,
+    Answered, Channel, Envelope, Fate, Letter, MessageState, Next, Owed, RecipientState, Written,
 };
 use conntriage::model::time::WallTime;
 use conntriage::steer::outbox::{after, jittered_us};
@@ -91,7 +92,8 @@ fn a_leased_message_is_nobody_elses_until_the_lease_ends() {
     let second = other.lease(at(901), at(1_800)).unwrap().unwrap();
     assert_eq!(second, Letter { attempts: 2, ..first.clone() });
     // The first was only slow: its answer is not about this attempt.
-    one.answer(&first, &next(&first, &Fate::Never("late".to_owned()), at(902))).unwrap();
+    let late = one.answer(&first, &next(&first, &Fate::Never("late".to_owned()), at(902))).unwrap();
+    assert_eq!(late, Answered::Lost);
     assert_eq!(states(&one), [MessageState::Leased]);
     let said = other.queue().unwrap().remove(0).last_error.unwrap();
     assert!(said.contains("may have been delivered"), "{said}");
@@ -123,6 +125,196 @@ fn a_message_that_was_put_off_waits_until_the_table_has_room_again() {
     state.commit(&Change { retry: Some(at(62)), ..Change::default() }).unwrap();
     assert_eq!(outbox.lease(at(62), at(900)).unwrap(), None);
     assert_eq!(outbox.queue().unwrap()[0].to[0].state, RecipientState::Possibly);
+}
+
+#[test]
+fn whatever_the_clock_does_no_run_has_a_message_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("state");
+    let _state = state_with(&root, 2);
+    let mut outbox = Outbox::open(&root).unwrap().unwrap();
+    let lease = |outbox: &mut Outbox, besides: &BTreeSet<i64>| {
+        outbox.lease_next(Channel::Mail, &Turn { besides, begun: at(10) }, at(10), at(900)).unwrap()
+    };
+    let mut taken = BTreeSet::new();
+    // The clock is set back an hour while the run goes on: what is put off is due before the run began.
+    for second in [0, -3_600, -3_500] {
+        let Some(letter) = lease(&mut outbox, &taken) else { break };
+        assert!(taken.insert(letter.number), "{letter:?}");
+        outbox.answer(&letter, &next(&letter, &Fate::NotNow("no".to_owned()), at(second))).unwrap();
+    }
+    assert_eq!(taken.len(), 2);
+    assert_eq!(lease(&mut outbox, &taken), None);
+    assert!(outbox.lease(at(10), at(900)).unwrap().is_some(), "the next run has it");
+}
+
+#[test]
+fn what_a_wrong_clock_put_off_for_years_is_due_once_the_clock_is_right() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("state");
+    drop(state_with(&root, 3));
+    let year = at(365 * 86_400).0;
+    rusqlite_of(&root)
+        .execute_batch(&format!(
+            "UPDATE message SET next_attempt_us = {year} WHERE number = 1;
+             UPDATE message SET next_attempt_us = {year}, state = 'leased', attempts = 1 WHERE number = 2;
+             UPDATE message SET next_attempt_us = {} WHERE number = 3",
+            at(2_100).0
+        ))
+        .unwrap();
+    let mut outbox = Outbox::open(&root).unwrap().unwrap();
+    let mut due: Vec<i64> =
+        std::iter::from_fn(|| outbox.lease(at(1), at(900)).unwrap()).map(|letter| letter.number).collect();
+    due.sort_unstable();
+    assert_eq!(due, [1, 2], "the third waits as long as one may");
+    // A run that began long ago judges by the clock of now: another has leased and put off since.
+    rusqlite_of(&root)
+        .execute_batch(&format!(
+            "UPDATE message SET next_attempt_us = {}, state = 'waiting' WHERE number = 1;
+             UPDATE message SET next_attempt_us = {}, state = 'leased' WHERE number = 2",
+            at(7_200 + 1_800).0,
+            at(7_200 + 1_200).0
+        ))
+        .unwrap();
+    let turn = Turn { besides: &BTreeSet::from([3]), begun: at(1) };
+    assert_eq!(outbox.lease_next(Channel::Mail, &turn, at(7_200), at(8_400)).unwrap(), None);
+}
+
+#[test]
+fn an_attempt_that_the_table_drained_under_is_tried_again_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("state");
+    let mut state = state_with(&root, 2);
+    let mut outbox = Outbox::open(&root).unwrap().unwrap();
+    let (one, two) =
+        (outbox.lease(at(1), at(900)).unwrap().unwrap(), outbox.lease(at(1), at(900)).unwrap().unwrap());
+    state.commit(&Change { retry: Some(at(30)), ..Change::default() }).unwrap();
+    let kept = outbox.answer(&one, &next(&one, &Fate::Misconfigured("no route".to_owned()), at(40))).unwrap();
+    assert_eq!(kept, Answered::Kept(Some(at(30))));
+    // What may have arrived is not hurried, and it stays so when a later attempt meets something else.
+    let perhaps = next(&two, &Fate::Perhaps("no answer".to_owned()), at(40));
+    assert_eq!(outbox.answer(&two, &perhaps).unwrap(), Answered::Kept(perhaps.at));
+    let again = outbox.lease(at(50), at(900)).unwrap().unwrap();
+    assert_eq!(again.number, one.number);
+    // It began after there was room: it waits as it should.
+    let later = next(&again, &Fate::NotNow("busy".to_owned()), at(60));
+    assert_eq!(outbox.answer(&again, &later).unwrap(), Answered::Kept(later.at));
+    let two = outbox.lease_one(two.number, at(2_300), at(2_900)).unwrap().unwrap();
+    state.commit(&Change { retry: Some(at(2_400)), ..Change::default() }).unwrap();
+    let refused = next(&two, &Fate::NotNow("refused".to_owned()), at(2_410));
+    assert_eq!(outbox.answer(&two, &refused).unwrap(), Answered::Kept(refused.at));
+    let to = outbox.queue().unwrap().remove(1).to.remove(0);
+    assert_eq!(to.state, RecipientState::Possibly);
+    let said = to.last_error.unwrap();
+    assert!(said.starts_with("possibly delivered") && said.ends_with("refused"), "{said}");
+}
+
+#[test]
+fn what_nobody_will_send_any_more_is_not_kept_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("state");
+    let mut state = state_with(&root, 1);
+    let mut outbox = Outbox::open(&root).unwrap().unwrap();
+    let letter = outbox.lease(at(1), at(900)).unwrap().unwrap();
+    outbox.answer(&letter, &next(&letter, &Fate::Taken, at(2))).unwrap();
+    let db = rusqlite_of(&root);
+    let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM message WHERE bytes IS NULL AND state = 'sent'"), 1);
+    db.execute_batch(
+        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
+         INSERT INTO message (number, id, notice, sender, created_us, state)
+         SELECT i, 'm' || i, '', 'a@b', 1795400000000000, 'dead' FROM n;
+         INSERT INTO recipient SELECT number, 0, 'ops@example.org', 'dead', 'no' FROM message WHERE number > 1",
+    )
+    .unwrap();
+    state.commit(&Change { owed: vec![owed(2)], ..Change::default() }).unwrap();
+    assert_eq!(count("SELECT count(*) FROM message WHERE state = 'dead'"), 1_000);
+    assert_eq!(count("SELECT min(number) FROM message WHERE state = 'dead'"), 501, "the newest stay");
+    assert_eq!(count("SELECT count(*) FROM recipient WHERE state = 'dead'"), 1_000);
+    let mut later = owed(3);
+    later.created = at(31 * 86_400);
+    state.commit(&Change { owed: vec![later], ..Change::default() }).unwrap();
+    assert_eq!(count("SELECT count(*) FROM message WHERE state <> 'draft'"), 0);
+}
+
+#[test]
+fn a_draft_that_cannot_be_read_is_given_up_with_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("state");
+    let (mut state, _) = State::open(&root).unwrap();
+    state.commit(&Change { owed: vec![owed(1), owed(2)], ..Change::default() }).unwrap();
+    rusqlite_of(&root).execute_batch("UPDATE message SET notice = 'nonsense' WHERE number = 1").unwrap();
+    let drafts = state.drafts().unwrap();
+    assert_eq!(drafts.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2]);
+    let given_up = Outbox::open(&root).unwrap().unwrap().queue().unwrap().remove(0);
+    assert_eq!(given_up.state, MessageState::Dead);
+    assert!(given_up.last_error.unwrap().starts_with("what it was to tell cannot be read: "));
+}
+
+#[test]
+fn several_who_open_an_older_file_at_once_find_it_brought_up_to_date() {
+    for _ in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("state");
+        drop(state_with(&root, 1));
+        rusqlite_of(&root)
+            .execute_batch(
+                "ALTER TABLE message DROP COLUMN leased_us; DROP INDEX message_incident; DROP TABLE room;
+                 PRAGMA user_version = 4",
+            )
+            .unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert_eq!(Outbox::open(&root).unwrap().unwrap().queue().unwrap().len(), 1));
+            }
+        });
+    }
+}
+
+#[test]
+fn d11_a_link_above_the_state_is_followed_and_the_state_itself_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::create_dir(at("real")).unwrap();
+    symlink(at("real"), at("linked")).unwrap();
+    drop(state_with(&at("linked/state"), 1));
+    assert_eq!(Outbox::open(&at("linked/state")).unwrap().unwrap().queue().unwrap().len(), 1);
+    symlink(at("real/state"), at("itself")).unwrap();
+    assert!(Outbox::open(&at("itself")).is_err());
+    std::fs::create_dir(at("other")).unwrap();
+    symlink(at("real/state/state.db"), at("other/state.db")).unwrap();
+    assert!(Outbox::open(&at("other")).is_err());
+}
+
+#[test]
+fn where_there_is_nothing_to_send_nothing_is_amiss() {
+    let directory = tempfile::tempdir().unwrap();
+    // No relay is named: whoever had to send could not.
+    std::fs::write(
+        directory.path().join("c.toml"),
+        "[mail]\ntransport = \"smtp\"\nto = [\"ops@example.org\"]\n",
+    )
+    .unwrap();
+    let deliver = || {
+        let all = conntriage(directory.path())
+            .args(["mail", "deliver", "--state-dir", "state", "--config", "c.toml"])
+            .output();
+        outcome(&all.unwrap())
+    };
+    let (_, said, code) = deliver();
+    assert!(code == 0 && said.contains("state: holds no state, and so no message"), "{said}");
+    let root = directory.path().join("state");
+    let mut outbox = Outbox::make(&root).unwrap();
+    assert_eq!(deliver(), (String::new(), String::new(), 0));
+    let written = Written {
+        id: "one@host".to_owned(),
+        envelope: Envelope { from: "f@x".to_owned(), to: vec!["a@x".to_owned()] },
+        bytes: b"bytes".to_vec(),
+        created: WallTime(0),
+    };
+    outbox.put(&written).unwrap();
+    let (_, said, code) = deliver();
+    assert!(code != 0 && said.contains("mail.host: is missing"), "{said}");
 }
 
 #[test]
@@ -179,7 +371,8 @@ fn an_outbox_of_the_version_before_keeps_its_messages() {
         "ALTER TABLE message ADD COLUMN recipients TEXT NOT NULL DEFAULT 'ops@example.org\nnet@example.org';
          DROP TABLE recipient; DROP TABLE relay;
          ALTER TABLE message DROP COLUMN channel; ALTER TABLE message DROP COLUMN repeats;
-         ALTER TABLE message DROP COLUMN taken_us;
+         ALTER TABLE message DROP COLUMN taken_us; ALTER TABLE message DROP COLUMN leased_us;
+         DROP INDEX message_incident; DROP TABLE room;
          UPDATE message SET state = 'sent' WHERE number = 1;
          UPDATE message SET state = 'leased', attempts = 1 WHERE number = 2;
          PRAGMA user_version = 2",
@@ -223,7 +416,7 @@ fn m16_a_hundred_thousand_messages_that_wait_keep_nobody_waiting() {
         .execute_batch(
             "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 100001)
              INSERT INTO message (number, id, notice, sender, bytes, created_us, next_attempt_us, state)
-             SELECT i, 'm' || i, '', 'a@b', zeroblob(500), 0, 9e17, 'waiting' FROM n;
+             SELECT i, 'm' || i, '', 'a@b', zeroblob(500), 0, 1795401800000000, 'waiting' FROM n;
              INSERT INTO recipient SELECT number, 0, 'ops@example.org', 'waiting', NULL FROM message WHERE number > 1",
         )
         .unwrap();
@@ -276,7 +469,7 @@ fn a_file_that_cannot_be_written_is_tried_again() {
     std::fs::write(directory.path().join("out"), "in the way").unwrap();
     let output = conntriage(directory.path())
         .args(["mail", "deliver", "--eml", "out", "--state-dir", "state"])
-        .env("SOURCE_DATE_EPOCH", (at(60).0 / 1_000_000).to_string())
+        .env("CONNTRIAGE_TEST_CLOCK", (at(60).0 / 1_000_000).to_string())
         .output();
     let (_, said, code) = outcome(&output.unwrap());
     assert_eq!(code, 3, "{said}");
@@ -302,6 +495,13 @@ fn no_message_id_leads_out_of_the_directory() {
     };
     let path = eml::write(directory.path(), &letter).unwrap();
     assert_eq!(path.parent(), Some(directory.path()));
+    // Nor does what somebody put where it is written first.
+    let elsewhere = directory.path().join("elsewhere");
+    std::fs::write(&elsewhere, "mine").unwrap();
+    symlink(&elsewhere, path.with_extension("eml.tmp")).unwrap();
+    eml::write(directory.path(), &letter).unwrap();
+    assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "mine");
+    assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
 }
 
 /// A sendmail that goes wrong: no real one does so when asked to.
@@ -315,7 +515,8 @@ fn faulty(directory: &Path, script: &str) -> PathBuf {
 fn handed_over(script: &str, bytes: &[u8], patience: Duration) -> Fate {
     let directory = tempfile::tempdir().unwrap();
     let program = faulty(directory.path(), script);
-    sendmail::hand_over(&program, &owed(1).envelope, bytes, patience)
+    let outcome = sendmail::hand_over(&program, &owed(1).envelope, bytes, &Bound::of(patience));
+    outcome.fates[0].1.clone()
 }
 
 #[test]
@@ -326,9 +527,30 @@ fn sendmail_gets_the_bytes_and_addresses_and_nothing_of_our_environment() {
         "{{ echo \"$@\"; pwd; env | grep -v -e ^PWD= -e ^PATH= -e ^_= -e ^SHLVL= -e ^OLDPWD=; cat; }} > {}",
         out.display()
     );
-    assert_eq!(handed_over(&script, b"hello", Duration::from_secs(20)), Fate::Taken);
+    // Lines end as on standard input they do; a CR that ends no line is the message's own.
+    let kept = b"A: b\r\n\r\n.\r\nhe\rllo\r\r\n";
+    assert_eq!(handed_over(&script, kept, Duration::from_secs(20)), Fate::Taken);
     let got = std::fs::read_to_string(out).unwrap();
-    assert_eq!(got, "-i -f conntriage@web8 -- ops@example.org\n/\nhello");
+    assert_eq!(got, "-i -f conntriage@web8 -- ops@example.org\n/\nA: b\n\n.\nhe\rllo\r\n");
+}
+
+#[test]
+fn sendmail_that_refuses_several_is_asked_for_each() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let script = format!(
+        "cat >/dev/null; case \"$*\" in *b@x*) exit 67;; esac; shift 4; echo \"$@\" >> {}",
+        log.display()
+    );
+    let program = faulty(directory.path(), &script);
+    let to = ["a@x", "b@x", "c@x"].map(str::to_owned).to_vec();
+    let envelope = Envelope { from: "f@x".to_owned(), to };
+    let bound = Bound::of(Duration::from_secs(20));
+    let fates = sendmail::hand_over(&program, &envelope, b"hello", &bound).fates;
+    let never = Fate::Never("sendmail refused it with code 67".to_owned());
+    let wanted = [("a@x", Fate::Taken), ("b@x", never), ("c@x", Fate::Taken)];
+    assert_eq!(fates, wanted.map(|(to, fate)| (to.to_owned(), fate)));
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "a@x\nc@x\n");
 }
 
 #[test]
@@ -339,13 +561,19 @@ fn m13_each_way_sendmail_can_fail_has_its_class() {
         other => panic!("{script}: {other:?}"),
     };
     assert_eq!(not_now("cat >/dev/null; echo busy >&2; exit 75"), "sendmail ended with code 75: busy");
-    assert_eq!(not_now("cat >/dev/null; kill -9 $$"), "sendmail was killed");
+    // Whoever had all of it may have taken it.
+    for signal in ["9", "15"] {
+        let killed = handed_over(&format!("cat >/dev/null; kill -{signal} $$"), b"hello", patience);
+        assert_eq!(killed, Fate::Perhaps("sendmail was killed".to_owned()));
+    }
     for code in [64, 65, 67] {
         let fate = handed_over(&format!("cat >/dev/null; echo no >&2; exit {code}"), b"hello", patience);
         assert_eq!(fate, Fate::Never(format!("sendmail refused it with code {code}: no")));
     }
     // It says much before it reads, and the message is larger than a pipe.
     let much = vec![b'x'; 1 << 20];
+    let killed = handed_over("head -c 9 >/dev/null; kill -9 $$", &much, patience);
+    assert_eq!(killed, Fate::NotNow("sendmail was killed".to_owned()));
     let script = "head -c 1000000 /dev/zero | tr '\\0' e >&2; cat >/dev/null";
     assert_eq!(handed_over(script, &much, patience), Fate::Taken);
     // It ends well and has read nothing.
@@ -361,9 +589,40 @@ fn a_delivery_that_goes_on_in_the_background_is_not_waited_for() {
 }
 
 #[test]
-fn m13_a_sendmail_that_hangs_is_ended() {
+fn m13_a_sendmail_that_hangs_is_ended_with_all_that_it_started() {
+    let directory = tempfile::tempdir().unwrap();
+    let started = directory.path().join("started");
+    let script = format!("cat >/dev/null; sleep 600 & echo $! > {}; wait", started.display());
     let begun = Instant::now();
-    let fate = handed_over("exec sleep 60", b"hello", Duration::from_secs(1));
-    assert_eq!(fate, Fate::NotNow("sendmail did not end within 1 s".to_owned()));
+    let why = "sendmail did not end within 2 s".to_owned();
+    // It had the whole message, and may have taken it.
+    assert_eq!(handed_over(&script, b"hello", Duration::from_secs(2)), Fate::Perhaps(why.clone()));
+    let process = std::fs::read_to_string(&started).unwrap();
+    let stat = std::path::PathBuf::from(format!("/proc/{}/stat", process.trim()));
+    while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "what it started lives on");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // It had not.
+    let much = vec![b'x'; 1 << 20];
+    assert_eq!(handed_over("exec sleep 60", &much, Duration::from_secs(2)), Fate::NotNow(why));
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_sendmail_is_ended_when_this_program_is_to_stop() {
+    let directory = tempfile::tempdir().unwrap();
+    for (script, bytes, stopped) in [
+        ("exec sleep 60", vec![b'x'; 1 << 20], true),
+        ("cat >/dev/null; exec sleep 60", b"x".to_vec(), false),
+    ] {
+        let program = faulty(directory.path(), script);
+        let begun = Instant::now();
+        let stop = || begun.elapsed() > Duration::from_secs(1);
+        let bound = Bound { wall: Duration::from_mins(1), stop: &stop };
+        let outcome = sendmail::hand_over(&program, &owed(1).envelope, &bytes, &bound);
+        assert_eq!(outcome.stopped, stopped, "{script}: {outcome:?}");
+        assert_eq!(matches!(outcome.fates[0].1, Fate::Perhaps(_)), !stopped, "{script}: {outcome:?}");
+        assert!(begun.elapsed() < Duration::from_secs(15), "{script}: {:?}", begun.elapsed());
+    }
 }

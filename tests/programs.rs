@@ -17,6 +17,7 @@ use conntriage::edge::deliver::http::{self, Patience};
 use conntriage::edge::store::outbox::Outbox;
 use conntriage::edge::store::state::{Change, KeptIncident, State};
 use conntriage::edge::textfile;
+use conntriage::model::live::attempt::Post;
 use conntriage::model::live::intent::{About, IncidentNo, Notice, NoticeNo, SuppressedList};
 use conntriage::model::live::life::{Key, Place};
 use conntriage::model::live::message::{Channel, Envelope, Fate, Letter, MessageState, Owed, RecipientState};
@@ -41,9 +42,15 @@ impl Drop for Server {
 
 /// The server of `tests/tools/hook.py`: its address, and where it keeps what it got.
 fn hook(directory: &Path) -> (Server, String, PathBuf) {
+    hook_with(directory, &[])
+}
+
+/// The same, with a certificate and its key.
+fn hook_with(directory: &Path, keys: &[PathBuf]) -> (Server, String, PathBuf) {
     let log = directory.join("requests");
     let mut command = Command::new("python3");
-    command.arg(common::root().join("tests/tools/hook.py")).arg(&log).stdout(Stdio::piped());
+    command.arg(common::root().join("tests/tools/hook.py")).arg(&log).args(keys);
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let mut port = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
@@ -68,13 +75,26 @@ fn letter() -> Letter {
     }
 }
 
+/// The letter goes to this address.
+fn post(url: &str, token: Option<&Path>, letter: &Letter, patience: Patience) -> Fate {
+    let post = Post {
+        to: "webhook".to_owned(),
+        url: url.to_owned(),
+        token: token.map(Path::to_owned),
+        id: letter.id.clone(),
+        bytes: letter.bytes.clone(),
+        smaller: notice::without_report(&letter.bytes),
+    };
+    http::post(&post, patience)
+}
+
 const SHORT: Patience = Patience { connect: Duration::from_secs(2), whole: Duration::from_secs(3) };
 
 #[test]
 fn each_way_a_server_can_answer_has_its_class() {
     let directory = tempfile::tempdir().unwrap();
     let (_server, base, log) = hook(directory.path());
-    let at = |path: &str| http::post(&format!("{base}/{path}"), None, &letter(), SHORT);
+    let at = |path: &str| post(&format!("{base}/{path}"), None, &letter(), SHORT);
     for taken in ["200", "202", "204"] {
         assert_eq!(at(taken), Fate::Taken, "{taken}");
     }
@@ -113,12 +133,35 @@ fn each_way_a_server_can_answer_has_its_class() {
     assert!(matches!(at("body"), Fate::Never(why) if why.len() < 400));
     assert!(begun.elapsed() < SHORT.whole + Duration::from_secs(2));
     // Nobody listens; no such name; what is no address.
-    assert!(matches!(http::post("http://127.0.0.1:1/", None, &letter(), SHORT), Fate::NotNow(_)));
-    assert!(matches!(http::post("http://nobody.invalid/", None, &letter(), SHORT), Fate::NotNow(_)));
-    assert!(matches!(http::post("http://[", None, &letter(), SHORT), Fate::Misconfigured(_)));
+    assert!(matches!(post("http://127.0.0.1:1/", None, &letter(), SHORT), Fate::NotNow(_)));
+    assert!(matches!(post("http://nobody.invalid/", None, &letter(), SHORT), Fate::NotNow(_)));
+    assert!(matches!(post("http://[", None, &letter(), SHORT), Fate::Misconfigured(_)));
     // TLS where none is spoken.
     let tls = base.replace("http:", "https:");
-    assert!(!matches!(http::post(&tls, None, &letter(), SHORT), Fate::Taken));
+    assert!(!matches!(post(&tls, None, &letter(), SHORT), Fate::Taken));
+}
+
+#[test]
+fn a_server_that_finds_a_report_too_large_gets_the_message_without_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_server, base, log) = hook(directory.path());
+    let owed = owed(Channel::Webhook, About::Opened(IncidentNo(1)), at(0));
+    let with_report = Letter { bytes: body(&owed, at(0)).into_bytes(), ..letter() };
+    assert_eq!(post(&format!("{base}/small"), None, &with_report, SHORT), Fate::Taken);
+    let got: Vec<Value> = requests(&log)
+        .iter()
+        .map(|request| serde_json::from_str(request["body"].as_str().unwrap()).unwrap())
+        .collect();
+    assert_eq!(got.len(), 2);
+    assert!(got[0]["report"].is_object() && got[1]["report"].is_null());
+    assert!(got[1]["report_left_out"].as_str().unwrap().contains("too large"), "{}", got[1]);
+    for (name, value) in got[0].as_object().unwrap() {
+        assert!(name.starts_with("report") || *value == got[1][name], "{name}");
+    }
+    // Where there is nothing to leave out it is refused, and that is all.
+    let refused = post(&format!("{base}/413"), None, &letter(), SHORT);
+    assert!(matches!(&refused, Fate::Never(why) if why.starts_with("HTTP 413")), "{refused:?}");
+    assert_eq!(requests(&log).len(), 3);
 }
 
 #[test]
@@ -129,14 +172,14 @@ fn a_request_is_what_it_says_and_carries_a_token_only_from_a_file_of_ones_own() 
     std::fs::write(&token, "geheim\nmore\n").unwrap();
     std::fs::set_permissions(&token, Permissions::from_mode(0o644)).unwrap();
     let url = format!("{base}/200?a=b");
-    let open = http::post(&url, Some(&token), &letter(), SHORT);
+    let open = post(&url, Some(&token), &letter(), SHORT);
     assert!(
         matches!(&open, Fate::Misconfigured(why) if why.contains("chmod 600") && !why.contains("geheim")),
         "{open:?}"
     );
     assert!(requests(&log).is_empty());
     std::fs::set_permissions(&token, Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(http::post(&url, Some(&token), &letter(), SHORT), Fate::Taken);
+    assert_eq!(post(&url, Some(&token), &letter(), SHORT), Fate::Taken);
     let request = requests(&log).remove(0);
     let headers: BTreeMap<String, String> = request["headers"]
         .as_object()
@@ -153,7 +196,7 @@ fn a_request_is_what_it_says_and_carries_a_token_only_from_a_file_of_ones_own() 
     assert_eq!(headers["idempotency-key"], letter().id);
     // What cannot stand in a header is refused, and never sent.
     std::fs::write(&token, "a\u{1}b\n").unwrap();
-    let strange = http::post(&url, Some(&token), &letter(), SHORT);
+    let strange = post(&url, Some(&token), &letter(), SHORT);
     assert!(matches!(&strange, Fate::Misconfigured(why) if why.contains("is no token")), "{strange:?}");
     assert_eq!(requests(&log).len(), 1);
 }
@@ -277,6 +320,15 @@ fn an_alert_whose_incident_is_over_is_said_no_more_even_if_nobody_said_that_it_i
     assert!(outbox.lease_of(Channel::Alertmanager, at(1), at(2)).unwrap().is_some());
     state.commit(&Change { incidents: vec![incident(Some(at(3).0))], ..Change::default() }).unwrap();
     assert_eq!(outbox.lease_of(Channel::Alertmanager, at(9), at(10)).unwrap(), None);
+    // It does not stand in the queue for ever either: the next run sees to that.
+    let word = |outbox: &Outbox| outbox.queue().unwrap().remove(0).state;
+    rusqlite::Connection::open(root.join("state.db"))
+        .unwrap()
+        .execute_batch("UPDATE message SET state = 'waiting'")
+        .unwrap();
+    assert_eq!(state.backlog().unwrap().waiting, 1);
+    outbox.tidy().unwrap();
+    assert_eq!((word(&outbox), state.backlog().unwrap().waiting), (MessageState::Replaced, 0));
     state.forget(&[INCIDENT.to_owned()]).unwrap();
     assert_eq!(outbox.lease_of(Channel::Alertmanager, at(9), at(10)).unwrap(), None);
 }
@@ -296,7 +348,7 @@ fn deliver_posts_to_a_webhook_without_any_mail_being_configured() {
         .unwrap();
         let mut command = conntriage(directory.path());
         command.args(["mail", "deliver", "--state-dir", "state", "--config", "c.toml"]);
-        command.env("SOURCE_DATE_EPOCH", (at(60).0 / 1_000_000).to_string());
+        command.env("CONNTRIAGE_TEST_CLOCK", (at(60).0 / 1_000_000).to_string());
         outcome(&command.output().unwrap())
     };
     let (_, said, code) = deliver("200");
@@ -315,6 +367,127 @@ fn deliver_posts_to_a_webhook_without_any_mail_being_configured() {
     let (_, said, code) = deliver("422");
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("given up, for webhook: HTTP 422: so ") && !said.contains('\u{1b}'), "{said}");
+}
+
+/// `mail deliver` at a second, with this webhook, and these authorities trusted.
+fn deliver_to(directory: &Path, url: &str, second: i64, trusted: Option<&Path>) -> (String, i32) {
+    std::fs::write(directory.join("c.toml"), format!("[notify]\nwebhook_url = \"{url}\"\n")).unwrap();
+    let mut command = conntriage(directory);
+    command.args(["mail", "deliver", "--only", "programs", "--state-dir", "state", "--config", "c.toml"]);
+    command.env("CONNTRIAGE_TEST_CLOCK", (at(second).0 / 1_000_000).to_string());
+    command.envs(trusted.map(|path| ("SSL_CERT_FILE", path)));
+    let (_, said, code) = outcome(&command.output().unwrap());
+    (said, code)
+}
+
+#[test]
+fn a_certificate_that_is_not_right_waits_for_a_person() {
+    let keys = tempfile::tempdir().unwrap();
+    let made = Command::new("sh")
+        .arg(common::root().join("tests/tools/certificates.sh"))
+        .args([keys.path().as_os_str(), "DNS:localhost".as_ref()])
+        .output();
+    if !made.is_ok_and(|made| made.status.success()) {
+        return skip("a_certificate_that_is_not_right", "openssl is not installed");
+    }
+    for (certificate, words) in [
+        ("good", ""),
+        ("expired", "expired"),
+        ("other", "not valid for name"),
+        ("self", "invalid peer certificate"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let pair = ["pem", "key"].map(|kind| keys.path().join(format!("{certificate}.{kind}")));
+        let (_server, base, log) = hook_with(directory.path(), &pair);
+        let url = format!("{}/200", base.replace("http://127.0.0.1", "https://localhost"));
+        let (mut state, _) = State::open(&directory.path().join("state")).unwrap();
+        keep(&mut state, vec![owed(Channel::Webhook, About::Opened(IncidentNo(1)), at(0))], at(-60));
+        let (said, code) = deliver_to(directory.path(), &url, 60, Some(&keys.path().join("ca.pem")));
+        assert_eq!(code, if words.is_empty() { 0 } else { 3 }, "{certificate}: {said}");
+        assert!(said.contains(words), "{certificate}: {said}");
+        assert_eq!(requests(&log).len(), usize::from(words.is_empty()), "{certificate}: {said}");
+        if !words.is_empty() {
+            assert!(said.contains("TLS: "), "{certificate}: {said}");
+            let outbox = Outbox::open(&directory.path().join("state")).unwrap().unwrap();
+            let next = outbox.queue().unwrap().remove(0).next_attempt.unwrap();
+            assert!(next > at(60 + 20 * 60), "{certificate}: it is tried every few seconds");
+        }
+    }
+}
+
+#[test]
+fn a_program_hears_of_an_incident_in_the_order_in_which_it_happened() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_server, base, log) = hook(directory.path());
+    let (mut state, _) = State::open(&directory.path().join("state")).unwrap();
+    let about = [About::Opened(IncidentNo(1)), About::Closed(IncidentNo(1))];
+    keep(&mut state, vec![owed(Channel::Webhook, about[0], at(0))], at(-60));
+    // The first is put off; the second is due before it.
+    let (said, code) = deliver_to(directory.path(), &format!("{base}/503"), 1, None);
+    assert_eq!(code, 3, "{said}");
+    keep(&mut state, vec![owed(Channel::Webhook, about[1], at(2))], at(-60));
+    assert_eq!(deliver_to(directory.path(), &format!("{base}/200"), 3, None), (String::new(), 0));
+    assert_eq!(requests(&log).len(), 1);
+    let (said, code) = deliver_to(directory.path(), &format!("{base}/200"), 60, None);
+    assert_eq!((code, said.matches(": handed over, to webhook").count()), (0, 2), "{said}");
+    let events: Vec<Value> = requests(&log)
+        .iter()
+        .map(|request| {
+            serde_json::from_str::<Value>(request["body"].as_str().unwrap()).unwrap()["event"].clone()
+        })
+        .collect();
+    assert_eq!(events, ["opened", "opened", "closed"]);
+}
+
+#[test]
+fn a_program_that_does_not_answer_is_asked_once_in_a_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_server, base, log) = hook(directory.path());
+    let (mut state, _) = State::open(&directory.path().join("state")).unwrap();
+    let of = |number: i64| Owed {
+        incident: Some(format!("{number:012x}")),
+        ..owed(Channel::Webhook, About::Opened(IncidentNo(1)), at(number))
+    };
+    keep(&mut state, (1..=5).map(of).collect(), at(-60));
+    for (path, requested) in [("503", 1), ("401", 2), ("422", 5)] {
+        let (said, _) = deliver_to(directory.path(), &format!("{base}/{path}"), 10, None);
+        assert_eq!(requests(&log).len(), requested, "{path}: {said}");
+    }
+}
+
+#[test]
+fn what_is_posted_is_posted_by_a_process_of_its_own_that_is_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_server, base, log) = hook(directory.path());
+    let (mut state, _) = State::open(&directory.path().join("state")).unwrap();
+    keep(&mut state, vec![owed(Channel::Webhook, About::Opened(IncidentNo(1)), at(0))], at(-60));
+    std::fs::write(directory.path().join("c.toml"), format!("[notify]\nwebhook_url = \"{base}/silent\"\n"))
+        .unwrap();
+    let mut command = conntriage(directory.path());
+    command.args(["mail", "deliver", "--state-dir", "state", "--config", "c.toml"]);
+    command.env("CONNTRIAGE_TEST_CLOCK", (at(60).0 / 1_000_000).to_string());
+    let mut parent = Server(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let begun = Instant::now();
+    while requests(&log).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing was posted");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let process = parent.0.id();
+    let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", children.trim())).unwrap();
+    for (name, most) in [("Max address space", "536870912"), ("Max core file size", "0")] {
+        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(line[name.len()..].trim_start().starts_with(most), "{limits}");
+    }
+    // Told to stop, it ends what it began; the message is as good as before.
+    assert!(Command::new("kill").arg(process.to_string()).status().unwrap().success());
+    assert_eq!(parent.0.wait().unwrap().code(), Some(3));
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let queued = Outbox::open(&directory.path().join("state")).unwrap().unwrap().queue().unwrap().remove(0);
+    assert_eq!(
+        (queued.state, queued.attempts, queued.next_attempt),
+        (MessageState::Waiting, 0, Some(at(60)))
+    );
 }
 
 /// Debian's Alertmanager on a port of its own; its address.

@@ -410,7 +410,13 @@ fn the_unit_gives_the_watcher_little_and_all_are_understood_by_systemd() {
     let (text, complaint, _) = outcome(&security);
     let last = text.lines().last().unwrap_or_default();
     assert!(security.status.success(), "more than 2.5: {last}{complaint}");
-    let units = ["conntriage-watch.service", "conntriage-mail.service", "conntriage-mail.timer"];
+    let units = [
+        "conntriage-watch.service",
+        "conntriage-mail.service",
+        "conntriage-mail.timer",
+        "conntriage-notify.service",
+        "conntriage-notify.timer",
+    ];
     let verified = Command::new("systemd-analyze")
         .args(["verify", "--man=no"])
         .args(units.map(|unit| root().join("dist").join(unit)))

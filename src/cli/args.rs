@@ -306,12 +306,24 @@ pub struct TestMail {
 /// `mail deliver`
 #[derive(Debug, Args)]
 pub struct DeliverMail {
+    /// Only what is for programs (webhook, Alertmanager), or only mail
+    #[arg(long, value_name = "WHAT", value_enum, conflicts_with = "eml")]
+    pub only: Option<Only>,
     /// Write each as a file DIR/MESSAGE-ID.eml instead of handing it over
     #[arg(long, value_name = "DIR")]
     pub eml: Option<PathBuf>,
     /// Configuration and state.
     #[command(flatten)]
     pub config: ConfigFlags,
+}
+
+/// What `mail deliver` hands over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Only {
+    /// Webhook and Alertmanager
+    Programs,
+    /// Mail
+    Mail,
 }
 
 /// `config`

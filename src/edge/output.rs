@@ -76,7 +76,17 @@ pub fn colour_welcome() -> bool {
 /// What time it is: the one clock of a run, read once and handed in. `$SOURCE_DATE_EPOCH` stands for it where reports
 /// are to be reproducible.
 pub fn now() -> crate::model::time::WallTime {
-    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.trim().parse::<i64>().ok());
+    told_by("SOURCE_DATE_EPOCH")
+}
+
+/// What the machine's clock says: for leases and waits, which what reports are reproduced with must not steer. Tests have a
+/// variable of their own for it.
+pub fn clock() -> crate::model::time::WallTime {
+    told_by("CONNTRIAGE_TEST_CLOCK")
+}
+
+fn told_by(variable: &str) -> crate::model::time::WallTime {
+    let fixed = std::env::var(variable).ok().and_then(|text| text.trim().parse::<i64>().ok());
     let clock = || {
         let since_epoch =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

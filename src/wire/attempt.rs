@@ -1,4 +1,4 @@
-//! What passes between `mail deliver` and the process that it starts for each attempt: a job in, a line for each step and
+//! What passes between `mail deliver` and the process that it starts for each attempt: an errand in, a line for each step and
 //! outcome out. Both ends are the same program; nobody else reads it.
 
 use std::net::IpAddr;
@@ -6,15 +6,32 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::live::attempt::{Job, Outcome, Relay, Stage, Step, Told};
+use crate::model::live::attempt::{Errand, Job, Outcome, Post, Relay, Stage, Step, Told};
 use crate::model::live::config::Tls;
 use crate::model::live::message::{Envelope, Fate};
 
-/// Bytes of a job's head at most: 64 recipients, and what a configuration may hold.
+/// Bytes of an errand's head at most: 64 recipients, and what a configuration may hold.
 pub const HEAD_MAX: usize = 1 << 20;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
+    /// Process that began the attempt.
+    parent: u32,
+    what: What,
+    bytes: usize,
+    smaller: Option<usize>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    Mail { relay: Way, hello: String, from: String, to: Vec<String> },
+    Post { to: String, url: String, token_file: Option<PathBuf>, id: String },
+    Resolve { relay: Way },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Way {
     host: String,
     port: u16,
     tls: String,
@@ -22,18 +39,13 @@ struct Head {
     password_file: Option<PathBuf>,
     known: Vec<IpAddr>,
     recent: bool,
-    hello: String,
-    from: String,
-    to: Vec<String>,
-    bytes: usize,
-    smaller: Option<usize>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
     Step { stage: String, fine: bool, said: String },
-    Outcome { fates: Vec<One>, addresses: Vec<IpAddr>, resolved: bool },
+    Outcome { fates: Vec<One>, addresses: Vec<IpAddr>, resolved: bool, shut: bool },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,10 +57,32 @@ struct One {
 
 const WAYS: [(Tls, &str); 3] = [(Tls::Required, "required"), (Tls::Wrapper, "wrapper"), (Tls::None, "none")];
 
-/// A job: one line, then the bytes.
-pub fn write_job(job: &Job) -> Vec<u8> {
-    let relay = &job.relay;
-    let head = Head {
+/// An errand: one line, then the bytes. `parent`: who begins it.
+pub fn write_errand(errand: &Errand, parent: u32) -> Vec<u8> {
+    let (what, bytes, smaller): (_, &[u8], _) = match errand {
+        Errand::Mail(job) => {
+            let (from, to) = (job.envelope.from.clone(), job.envelope.to.clone());
+            let what = What::Mail { relay: way(&job.relay), hello: job.hello.clone(), from, to };
+            (what, &job.bytes, job.smaller.as_deref())
+        }
+        Errand::Post(post) => {
+            let (to, url, id) = (post.to.clone(), post.url.clone(), post.id.clone());
+            let what = What::Post { to, url, token_file: post.token.clone(), id };
+            (what, &post.bytes, post.smaller.as_deref())
+        }
+        Errand::Resolve(relay) => (What::Resolve { relay: way(relay) }, &[], None),
+    };
+    let head = Head { parent, what, bytes: bytes.len(), smaller: smaller.map(<[u8]>::len) };
+    // Only a path that is not UTF-8 cannot be written; the configuration is.
+    let mut all = serde_json::to_vec(&head).unwrap_or_default();
+    all.push(b'\n');
+    all.extend_from_slice(bytes);
+    all.extend_from_slice(smaller.unwrap_or_default());
+    all
+}
+
+fn way(relay: &Relay) -> Way {
+    Way {
         host: relay.host.clone(),
         port: relay.port,
         tls: WAYS.iter().find(|(tls, _)| *tls == relay.tls).map_or("", |(_, word)| word).to_owned(),
@@ -56,44 +90,35 @@ pub fn write_job(job: &Job) -> Vec<u8> {
         password_file: relay.password.clone(),
         known: relay.known.clone(),
         recent: relay.recent,
-        hello: job.hello.clone(),
-        from: job.envelope.from.clone(),
-        to: job.envelope.to.clone(),
-        bytes: job.bytes.len(),
-        smaller: job.smaller.as_ref().map(Vec::len),
-    };
-    // Only a path that is not UTF-8 cannot be written; the configuration is.
-    let mut all = serde_json::to_vec(&head).unwrap_or_default();
-    all.push(b'\n');
-    all.extend_from_slice(&job.bytes);
-    all.extend_from_slice(job.smaller.as_deref().unwrap_or_default());
-    all
+    }
 }
 
-/// The same, read.
-pub fn read_job(all: &[u8]) -> Result<Job, String> {
-    let end = all.iter().take(HEAD_MAX).position(|byte| *byte == b'\n').ok_or("no line of a job")?;
-    let (head, bytes) = all.split_at_checked(end + 1).ok_or("no line of a job")?;
+/// The same, read: who began it, and what it is.
+pub fn read_errand(all: &[u8]) -> Result<(u32, Errand), String> {
+    let end = all.iter().take(HEAD_MAX).position(|byte| *byte == b'\n').ok_or("no line of an errand")?;
+    let (head, bytes) = all.split_at_checked(end + 1).ok_or("no line of an errand")?;
     let head: Head = serde_json::from_slice(head).map_err(|error| error.to_string())?;
     let (bytes, rest) = bytes.split_at_checked(head.bytes).ok_or("the message is cut short")?;
     let smaller =
         head.smaller.map(|length| rest.get(..length).ok_or("the message is cut short")).transpose()?;
-    let tls = WAYS.iter().find(|(_, word)| *word == head.tls).ok_or("no such way to lock")?.0;
-    Ok(Job {
-        relay: Relay {
-            host: head.host,
-            port: head.port,
-            tls,
-            user: head.user,
-            password: head.password_file,
-            known: head.known,
-            recent: head.recent,
-        },
-        hello: head.hello,
-        envelope: Envelope { from: head.from, to: head.to },
-        bytes: bytes.to_vec(),
-        smaller: smaller.map(<[u8]>::to_vec),
-    })
+    let (bytes, smaller) = (bytes.to_vec(), smaller.map(<[u8]>::to_vec));
+    let errand = match head.what {
+        What::Mail { relay, hello, from, to } => {
+            let relay = read_way(relay)?;
+            Errand::Mail(Job { relay, hello, envelope: Envelope { from, to }, bytes, smaller })
+        }
+        What::Post { to, url, token_file: token, id } => {
+            Errand::Post(Post { to, url, token, id, bytes, smaller })
+        }
+        What::Resolve { relay } => Errand::Resolve(read_way(relay)?),
+    };
+    Ok((head.parent, errand))
+}
+
+fn read_way(way: Way) -> Result<Relay, String> {
+    let tls = WAYS.iter().find(|(_, word)| *word == way.tls).ok_or("no such way to lock")?.0;
+    let Way { host, port, user, password_file: password, known, recent, .. } = way;
+    Ok(Relay { host, port, tls, user, password, known, recent })
 }
 
 /// A line of an attempt, with its end.
@@ -106,6 +131,7 @@ pub fn write_told(told: &Told) -> String {
             fates: outcome.fates.iter().map(|(to, fate)| one(to, fate)).collect(),
             addresses: outcome.addresses.clone(),
             resolved: outcome.resolved,
+            shut: outcome.shut,
         },
     };
     serde_json::to_string(&line).unwrap_or_default() + "\n"
@@ -118,9 +144,10 @@ pub fn read_told(line: &str) -> Option<Told> {
             let stage = Stage::WORDS.iter().find(|(_, word)| *word == stage)?.0;
             Told::Step(Step { stage, fine, said })
         }
-        Line::Outcome { fates, addresses, resolved } => {
+        Line::Outcome { fates, addresses, resolved, shut } => {
             let fates = fates.into_iter().map(|one| Some((one.to, fate(&one.fate, one.why)?)));
-            Told::Outcome(Outcome { fates: fates.collect::<Option<_>>()?, addresses, resolved })
+            let fates = fates.collect::<Option<_>>()?;
+            Told::Outcome(Outcome { fates, addresses, resolved, shut, stopped: false })
         }
     })
 }
@@ -152,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_and_its_lines_are_read_as_what_they_are() {
+    fn an_errand_and_its_lines_are_read_as_what_they_are() {
         let job = Job {
             relay: Relay {
                 host: "relay.example.org".to_owned(),
@@ -168,10 +195,20 @@ mod tests {
             bytes: b"one\r\n\0two\r\n".to_vec(),
             smaller: Some(b"less".to_vec()),
         };
-        assert_eq!(read_job(&write_job(&job)), Ok(job.clone()));
-        let cut = write_job(&job);
-        for end in 0..cut.len() {
-            assert!(read_job(&cut[..end]).is_err(), "{end}");
+        let post = Post {
+            to: "webhook".to_owned(),
+            url: "https://example.org/?a".to_owned(),
+            token: Some(PathBuf::from("/etc/y")),
+            id: "id".to_owned(),
+            bytes: b"{}".to_vec(),
+            smaller: Some(b"{".to_vec()),
+        };
+        for errand in [Errand::Mail(job.clone()), Errand::Post(post), Errand::Resolve(job.relay.clone())] {
+            let all = write_errand(&errand, 7);
+            assert_eq!(read_errand(&all), Ok((7, errand)));
+            for end in 0..all.len() {
+                assert!(read_errand(&all[..end]).is_err(), "{end}");
+            }
         }
         let fates = vec![
             ("a@x".to_owned(), Fate::Taken),
@@ -180,7 +217,13 @@ mod tests {
         ];
         let told = [
             Told::Step(Step { stage: Stage::Tls, fine: false, said: "no\nline".to_owned() }),
-            Told::Outcome(Outcome { fates, addresses: job.relay.known, resolved: true }),
+            Told::Outcome(Outcome {
+                fates,
+                addresses: job.relay.known,
+                resolved: true,
+                shut: true,
+                stopped: false,
+            }),
         ];
         for one in told {
             let line = write_told(&one);

@@ -96,6 +96,17 @@ pub fn webhook(told: &Told<'_>) -> String {
     serde_json::to_string(&notice).unwrap_or_default()
 }
 
+/// What a webhook gets whose server finds it too large; none: there is nothing to leave out.
+pub fn without_report(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut notice: Value = serde_json::from_slice(bytes).ok()?;
+    let fields = notice.as_object_mut()?;
+    let report = fields.get_mut("report").filter(|report| !report.is_null())?;
+    *report = Value::Null;
+    let why = "the server found it too large (413): `conntriage incidents show` prints it";
+    fields.insert("report_left_out".to_owned(), why.into());
+    serde_json::to_vec(&notice).ok()
+}
+
 /// What Alertmanager gets: one alert. Its labels are the same from its first word to its last, since they are what it is
 /// known by; while the incident goes on it has no end, and is over when it is not heard of any more.
 pub fn alerts(told: &Told<'_>) -> String {

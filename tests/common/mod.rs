@@ -21,6 +21,7 @@ pub fn conntriage(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conntriage"));
     command.current_dir(directory).env_clear();
     command.env("TZ", "UTC").env("SOURCE_DATE_EPOCH", NOW_SECONDS.to_string());
+    command.env("CONNTRIAGE_TEST_CLOCK", NOW_SECONDS.to_string());
     command
 }
 

@@ -120,7 +120,7 @@ impl Exim {
         command.arg(env!("CARGO_BIN_EXE_conntriage")).args(arguments);
         command.arg("--config").arg(self.path("config.toml")).arg("--state-dir").arg(self.path("state"));
         command.env_clear().env("TZ", "UTC").env("SSL_CERT_FILE", self.path("ca.pem"));
-        command.env("SOURCE_DATE_EPOCH", (BEGIN + 60).to_string());
+        command.env("CONNTRIAGE_TEST_CLOCK", (BEGIN + 60).to_string());
         said(&command.output().unwrap())
     }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use conntriage::edge::deliver::attempt::{self, WALL};
-use conntriage::edge::deliver::smtp;
-use conntriage::model::live::attempt::{Outcome, Stage, Step, Told};
+use conntriage::edge::deliver::{Bound, smtp};
+use conntriage::model::live::attempt::{Errand, Outcome, Stage, Step, Told};
 use conntriage::model::live::config::Tls;
 use conntriage::model::live::message::Fate;
 
@@ -25,7 +25,7 @@ fn class(fate: &Fate) -> (&'static str, &str) {
 }
 
 /// Fault, class, words, and how many messages the relay has then.
-const FAULTS: [(&str, &str, &str, usize); 28] = [
+const FAULTS: [(&str, &str, &str, usize); 34] = [
     ("", "taken", "", 1),
     ("banner-silent", "not now", "did not answer in time", 0),
     ("banner-drip", "not now", "did not answer in time", 0),
@@ -41,6 +41,12 @@ const FAULTS: [(&str, &str, &str, usize); 28] = [
     ("mail-451", "not now", "MAIL: 451 later", 0),
     ("mail-550", "never", "MAIL: 550 never", 0),
     ("mail-530", "misconfigured", "530 5.7.0 log in first", 0),
+    ("mail-571", "never", "MAIL: 571 5.7.1 not from you", 0),
+    ("rcpt-571", "never", "571 5.7.1 not to them", 0),
+    ("rcpt-471", "not now", "471 5.7.1 not to them", 0),
+    ("data-571", "never", "DATA: 571", 0),
+    ("dot-471", "not now", "471 that is my answer", 0),
+    ("dot-571", "never", "571 that is my answer", 0),
     ("rcpt-451", "not now", "451 later", 0),
     ("rcpt-550", "never", "550 5.1.1 no such user", 0),
     ("rcpt-552", "not now", "552 full", 0),
@@ -73,7 +79,7 @@ fn m04_m05_m06_m12_each_fault_of_a_relay_has_its_class() {
             job.bytes.extend(b"0123456789\r\n".repeat(2 << 20));
         }
         let begun = Instant::now();
-        let outcome = smtp::attempt(&job, &HURRY, &mut |_| {});
+        let outcome = smtp::attempt(&job, &HURRY, &mut |_| true);
         let (found, why) = class(&outcome.fates[0].1);
         assert_eq!(found, *wanted, "{fault}: {why}");
         assert!(why.contains(words), "{fault}: {why}");
@@ -84,7 +90,7 @@ fn m04_m05_m06_m12_each_fault_of_a_relay_has_its_class() {
 
 #[test]
 fn m03_a_relay_that_is_not_there_is_tried_again() {
-    let outcome = smtp::attempt(&job(1, &["ops@example.org"]), &HURRY, &mut |_| {});
+    let outcome = smtp::attempt(&job(1, &["ops@example.org"]), &HURRY, &mut |_| true);
     let (found, why) = class(&outcome.fates[0].1);
     assert_eq!(found, "not now");
     assert!(why.contains("127.0.0.1:1: Connection refused"), "{why}");
@@ -100,12 +106,12 @@ fn m02_where_no_name_is_resolved_remembered_addresses_hold() {
     let mut job = job(relay.port, &["ops@example.org"]);
     // RFC 6761 §6.4: nobody resolves it.
     job.relay.host = "relay.invalid".to_owned();
-    let first = smtp::attempt(&job, &HURRY, &mut |_| {});
+    let first = smtp::attempt(&job, &HURRY, &mut |_| true);
     assert_eq!(class(&first.fates[0].1).0, "not now", "{first:?}");
     job.relay.known = vec!["127.0.0.2".parse().unwrap(), "127.0.0.1".parse().unwrap()];
     for recent in [false, true] {
         job.relay.recent = recent;
-        let found = smtp::attempt(&job, &HURRY, &mut |_| {});
+        let found = smtp::attempt(&job, &HURRY, &mut |_| true);
         assert_eq!(found.fates[0].1, Fate::Taken, "{found:?}");
         assert_eq!(found.addresses[0].to_string(), "127.0.0.1", "the one that works goes first");
         assert!(!found.resolved);
@@ -118,15 +124,17 @@ fn m08_one_bad_recipient_of_three_is_refused_alone() {
     if !there("one_bad_recipient_of_three", &[PYTHON]) {
         return;
     }
-    let directory = tempfile::tempdir().unwrap();
-    let relay = BadRelay::start(directory.path(), &["--fault", "rcpt-550", "--bad", "b@x.test"]);
-    let job = job(relay.port, &["a@x.test", "b@x.test", "c@x.test"]);
-    let outcome = smtp::attempt(&job, &HURRY, &mut |_| {});
-    let classes: Vec<&str> = outcome.fates.iter().map(|(_, fate)| class(fate).0).collect();
-    assert_eq!(classes, ["taken", "never", "taken"]);
-    let messages = relay.messages();
-    assert_eq!(messages.len(), 1);
-    assert_eq!(messages[0]["to"], serde_json::json!(["a@x.test", "c@x.test"]));
+    for fault in ["rcpt-550", "rcpt-571"] {
+        let directory = tempfile::tempdir().unwrap();
+        let relay = BadRelay::start(directory.path(), &["--fault", fault, "--bad", "b@x.test"]);
+        let job = job(relay.port, &["a@x.test", "b@x.test", "c@x.test"]);
+        let outcome = smtp::attempt(&job, &HURRY, &mut |_| true);
+        let classes: Vec<&str> = outcome.fates.iter().map(|(_, fate)| class(fate).0).collect();
+        assert_eq!(classes, ["taken", "never", "taken"], "{fault}");
+        let messages = relay.messages();
+        assert_eq!(messages.len(), 1, "{fault}");
+        assert_eq!(messages[0]["to"], serde_json::json!(["a@x.test", "c@x.test"]), "{fault}");
+    }
 }
 
 #[test]
@@ -134,9 +142,10 @@ fn m11_what_is_too_large_goes_once_more_without_what_is_attached() {
     if !there("what_is_too_large", &[PYTHON]) {
         return;
     }
-    for fault in ["dot-552", "dot-552-close"] {
+    for (fault, size) in [("dot-552", 0), ("dot-552-close", 0), ("dot-523", 0), ("", 300)] {
         let directory = tempfile::tempdir().unwrap();
-        let relay = BadRelay::start(directory.path(), &["--fault", fault]);
+        let arguments = ["--fault", fault, "--size", &size.to_string()];
+        let relay = BadRelay::start(directory.path(), &arguments);
         let mut job = job(relay.port, &["ops@example.org", "net@example.org"]);
         let head = "Message-ID: <one@web8.test>\r\nMIME-Version: 1.0\r\n";
         job.bytes = format!(
@@ -145,7 +154,17 @@ fn m11_what_is_too_large_goes_once_more_without_what_is_attached() {
         )
         .into_bytes();
         job.smaller = conntriage::report::mail::without_attachments(&job.bytes);
-        let outcome = smtp::attempt(&job, &HURRY, &mut |_| {});
+        assert!(job.bytes.len() > 300 && job.smaller.as_ref().unwrap().len() < 300);
+        let mut stages = Vec::new();
+        let outcome = smtp::attempt(&job, &HURRY, &mut |told| {
+            if let Told::Step(step) = told {
+                stages.push(step.stage);
+            }
+            true
+        });
+        // Where the relay says beforehand how much it takes, nothing is sent twice.
+        let transactions = stages.iter().filter(|stage| **stage == Stage::Sender).count();
+        assert_eq!(transactions, if size > 0 { 1 } else { 2 }, "{fault}: {stages:?}");
         assert!(outcome.fates.iter().all(|(_, fate)| *fate == Fate::Taken), "{fault}: {outcome:?}");
         let messages = relay.messages();
         assert_eq!(messages.len(), 1, "{fault}: {messages:?}");
@@ -155,7 +174,10 @@ fn m11_what_is_too_large_goes_once_more_without_what_is_attached() {
         );
         // Where there is nothing to leave out it is refused for good.
         job.smaller = None;
-        let refused = smtp::attempt(&job, &HURRY, &mut |_| {});
+        if size > 0 {
+            continue;
+        }
+        let refused = smtp::attempt(&job, &HURRY, &mut |_| true);
         assert_eq!(class(&refused.fates[0].1).0, "never", "{fault}: {refused:?}");
     }
 }
@@ -171,8 +193,8 @@ fn m07_an_answer_that_comes_late_is_waited_for() {
     let mut steps: Vec<Step> = Vec::new();
     let outcome = attempt::run(
         Path::new(env!("CARGO_BIN_EXE_conntriage")),
-        &job(relay.port, &["ops@example.org"]),
-        WALL,
+        &Errand::Mail(job(relay.port, &["ops@example.org"])),
+        &Bound::of(WALL),
         &mut |step| steps.push(step.clone()),
     );
     assert_eq!(outcome.fates, [("ops@example.org".to_owned(), Fate::Taken)]);
@@ -203,7 +225,8 @@ fn m04_an_attempt_that_hangs_is_ended_by_whoever_started_it() {
         let relay = BadRelay::start(directory.path(), &["--fault", fault]);
         let begun = Instant::now();
         let job = job(relay.port, &["ops@example.org"]);
-        let outcome = attempt::run(program, &job, Duration::from_secs(3), &mut |_| {});
+        let outcome =
+            attempt::run(program, &Errand::Mail(job), &Bound::of(Duration::from_secs(3)), &mut |_| {});
         let (found, why) = class(&outcome.fates[0].1);
         assert_eq!(found, wanted, "{fault}: {why}");
         assert!(why.starts_with("the attempt was ended after 3 s"), "{fault}: {why}");
@@ -218,7 +241,8 @@ fn m12_whatever_becomes_of_the_process_of_an_attempt_the_message_is_kept() {
         let path = directory.path().join("program");
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-        attempt::run(&path, &job(1, &["ops@example.org"]), Duration::from_secs(20), &mut |_| {})
+        let errand = Errand::Mail(job(1, &["ops@example.org"]));
+        attempt::run(&path, &errand, &Bound::of(Duration::from_secs(20)), &mut |_| {})
     };
     let perhaps = conntriage::wire::attempt::write_told(&Told::Outcome(Outcome::all(
         &["ops@example.org".to_owned()],
@@ -237,7 +261,8 @@ fn m12_whatever_becomes_of_the_process_of_an_attempt_the_message_is_kept() {
         assert_eq!(found, wanted, "{script}: {why}");
         assert!(why.contains(words), "{script}: {why}");
     }
-    let none = attempt::run(Path::new("/no/such"), &job(1, &["a@x"]), WALL, &mut |_| {});
+    let none =
+        attempt::run(Path::new("/no/such"), &Errand::Mail(job(1, &["a@x"])), &Bound::of(WALL), &mut |_| {});
     assert!(class(&none.fates[0].1).1.contains("no process could be made"), "{none:?}");
 }
 
@@ -247,7 +272,7 @@ fn m09_without_tls_nothing_leaves_this_machine() {
     // TEST-NET-1: nobody is there, and nobody is called.
     job.relay.host = "192.0.2.1".to_owned();
     let begun = Instant::now();
-    let outcome = smtp::attempt(&job, &HURRY, &mut |_| {});
+    let outcome = smtp::attempt(&job, &HURRY, &mut |_| true);
     let (found, why) = class(&outcome.fates[0].1);
     assert_eq!(found, "misconfigured", "{why}");
     assert!(why.contains("without TLS") && begun.elapsed() < Duration::from_secs(1), "{why}");
@@ -262,6 +287,6 @@ fn m09_a_handshake_that_stalls_is_tried_again() {
     let relay = BadRelay::start(directory.path(), &["--fault", "tls-stall", "--tls", "wrapper"]);
     let mut job = job(relay.port, &["ops@example.org"]);
     job.relay.tls = Tls::Wrapper;
-    let outcome = smtp::attempt(&job, &HURRY, &mut |_| {});
+    let outcome = smtp::attempt(&job, &HURRY, &mut |_| true);
     assert_eq!(class(&outcome.fates[0].1), ("not now", "TLS: the relay did not answer in time"));
 }

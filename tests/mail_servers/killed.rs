@@ -5,7 +5,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::kit::{BadRelay, PYTHON, configure, deliver, each, mail, outbox, queued, there};
+use conntriage::edge::store::outbox::Outbox;
+use conntriage::model::live::attempt::Errand;
+use conntriage::wire::attempt::write_errand;
+
+use crate::kit::{BEGIN, BadRelay, PYTHON, configure, deliver, each, job, mail, outbox, put, queued, there};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
@@ -142,7 +146,13 @@ fn m12_an_attempt_is_bounded_and_knows_nothing_that_others_could_read() {
         let bytes = std::fs::read(Path::new("/proc").join(child.to_string()).join(name)).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     };
-    let (limits, arguments, environment) = (of("limits"), of("cmdline"), of("environ"));
+    let (limits, arguments) = (of("limits"), of("cmdline"));
+    // Nobody but root looks into it: it leaves no core behind, and nobody attaches to it.
+    let environment = std::fs::read(Path::new("/proc").join(child.to_string()).join("environ"));
+    let environment = environment.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let me_is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+    assert_eq!(environment.is_ok(), me_is_root, "{environment:?}");
+    let environment = environment.unwrap_or_default();
     kill(parent.id());
     parent.wait().unwrap();
     for (name, most) in [
@@ -158,4 +168,142 @@ fn m12_an_attempt_is_bounded_and_knows_nothing_that_others_could_read() {
     assert_eq!(arguments, "conntriage\0mail\0attempt\0");
     let names: Vec<&str> = environment.split('\0').filter_map(|one| one.split('=').next()).collect();
     assert!(names.iter().all(|name| name.is_empty() || name.starts_with("SSL_CERT_")), "{names:?}");
+}
+
+/// The hidden command itself, as `mail deliver` begins it: what it said on standard error. Nobody listens to its output.
+fn attempted(port: u16, parent: u32, listens: bool) -> String {
+    let errand = Errand::Mail(job(port, &["ops@example.org"]));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_conntriage"))
+        .args(["mail", "attempt"])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.stdout.take().unwrap();
+    let output = listens.then_some(output);
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, &write_errand(&errand, parent)).unwrap();
+    drop(input);
+    let ended = child.wait_with_output().unwrap();
+    drop(output);
+    String::from_utf8_lossy(&ended.stderr).into_owned()
+}
+
+#[test]
+fn m17_an_attempt_that_nobody_waits_for_sends_nothing() {
+    if !there("an_attempt_that_nobody_waits_for", &[PYTHON]) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let relay = BadRelay::start(directory.path(), &[]);
+    let me = std::process::id();
+    // Whoever began it was gone before it could ask to die with them.
+    let said = attempted(relay.port, me + 1, true);
+    assert!(said.contains("whoever began it is gone: nothing is sent"), "{said}");
+    // Its word that the dot is to be sent is heard by nobody.
+    attempted(relay.port, me, false);
+    assert_eq!(relay.messages().len(), 0);
+    attempted(relay.port, me, true);
+    assert_eq!(relay.messages().len(), 1);
+}
+
+#[test]
+fn m17_a_run_that_is_told_to_stop_gives_back_what_it_did_not_send() {
+    if !there("a_run_that_is_told_to_stop", &[PYTHON]) {
+        return;
+    }
+    each(&["banner", "data", "dot"], |stage| {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let fault = format!("pause-{stage}");
+        let relay = BadRelay::start(directory, &["--fault", &fault, "--times", "1", "--seconds", "60"]);
+        configure(directory, &format!("host = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n", relay.port));
+        outbox(directory, &["ops@example.org"]);
+        let mut command = mail(directory, 60, &["deliver"]);
+        let parent = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = child_of(&parent);
+        relay.wait_at(stage);
+        let begun = Instant::now();
+        assert!(Command::new("kill").arg(parent.id().to_string()).status().unwrap().success());
+        let ended = parent.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(3), "{stage}: {ended:?}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{stage}: {:?}", begun.elapsed());
+        assert!(is_gone(child), "{stage}");
+        let queued_now = queued(directory);
+        let sent = *stage == "dot";
+        let wanted = if sent { "possibly delivered" } else { "waiting" };
+        assert_eq!(queued_now["recipients"][0]["state"], wanted, "{stage}: {queued_now:#}");
+        assert_eq!(queued_now["attempts"], u64::from(sent), "{stage}: {queued_now:#}");
+        let (text, code) = deliver(directory, if sent { 3 * 3_600 } else { 61 });
+        assert_eq!((code, relay.messages().len()), (0, if sent { 2 } else { 1 }), "{stage}: {text}");
+    });
+}
+
+#[test]
+fn m16_an_answer_that_cannot_be_kept_at_once_is_kept_when_it_can() {
+    if !there("an_answer_that_cannot_be_kept_at_once", &[PYTHON]) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let relay = BadRelay::start(directory, &["--fault", "pause-rcpt", "--times", "1", "--seconds", "2"]);
+    configure(directory, &format!("host = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n", relay.port));
+    outbox(directory, &["ops@example.org"]);
+    let mut more = Outbox::open(&directory.join("state")).unwrap().unwrap();
+    put(&mut more, "two@web8.test", &["ops@example.org"]);
+    drop(more);
+    let mut command = mail(directory, 60, &["deliver"]);
+    let parent = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    relay.wait_at("rcpt");
+    // Somebody has the file for longer than SQLite waits, while the relay takes the message.
+    let other = rusqlite::Connection::open(directory.join("state/state.db")).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    std::thread::sleep(Duration::from_secs(9));
+    assert_eq!(relay.messages().len(), 1);
+    other.execute_batch("ROLLBACK").unwrap();
+    let ended = parent.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!((ended.status.code(), said.matches(": handed over, to ").count()), (Some(0), 2), "{said}");
+    assert_eq!(deliver(directory, 24 * 3_600), (String::new(), 0));
+    assert_eq!(relay.messages().len(), 2, "each once");
+}
+
+#[test]
+fn a_relay_that_lets_nobody_in_is_tried_once_in_a_run() {
+    if !there("a_relay_that_lets_nobody_in", &[PYTHON]) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let relay = BadRelay::start(directory, &["--fault", "ehlo-502"]);
+    configure(directory, &format!("host = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n", relay.port));
+    outbox(directory, &["ops@example.org"]);
+    let mut more = Outbox::open(&directory.join("state")).unwrap().unwrap();
+    for id in ["two@web8.test", "three@web8.test"] {
+        put(&mut more, id, &["ops@example.org"]);
+    }
+    let (text, code) = deliver(directory, 60);
+    assert_eq!((code, text.matches("EHLO: 502").count()), (3, 1), "{text}");
+    let attempts: Vec<u32> = more.queue().unwrap().iter().map(|queued| queued.attempts).collect();
+    assert_eq!(attempts, [1, 0, 0]);
+}
+
+#[test]
+fn m02_where_the_relay_is_is_asked_while_there_is_nothing_to_send() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    configure(directory, "host = \"localhost\"\nport = 1\ntls = \"none\"\n");
+    let outbox = Outbox::make(&directory.join("state")).unwrap();
+    for (second, asked) in [(60, 60), (120, 60), (659, 60), (661, 661)] {
+        assert_eq!(deliver(directory, second), (String::new(), 0));
+        let found = outbox.relay("localhost").unwrap().unwrap();
+        assert!(found.addresses.iter().all(std::net::IpAddr::is_loopback), "{found:?}");
+        assert_eq!(found.resolved.0, (BEGIN + asked) * 1_000_000, "at second {second}");
+    }
+    // An address needs nobody to be asked.
+    configure(directory, "host = \"127.0.0.1\"\nport = 1\ntls = \"none\"\n");
+    assert_eq!(deliver(directory, 700), (String::new(), 0));
+    assert_eq!(outbox.relay("127.0.0.1").unwrap(), None);
 }

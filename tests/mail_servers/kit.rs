@@ -150,7 +150,7 @@ pub(crate) fn configure(directory: &Path, lines: &str) {
 /// `conntriage mail …` at a moment, with the configuration and state of a directory.
 pub(crate) fn mail(directory: &Path, seconds: i64, arguments: &[&str]) -> Command {
     let mut command = conntriage(directory);
-    command.env("SOURCE_DATE_EPOCH", (BEGIN + seconds).to_string());
+    command.env("CONNTRIAGE_TEST_CLOCK", (BEGIN + seconds).to_string());
     command.arg("mail").args(arguments).args(["--config", "config.toml", "--state-dir", "state"]);
     command
 }

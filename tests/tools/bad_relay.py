@@ -10,11 +10,12 @@ connections (all of them by default); then the relay is a good one. Faults:
 
   banner-silent  banner-drip  banner-late  banner-554  banner-421  banner-latin1  banner-nul  banner-blank-ehlo
   endless-line  endless-reply  ehlo-502  no-starttls  starttls-454  starttls-inject  tls-stall  tls-garbage  tls-old
-  no-auth  auth-535  auth-454  mail-451  mail-550  mail-530  rcpt-451  rcpt-550  rcpt-552  data-451  data-554  data-250
-  body-reset  dot-451  dot-554  dot-552  dot-552-close  dot-silent  dot-close  dot-late
+  no-auth  auth-535  auth-454  mail-451  mail-550  mail-530  mail-571  rcpt-451  rcpt-550  rcpt-552  rcpt-571  rcpt-471
+  data-451  data-554  data-571  data-250  body-reset  dot-451  dot-471  dot-554  dot-571  dot-552  dot-552-close  dot-523
+  dot-silent  dot-close  dot-late
   pause-STAGE    says {"at": STAGE} and waits --seconds; STAGE: banner ehlo tls auth mail rcpt data dot quit
 
-rcpt-… are for --bad alone, dot-552… for messages with something attached.
+rcpt-… are for --bad alone, dot-552… and dot-523 for messages with something attached. --size: what EHLO says of SIZE.
 """
 import argparse, email, email.policy, hashlib, json, socket, ssl, struct, sys, threading, time
 
@@ -97,7 +98,7 @@ class Talk:
         self.pause("ehlo")
         if self.fault == "ehlo-502":
             return self.say("502 what is that")
-        lines = ["relay.test", "SIZE 10485760", "8BITMIME"]
+        lines = ["relay.test", "SIZE %d" % self.options.size, "8BITMIME"]
         if self.fault == "banner-blank-ehlo":
             lines.append("   ")
         if self.options.tls == "starttls" and not locked and self.fault != "no-starttls":
@@ -149,19 +150,21 @@ class Talk:
             elif verb == "MAIL":
                 to = []
                 self.pause("mail")
-                answers = {"mail-451": "451 later", "mail-550": "550 never", "mail-530": "530 5.7.0 log in first"}
+                answers = {"mail-451": "451 later", "mail-550": "550 never", "mail-530": "530 5.7.0 log in first",
+                           "mail-571": "571 5.7.1 not from you"}
                 self.say(answers.get(f, "250 sender ok"))
             elif verb == "RCPT":
                 self.pause("rcpt")
                 address = line.split("<")[1].split(">")[0]
                 if f.startswith("rcpt-") and address == self.options.bad:
-                    self.say({"rcpt-451": "451 later", "rcpt-550": "550 5.1.1 no such user", "rcpt-552": "552 full"}[f])
+                    answers = {"rcpt-451": "451 later", "rcpt-550": "550 5.1.1 no such user", "rcpt-552": "552 full"}
+                    self.say(answers.get(f, f[5:] + " 5.7.1 not to them"))
                 else:
                     to.append(address)
                     self.say("250 recipient ok")
             elif verb == "DATA":
                 self.pause("data")
-                if f in ("data-451", "data-554", "data-250"):
+                if f in ("data-451", "data-554", "data-571", "data-250"):
                     self.say(f[5:] + " that is my answer")
                     continue
                 self.say("354 go on")
@@ -198,7 +201,9 @@ class Talk:
             if f == "dot-552-close":
                 raise Gone
             return
-        if f in ("dot-451", "dot-554"):
+        if f == "dot-523" and attached:
+            return self.say("550 5.2.3 longer than this mailbox takes")
+        if f in ("dot-451", "dot-471", "dot-554", "dot-571"):
             return self.say(f[4:] + " that is my answer")
         # From here on it is delivered, whatever the other side hears of it.
         if f in ("dot-silent", "dot-close") or f == "pause-dot":
@@ -225,6 +230,7 @@ def main():
     p.add_argument("--seconds", type=float, default=60)
     p.add_argument("--times", type=int, default=1 << 30)
     p.add_argument("--bad", default="")
+    p.add_argument("--size", type=int, default=10485760)
     options = p.parse_args()
     out, guard = open(options.log, "a"), threading.Lock()
 

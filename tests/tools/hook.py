@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A server that takes what is posted to it, or does not: the path says what it does.
 
-    hook.py LOG
+    hook.py LOG [CERTIFICATE KEY]
 
-Prints its port on standard output. Each request is a line of JSON in LOG: path, headers, body.
+With a certificate it speaks TLS. Prints its port on standard output. Each request is a line of JSON in LOG: path, headers, body.
 
     /CODE       answers with that status; 3xx lead to /200
     /silent     takes the request and says nothing
@@ -12,10 +12,12 @@ Prints its port on standard output. Each request is a line of JSON in LOG: path,
     /body       answers 400 with a body without end
     /hangup     closes before it answers
     /garbage    answers with what is no HTTP
+    /small      takes nothing with a report in it (413)
 """
 
 import http.server
 import json
+import ssl
 import sys
 import threading
 import time
@@ -40,12 +42,14 @@ class Hook(http.server.BaseHTTPRequestHandler):
         what = self.path.strip("/").split("/")[0]
         self.close_connection = True
         try:
-            self.answer(what)
+            self.answer(what, body)
         except OSError:
             pass
 
-    def answer(self, what):
+    def answer(self, what, body):
         """As the path says."""
+        if what == "small":
+            what = "413" if json.loads(body).get("report") is not None else "200"
         if what == "silent":
             time.sleep(30)
         elif what == "drip":
@@ -79,5 +83,9 @@ class Hook(http.server.BaseHTTPRequestHandler):
 LOG = sys.argv[1]
 LOCK = threading.Lock()
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+if len(sys.argv) > 2:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 print(server.server_address[1], flush=True)
 server.serve_forever()

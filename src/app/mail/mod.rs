@@ -13,7 +13,7 @@ pub(super) use report::{ready, report};
 use super::watch;
 use crate::cli::args::{ListFormat, MailCommand};
 use crate::cli::exit::Exit;
-use crate::edge::deliver::attempt;
+use crate::edge::deliver::inside;
 use crate::edge::output;
 use crate::edge::store::outbox::Outbox;
 use crate::report::text;
@@ -25,7 +25,7 @@ pub fn run(command: &MailCommand) -> anyhow::Result<Exit> {
         MailCommand::Queue(typed) => queue(&watch::of_flags(&typed.config)?.state_dir, typed.format),
         MailCommand::Deliver(typed) => deliver::run(typed),
         MailCommand::Test(typed) => test::run(typed),
-        MailCommand::Attempt => match attempt::child() {
+        MailCommand::Attempt => match inside::run() {
             Ok(()) => Ok(Exit::Done),
             Err(why) => anyhow::bail!("mail attempt: {why}"),
         },

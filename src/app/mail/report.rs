@@ -15,6 +15,7 @@ use crate::edge::store::outbox::Outbox;
 use crate::model::live::config::Config;
 use crate::model::live::message::{Channel, Envelope, Letter, Written};
 use crate::model::report::Report;
+use crate::model::time::WallTime;
 use crate::report::{escape, mail, spell};
 use crate::wire;
 
@@ -33,7 +34,7 @@ pub(in crate::app) fn ready(plan: &MailPlan) -> anyhow::Result<Config> {
 
 /// Writes and mails it, to whom the configuration names.
 pub(in crate::app) fn report(report: &Report, config: &Config, plan: &MailPlan) -> anyhow::Result<Exit> {
-    let written = written(config, config.mail.to.clone(), "report", |of| {
+    let written = written(config, config.mail.to.clone(), "report", now(plan.dry_run), |of| {
         mail::compose_analysis(of, report, &wire::report::to_json(report, &spell::plain))
     })?;
     if plan.dry_run {
@@ -43,10 +44,31 @@ pub(in crate::app) fn report(report: &Report, config: &Config, plan: &MailPlan) 
     let mut outbox = Outbox::make(&config.state_dir)?;
     let number = outbox.put(&written)?;
     match outbox.lease_one(number, written.created, deliver::until())? {
-        Some(letter) => deliver::one(&mut outbox, &way, &letter),
+        Some(letter) => {
+            let exit = deliver::one(&mut outbox, &way, &letter);
+            if exit == Exit::Partial && config.state_dir != Config::default().state_dir {
+                output::complain(&escape::text(&who_goes_on(config, plan)));
+            }
+            Ok(exit)
+        }
         // `mail deliver` of the timer was faster.
         None => Ok(Exit::Done),
     }
+}
+
+/// The timer of the package looks into the watcher's state alone.
+fn who_goes_on(config: &Config, plan: &MailPlan) -> String {
+    let file =
+        plan.from.file.as_ref().map(|file| format!(" --config {}", file.display())).unwrap_or_default();
+    format!(
+        "No timer looks into this state: `conntriage mail deliver{file} --state-dir {}` tries what is due again.",
+        config.state_dir.display()
+    )
+}
+
+/// When a message is written. A file may be made again as it was.
+pub(super) fn now(dry_run: bool) -> WallTime {
+    if dry_run { output::now() } else { output::clock() }
 }
 
 /// A message of now, from this machine.
@@ -54,9 +76,10 @@ pub(super) fn written(
     config: &Config,
     to: Vec<String>,
     kind: &str,
+    created: WallTime,
     compose: impl FnOnce(&mail::Analysis<'_>) -> Result<Vec<u8>, mail::ComposeError>,
 ) -> anyhow::Result<Written> {
-    let (host, created) = (facts::host_name(), output::now());
+    let host = facts::host_name();
     let from = config.mail.from.clone().unwrap_or_else(|| mail::sender(&host));
     let envelope = Envelope { from, to };
     let domain = mail::domain(&host);

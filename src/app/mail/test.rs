@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{as_file, letter, written};
+use super::report::{as_file, letter, now, written};
 use super::way::Way;
 use crate::app::watch;
 use crate::cli::args::TestMail;
@@ -23,7 +23,7 @@ pub(super) fn run(typed: &TestMail) -> anyhow::Result<Exit> {
     for address in &to {
         config::address(address).map_err(|why| anyhow::anyhow!("--to {why}"))?;
     }
-    let written = written(&config, to, "test", mail::compose_test)?;
+    let written = written(&config, to, "test", now(typed.dry_run), mail::compose_test)?;
     if typed.dry_run {
         return as_file(&written);
     }
@@ -34,9 +34,15 @@ pub(super) fn run(typed: &TestMail) -> anyhow::Result<Exit> {
     // Where relays are is remembered in the state, if there is one; a test needs none.
     let outbox = Outbox::open(&config.state_dir).ok().flatten();
     let mut broken = None;
-    let fates = way.hand_over(&letter(&written), outbox.as_ref(), &mut |step| {
+    let came = way.hand_over(&letter(&written), outbox.as_ref(), &|| false, &mut |step| {
         broken = broken.take().or(say(step).err());
     });
+    let fates = came.outcome.fates;
+    if let (Some(outbox), Some((host, found))) = (&outbox, &came.found)
+        && let Err(error) = outbox.keep_relay(host, found)
+    {
+        output::complain(&escape::text(&error.to_string()));
+    }
     if let Some(error) = broken {
         return Err(error.into());
     }

@@ -1,19 +1,31 @@
 //! By which way messages go, as it is configured.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::edge::capture::facts;
-use crate::edge::deliver::{attempt, eml, secret, sendmail};
+use crate::edge::deliver::{Bound, attempt, eml, secret, sendmail};
 use crate::edge::output;
 use crate::edge::store::outbox::{Found, Outbox};
-use crate::model::live::attempt::{Job, Outcome, Relay, Step};
+use crate::model::live::attempt::{Errand, Job, Outcome, Relay, Step};
 use crate::model::live::config::{Config, Mail, Transport};
-use crate::model::live::message::{Fate, Fates, Letter};
+use crate::model::live::message::{Fate, Letter};
 use crate::model::time::{SECOND_US, WallTime};
 use crate::report::{escape, mail};
 
 /// A relay that was resolved so long ago is resolved again.
 const RECENT_US: i64 = 600 * SECOND_US;
+/// Asking for it may take so long.
+const ASKING: Duration = Duration::from_secs(15);
+
+/// What came of handing a message over.
+#[derive(Debug)]
+pub(super) struct Came {
+    pub(super) outcome: Outcome,
+    /// The relay, by its name, and where it was found.
+    pub(super) found: Option<(String, Found)>,
+}
 
 /// Where messages go.
 #[derive(Debug)]
@@ -47,46 +59,42 @@ impl Way {
         }
     }
 
-    /// Hands a message over; what became of it, for each recipient. `outbox` remembers where relays are.
+    /// Hands a message over; what became of it, for each recipient. `outbox` remembers where relays are; `stop` says that
+    /// it is to end.
     pub(super) fn hand_over(
         &self,
         letter: &Letter,
         outbox: Option<&Outbox>,
+        stop: &dyn Fn() -> bool,
         tell: &mut dyn FnMut(&Step),
-    ) -> Fates {
-        let to = &letter.envelope.to;
-        match self {
-            Self::Files(directory) => {
-                let fate = match eml::write(directory, letter) {
-                    Ok(_) => Fate::Taken,
-                    Err(error) => Fate::NotNow(format!("{}: {error}", directory.display())),
-                };
-                Outcome::all(to, &fate).fates
-            }
+    ) -> Came {
+        let outcome = match self {
+            Self::Files(directory) => match eml::write(directory, letter) {
+                Ok(_) => Outcome::all(&letter.envelope.to, &Fate::Taken),
+                Err(error) => {
+                    let fate = Fate::NotNow(format!("{}: {error}", directory.display()));
+                    Outcome { shut: true, ..Outcome::all(&letter.envelope.to, &fate) }
+                }
+            },
             Self::Sendmail(program) => {
-                let fate = sendmail::hand_over(program, &letter.envelope, &letter.bytes, sendmail::PATIENCE);
-                Outcome::all(to, &fate).fates
+                let bound = Bound { wall: sendmail::PATIENCE, stop };
+                sendmail::hand_over(program, &letter.envelope, &letter.bytes, &bound)
             }
-            Self::Relay(settings) => to_relay(settings, letter, outbox, tell),
-        }
+            Self::Relay(settings) => return to_relay(settings, letter, outbox, stop, tell),
+        };
+        Came { outcome, found: None }
     }
 }
 
-fn to_relay(settings: &Mail, letter: &Letter, outbox: Option<&Outbox>, tell: &mut dyn FnMut(&Step)) -> Fates {
-    let host = settings.host.clone().unwrap_or_default();
-    let found = outbox.and_then(|outbox| outbox.relay(&host).ok().flatten());
-    let now = output::now();
-    let recent =
-        found.as_ref().is_some_and(|found| (0..RECENT_US).contains(&now.0.saturating_sub(found.resolved.0)));
-    let relay = Relay {
-        port: settings.port(),
-        tls: settings.tls,
-        user: settings.user.clone(),
-        password: secret::file(settings.password_file.as_deref()),
-        known: found.as_ref().map(|found| found.addresses.clone()).unwrap_or_default(),
-        recent,
-        host: host.clone(),
-    };
+fn to_relay(
+    settings: &Mail,
+    letter: &Letter,
+    outbox: Option<&Outbox>,
+    stop: &dyn Fn() -> bool,
+    tell: &mut dyn FnMut(&Step),
+) -> Came {
+    let (relay, before) = relay(settings, outbox);
+    let host = relay.host.clone();
     let job = Job {
         relay,
         hello: mail::domain(&facts::host_name()),
@@ -94,14 +102,51 @@ fn to_relay(settings: &Mail, letter: &Letter, outbox: Option<&Outbox>, tell: &mu
         bytes: letter.bytes.clone(),
         smaller: mail::without_attachments(&letter.bytes),
     };
-    let outcome = attempt::run(Path::new(attempt::THIS), &job, attempt::WALL, tell);
-    if let (Some(outbox), false) = (outbox, outcome.addresses.is_empty()) {
-        let before = found.map_or(WallTime(0), |found| found.resolved);
-        let resolved = if outcome.resolved { now } else { before };
-        // A relay that is not remembered is asked for again: that is no reason to fail.
-        if let Err(error) = outbox.keep_relay(&host, &Found { addresses: outcome.addresses, resolved }) {
-            output::complain(&escape::text(&error.to_string()));
-        }
+    let bound = Bound { wall: attempt::WALL, stop };
+    let outcome = attempt::run(Path::new(attempt::THIS), &Errand::Mail(job), &bound, tell);
+    let found = found(&outcome, before).map(|found| (host, found));
+    Came { outcome, found }
+}
+
+/// The relay as configured, and when it was last asked for.
+fn relay(settings: &Mail, outbox: Option<&Outbox>) -> (Relay, WallTime) {
+    let host = settings.host.clone().unwrap_or_default();
+    let found = outbox.and_then(|outbox| outbox.relay(&host).ok().flatten());
+    let resolved = found.as_ref().map_or(WallTime(0), |found| found.resolved);
+    let relay = Relay {
+        port: settings.port(),
+        tls: settings.tls,
+        user: settings.user.clone(),
+        password: secret::file(settings.password_file.as_deref()),
+        known: found.map(|found| found.addresses).unwrap_or_default(),
+        recent: (0..RECENT_US).contains(&output::clock().0.saturating_sub(resolved.0)),
+        host,
+    };
+    (relay, resolved)
+}
+
+fn found(outcome: &Outcome, before: WallTime) -> Option<Found> {
+    let resolved = if outcome.resolved { output::clock() } else { before };
+    (!outcome.addresses.is_empty()).then(|| Found { addresses: outcome.addresses.clone(), resolved })
+}
+
+/// Asks where the relay is while there is nothing to send, if that was long ago: the first message about a full table could
+/// not ask any more. Nothing is said if it fails: what is remembered holds.
+pub(super) fn refresh(settings: &Mail, outbox: &Outbox, stop: &dyn Fn() -> bool) {
+    let (relay, before) = relay(settings, Some(outbox));
+    let host = relay.host.clone();
+    let is_address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+    if host.is_empty() || is_address || relay.recent {
+        return;
     }
-    outcome.fates
+    // The one that worked last stays first where it is among them.
+    let last = relay.known.first().copied();
+    let bound = Bound { wall: ASKING, stop };
+    let mut outcome = attempt::run(Path::new(attempt::THIS), &Errand::Resolve(relay), &bound, &mut |_| {});
+    outcome.addresses.sort_by_key(|address| Some(*address) != last);
+    if let Some(found) = found(&outcome, before)
+        && let Err(error) = outbox.keep_relay(&host, &found)
+    {
+        output::complain(&escape::text(&error.to_string()));
+    }
 }

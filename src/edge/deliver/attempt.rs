@@ -1,6 +1,6 @@
 //! A process for each attempt: whatever a relay does to it, memory, processor and time of this machine are bounded, and the
-//! message is not lost. It is this same program, gets its job on standard input, and tells each step on standard output;
-//! the password is in neither, nor in its arguments or environment: it reads the file itself.
+//! message is not lost. It is this same program ([`super::inside`]), gets its errand on standard input, and tells each step
+//! on standard output; the password is in neither, nor in its arguments or environment: it reads the file itself.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -9,13 +9,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
-
-use super::child::{beside, said};
-use super::smtp::{Patience, attempt};
-use crate::model::live::attempt::{Job, Outcome, Step, Told};
+use super::child::{Bound, beside, look, said};
+use crate::model::live::attempt::{Errand, Outcome, Step, Told};
 use crate::model::live::message::Fate;
-use crate::wire::attempt::{HEAD_MAX, read_job, read_told, write_job, write_told};
+use crate::wire::attempt::{read_told, write_errand};
 
 /// An attempt has so long; then it is killed.
 pub const WALL: Duration = Duration::from_mins(15);
@@ -27,36 +24,39 @@ pub const ARGUMENTS: [&str; 2] = ["mail", "attempt"];
 const PASSED_ON: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// Bytes of all that it tells.
 const TOLD_MAX: u64 = 4 << 20;
-/// Bytes of a job: a head and two messages, each with at most a report of 1 MiB, in base64.
-const JOB_MAX: u64 = HEAD_MAX as u64 + (8 << 20);
 /// Between its last word and its end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// Address space of an attempt.
-const MEMORY_MAX: u64 = 512 << 20;
-/// Seconds of processor time.
-const SECONDS_MAX: u64 = 60;
-/// Open files.
-const FILES_MAX: u64 = 64;
 
-/// Makes an attempt in a process of its own, which has until `wall`. Each step is told as it is taken.
-pub fn run(program: &Path, job: &Job, wall: Duration, tell: &mut dyn FnMut(&Step)) -> Outcome {
+/// Makes an attempt in a process of its own, which has as long as its bound says. Each step is told as it is taken.
+pub fn run(program: &Path, errand: &Errand, bound: &Bound<'_>, tell: &mut dyn FnMut(&Step)) -> Outcome {
     let mut command = Command::new(program);
     command.arg0("conntriage").args(ARGUMENTS).env_clear().current_dir("/");
     command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     match command.spawn() {
-        Ok(child) => listen(child, job, wall, tell),
+        Ok(child) => listen(child, errand, bound, tell),
         Err(error) => {
             let why = format!("{}: no process could be made: {error}", program.display());
-            Outcome::all(&job.envelope.to, &Fate::NotNow(why))
+            Outcome { shut: true, ..Outcome::all(errand.to(), &Fate::NotNow(why)) }
         }
     }
 }
 
-fn listen(mut child: Child, job: &Job, wall: Duration, tell: &mut dyn FnMut(&Step)) -> Outcome {
-    let deadline = Instant::now() + wall;
+/// Why nobody listens any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It closed its output.
+    Said,
+    /// Its time was up.
+    Late,
+    /// We are to end.
+    Stopped,
+}
+
+fn listen(mut child: Child, errand: &Errand, bound: &Bound<'_>, tell: &mut dyn FnMut(&Step)) -> Outcome {
+    let deadline = Instant::now() + bound.wall;
     let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let bytes = write_job(job);
+    let bytes = write_errand(errand, std::process::id());
     // It may die before it has read all: then nobody needs to know how much it read.
     let _written = beside(move || input.is_some_and(|mut input| input.write_all(&bytes).is_ok()));
     let complaint = beside(move || errors.map(said).unwrap_or_default());
@@ -70,34 +70,43 @@ fn listen(mut child: Child, job: &Job, wall: Duration, tell: &mut dyn FnMut(&Ste
         }
     });
     let mut outcome = None;
-    let mut late = false;
-    loop {
-        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) => match read_told(&line) {
-                Some(Told::Step(step)) => tell(&step),
-                Some(Told::Outcome(so_far)) => outcome = Some(so_far),
-                None => {}
-            },
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                late = true;
-                break;
-            }
+    let mut hear = |line: &str| match read_told(line) {
+        Some(Told::Step(step)) => tell(&step),
+        Some(Told::Outcome(so_far)) => outcome = Some(so_far),
+        None => {}
+    };
+    let end = loop {
+        if (bound.stop)() {
+            break End::Stopped;
         }
-    }
-    let ended = if late { None } else { ended(&mut child) };
+        match lines.recv_timeout(look(deadline)) {
+            Ok(line) => hear(&line),
+            Err(RecvTimeoutError::Disconnected) => break End::Said,
+            Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
+            Err(RecvTimeoutError::Timeout) => break End::Late,
+        }
+    };
+    let ended = if end == End::Said { ended(&mut child) } else { None };
     if ended.is_none() {
         let _ = child.kill();
         let _ = child.wait();
+        // What it said before it died counts: it may have sent the final dot a moment ago.
+        while let Ok(line) = lines.recv_timeout(LAST_WORDS) {
+            hear(&line);
+        }
     }
     let how = match ended {
         Some(status) if status.success() => None,
         Some(status) => Some(death(status)),
-        None => Some(format!("the attempt was ended after {} s", wall.as_secs())),
+        None if end == End::Stopped => {
+            Some("the attempt was ended: this program was told to stop".to_owned())
+        }
+        None => Some(format!("the attempt was ended after {} s", bound.wall.as_secs())),
     };
     let complaint = complaint.recv_timeout(LAST_WORDS).unwrap_or_default();
     let how = how.map(|how| if complaint.is_empty() { how } else { format!("{how}: {complaint}") });
-    judged(outcome, how.as_deref(), &job.envelope.to)
+    let stopped = end == End::Stopped && outcome.is_none();
+    Outcome { stopped, ..judged(outcome, how.as_deref(), errand.to()) }
 }
 
 /// Waits for one that has closed its output.
@@ -124,7 +133,7 @@ fn death(status: ExitStatus) -> String {
 fn judged(outcome: Option<Outcome>, death: Option<&str>, to: &[String]) -> Outcome {
     let nothing = || {
         let why = death.unwrap_or("the attempt ended without a word").to_owned();
-        Outcome::all(to, &Fate::NotNow(why))
+        Outcome { shut: true, ..Outcome::all(to, &Fate::NotNow(why)) }
     };
     let mut outcome = outcome.unwrap_or_else(nothing);
     for (_, fate) in &mut outcome.fates {
@@ -140,33 +149,6 @@ fn judged(outcome: Option<Outcome>, death: Option<&str>, to: &[String]) -> Outco
     outcome
 }
 
-/// The other side: bounds itself, reads the job, makes the attempt.
-pub fn child() -> Result<(), String> {
-    bound().map_err(|error| format!("no limits could be set: {error}"))?;
-    let mut all = Vec::new();
-    std::io::stdin().lock().take(JOB_MAX).read_to_end(&mut all).map_err(|error| error.to_string())?;
-    let job = read_job(&all)?;
-    let mut tell = |told: &Told| {
-        let mut out = std::io::stdout().lock();
-        // Whoever started it is gone if this fails, and then so is this process (see `bound`).
-        let _ = out.write_all(write_told(told).as_bytes()).and_then(|()| out.flush());
-    };
-    let outcome = attempt(&job, &Patience::default(), &mut tell);
-    tell(&Told::Outcome(outcome));
-    Ok(())
-}
-
-fn bound() -> rustix::io::Result<()> {
-    // Whoever started it records what it comes to: without it nothing more may be sent.
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    let limit = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
-    setrlimit(Resource::As, limit(MEMORY_MAX))?;
-    setrlimit(Resource::Cpu, limit(SECONDS_MAX))?;
-    setrlimit(Resource::Nofile, limit(FILES_MAX))?;
-    // A core would hold the password.
-    setrlimit(Resource::Core, limit(0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +159,7 @@ mod tests {
         let died = "the attempt was killed by signal 9";
         let nothing = judged(None, Some(died), &to);
         assert!(nothing.fates.iter().all(|(_, fate)| *fate == Fate::NotNow(died.to_owned())));
+        assert!(nothing.shut, "the next message would fare no better");
         let before =
             Outcome { fates: vec![("a@x".to_owned(), Fate::Perhaps("?".to_owned()))], ..Outcome::default() };
         let fates = judged(Some(before), Some(died), &to).fates;

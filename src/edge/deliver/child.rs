@@ -1,10 +1,34 @@
-//! What every program that is started here needs: somebody who writes to it, and somebody who listens.
+//! What every program that is started here needs: an end, somebody who writes to it, and somebody who listens.
 
 use std::io::Read;
 use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
 
 /// Of what it says so much is kept.
 const SAID_MAX: usize = 512;
+/// How often one looks whether it is to be ended.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How long a program may take, and what may end it before.
+#[derive(Clone, Copy)]
+pub struct Bound<'a> {
+    /// Then it is killed.
+    pub wall: Duration,
+    /// It is to be ended now.
+    pub stop: &'a dyn Fn() -> bool,
+}
+
+impl Bound<'_> {
+    /// Nothing but time ends it.
+    pub fn of(wall: Duration) -> Self {
+        Self { wall, stop: &|| false }
+    }
+}
+
+/// Until one looks again.
+pub(super) fn look(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).min(LOOK)
+}
 
 /// Does something on a thread that nobody has to wait for.
 pub(super) fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {

@@ -13,7 +13,12 @@ pub fn write(directory: &Path, letter: &Letter) -> io::Result<PathBuf> {
     std::fs::create_dir_all(directory)?;
     let path = directory.join(format!("{}.eml", file_name(&letter.id)));
     let temporary = path.with_extension("eml.tmp");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    // What an attempt before left behind is removed; what anybody puts there since is not written to, nor followed.
+    match std::fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     file.write_all(&letter.bytes)?;
     file.sync_all()?;
     std::fs::rename(&temporary, &path)?;

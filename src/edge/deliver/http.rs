@@ -1,17 +1,20 @@
-//! One message to one address by HTTP: a POST, and what its answer means. Only the sender does so, never the watcher.
+//! One message to one address by HTTP: a POST, and what its answer means. Only the sender does so, in a process of its own
+//! for each, and never the watcher.
 //!
 //! Nothing is followed elsewhere (redirects, proxies of the environment), every wait has an end, and of the answer so much
 //! is read as a person would: whoever answers may be anybody.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Error};
 
-use super::secret;
-use crate::model::live::message::{Fate, Letter};
+use zeroize::Zeroizing;
+
+use super::{secret, tls};
+use crate::model::live::attempt::Post;
+use crate::model::live::message::Fate;
 
 /// How long an attempt may take.
 #[derive(Debug, Clone, Copy)]
@@ -25,46 +28,63 @@ pub struct Patience {
 /// As it is outside of tests.
 pub const PATIENCE: Patience = Patience { connect: Duration::from_secs(10), whole: Duration::from_mins(1) };
 
+/// The process that posts has so long: twice, where it posts once more without the report, and a little for itself.
+pub const WALL: Duration = Duration::from_secs(130);
+
 /// Bytes of an answer that are read, its headers and its body each.
 const ANSWER_MAX: usize = 64 << 10;
 /// Characters of an answer that are told.
 const TOLD_MAX: usize = 200;
 
-/// Posts a message as JSON; what became of it. `token`: a file whose first line is the bearer token.
-pub fn post(url: &str, token: Option<&Path>, letter: &Letter, patience: Patience) -> Fate {
-    let agent = match agent(url, patience) {
-        Ok(agent) => agent,
-        Err(why) => return Fate::Misconfigured(why),
-    };
+/// "Content Too Large" (RFC 9110 §15.5.14).
+const TOO_LARGE: u16 = 413;
+
+/// Posts a message as JSON; what became of it. Where it is too large it goes once more without its report.
+pub fn post(post: &Post, patience: Patience) -> Fate {
+    match (once(post, &post.bytes, patience), &post.smaller) {
+        (Ok(Answer { code: TOO_LARGE, .. }), Some(smaller)) => judged(once(post, smaller, patience)),
+        (answer, _) => judged(answer),
+    }
+}
+
+/// What a server answered.
+struct Answer {
+    code: u16,
+    /// Beside a code that is no yes.
+    said: Vec<u8>,
+}
+
+fn judged(answer: Result<Answer, Fate>) -> Fate {
+    answer.map_or_else(|fate| fate, |answer| judge(answer.code, &answer.said))
+}
+
+fn once(post: &Post, bytes: &[u8], patience: Patience) -> Result<Answer, Fate> {
+    let agent = agent(&post.url, patience).map_err(Fate::Misconfigured)?;
     let mut request = agent
-        .post(url)
+        .post(&post.url)
         .header("Content-Type", "application/json")
         // The same on every attempt: whoever has it already can tell.
-        .header("Idempotency-Key", &letter.id);
-    if let Some(path) = token {
-        match secret::read(path) {
-            Ok(token) if token.chars().any(|c| !c.is_ascii_graphic()) => {
-                let why = "its first line is no token (letters, digits and signs of ASCII)";
-                return Fate::Misconfigured(format!("{}: {why}", path.display()));
-            }
-            Ok(token) => request = request.header("Authorization", format!("Bearer {token}")),
-            Err(why) => return Fate::Misconfigured(why),
+        .header("Idempotency-Key", &post.id);
+    if let Some(path) = &post.token {
+        let token = secret::read(path).map_err(Fate::Misconfigured)?;
+        if token.chars().any(|c| !c.is_ascii_graphic()) {
+            let why = "its first line is no token (letters, digits and signs of ASCII)";
+            return Err(Fate::Misconfigured(format!("{}: {why}", path.display())));
         }
+        // ureq's own copy is not wiped: it has no way to.
+        let bearer = Zeroizing::new(format!("Bearer {}", token.as_str()));
+        request = request.header("Authorization", bearer.as_str());
     }
-    match request.send(&letter.bytes[..]) {
-        Ok(answer) => {
-            let (code, mut body) = (answer.status().as_u16(), answer.into_body());
-            // The code is the answer. What is said beside it is for a person, if it can be read.
-            let limit = ANSWER_MAX.try_into().unwrap_or(u64::MAX);
-            let said = if code / 100 == 2 {
-                Vec::new()
-            } else {
-                body.with_config().limit(limit).read_to_vec().unwrap_or_default()
-            };
-            judge(code, &said)
-        }
-        Err(error) => failed(&error, patience),
-    }
+    let answer = request.send(bytes).map_err(|error| failed(&error, patience))?;
+    let (code, mut body) = (answer.status().as_u16(), answer.into_body());
+    // The code is the answer. What is said beside it is for a person, if it can be read.
+    let limit = ANSWER_MAX.try_into().unwrap_or(u64::MAX);
+    let said = if code / 100 == 2 {
+        Vec::new()
+    } else {
+        body.with_config().limit(limit).read_to_vec().unwrap_or_default()
+    };
+    Ok(Answer { code, said })
 }
 
 fn agent(url: &str, patience: Patience) -> Result<Agent, String> {
@@ -125,8 +145,17 @@ fn failed(error: &Error, patience: Patience) -> Fate {
         Error::BadUri(_) | Error::Http(_) => {
             Fate::Misconfigured("is no address that can be posted to".to_owned())
         }
-        Error::Rustls(error) => Fate::Misconfigured(format!("TLS: {error}")),
-        Error::Io(error) => Fate::NotNow(error.to_string()),
+        Error::Rustls(error) => locked_out(error),
+        // What TLS has to say comes as an error of the way, mostly.
+        Error::Io(error) => match tls::inside(error) {
+            Some(error) => locked_out(error),
+            None => Fate::NotNow(error.to_string()),
+        },
         other => Fate::NotNow(other.to_string()),
     }
+}
+
+fn locked_out(error: &rustls::Error) -> Fate {
+    let why = format!("TLS: {error}");
+    if tls::is_for_a_person(error) { Fate::Misconfigured(why) } else { Fate::NotNow(why) }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use zeroize::Zeroizing;
 
 /// Bytes of a password file.
 const BYTES_MAX: usize = 4_096;
@@ -29,8 +30,8 @@ pub fn is_credential(path: &Path) -> bool {
 }
 
 /// Reads a password: the first line of its file. What is refused is said with what to change, and never with a byte of
-/// what the file holds.
-pub fn read(path: &Path) -> Result<String, String> {
+/// what the file holds. It is wiped from memory when it is let go.
+pub fn read(path: &Path) -> Result<Zeroizing<String>, String> {
     let wrong = |why: &str| format!("{}: {why}", path.display());
     let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let mut file = std::fs::OpenOptions::new()
@@ -58,7 +59,8 @@ pub fn read(path: &Path) -> Result<String, String> {
             return Err(wrong(&format!("can be read by others (mode {mode:04o}): chmod 600 it")));
         }
     }
-    let mut bytes = Vec::new();
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(BYTES_MAX.saturating_add(1)));
     let limit = u64::try_from(BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
     Read::by_ref(&mut file).take(limit).read_to_end(&mut bytes).map_err(|error| wrong(&error.to_string()))?;
     if bytes.len() > BYTES_MAX {
@@ -69,7 +71,7 @@ pub fn read(path: &Path) -> Result<String, String> {
     match std::str::from_utf8(first) {
         Ok("") => Err(wrong("its first line, which should be the password, is empty")),
         Ok(password) if password.contains('\0') => Err(wrong("its first line holds a NUL")),
-        Ok(password) => Ok(password.to_owned()),
+        Ok(password) => Ok(Zeroizing::new(password.to_owned())),
         Err(_) => Err(wrong("its first line is not UTF-8")),
     }
 }
@@ -105,7 +107,7 @@ mod tests {
         }
         for mode in [0o600, 0o400] {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            assert_eq!(read(&path).unwrap(), "geheim");
+            assert_eq!(*read(&path).unwrap(), "geheim");
         }
         let link = directory.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
@@ -122,6 +124,6 @@ mod tests {
         for bad in [&b"\nsecond"[..], b"", b"\xff\n", b"a\0b\n", &[b'x'; 5_000]] {
             assert!(made(bad).is_err(), "{bad:?}");
         }
-        assert_eq!(made("p\u{e4}ss w\u{f6}rd".as_bytes()).unwrap(), "p\u{e4}ss w\u{f6}rd");
+        assert_eq!(*made("p\u{e4}ss w\u{f6}rd".as_bytes()).unwrap(), "p\u{e4}ss w\u{f6}rd");
     }
 }

@@ -40,6 +40,45 @@ pub struct Job {
     pub smaller: Option<Vec<u8>>,
 }
 
+/// What is posted to a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// The recipient's word.
+    pub to: String,
+    /// Where.
+    pub url: String,
+    /// The file whose first line is the bearer token.
+    pub token: Option<PathBuf>,
+    /// Id of the message, the same on every attempt.
+    pub id: String,
+    /// JSON.
+    pub bytes: Vec<u8>,
+    /// The same without the report, for a server that finds it too large.
+    pub smaller: Option<Vec<u8>>,
+}
+
+/// What a process of its own is started for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// A message goes to a relay.
+    Mail(Job),
+    /// A message goes to a program.
+    Post(Post),
+    /// Nothing goes anywhere: where is the relay?
+    Resolve(Relay),
+}
+
+impl Errand {
+    /// Whose fates it decides.
+    pub fn to(&self) -> &[String] {
+        match self {
+            Self::Mail(job) => &job.envelope.to,
+            Self::Post(post) => std::slice::from_ref(&post.to),
+            Self::Resolve(_) => &[],
+        }
+    }
+}
+
 /// What an attempt is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -109,6 +148,10 @@ pub struct Outcome {
     pub addresses: Vec<IpAddr>,
     /// The addresses are a resolver's, not only remembered.
     pub resolved: bool,
+    /// It failed before the message had a part in it: the next one would fare no better.
+    pub shut: bool,
+    /// It was told to end before anything was sent: as if it had not been made.
+    pub stopped: bool,
 }
 
 impl Outcome {

@@ -3,16 +3,18 @@
 //! Own code, although lettre has a connection: its timeout is for each read, so that a relay that drips never meets it;
 //! one value serves for connecting (where ten seconds tell a full table) and for the greeting (which may take five
 //! minutes); it reads a line to its end, however long; and what arrived in the clear behind the answer to STARTTLS is
-//! taken for what was said inside TLS (RFC 3207 §6 wants it thrown away). Commands, replies and AUTH are lettre's.
+//! taken for what was said inside TLS (RFC 3207 §6 wants it thrown away); and it knows no reply whose second digit is above
+//! five, although relays say 571. Commands, EHLO and AUTH are lettre's.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lettre::transport::smtp::response::Response;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use super::super::tls;
 
 /// Bytes of a line of a reply. RFC 5321 §4.5.3.1.5 has 512; some relays say more.
 const LINE_MAX: usize = 2_048;
@@ -39,14 +41,24 @@ pub(super) struct Reply {
     pub(super) code: u16,
     /// Code and words, fit to be shown.
     pub(super) words: String,
-    /// As lettre reads it.
-    pub(super) response: Response,
+    /// Its lines, without their codes and without blanks around them.
+    pub(super) lines: Vec<String>,
 }
 
 impl Reply {
     /// 2xx.
     pub(super) fn is_good(&self) -> bool {
         self.code / 100 == 2
+    }
+
+    /// 3xx: more is wanted.
+    pub(super) fn wants_more(&self) -> bool {
+        self.code / 100 == 3
+    }
+
+    /// 5xx.
+    pub(super) fn is_for_good(&self) -> bool {
+        self.code / 100 == 5
     }
 }
 
@@ -225,20 +237,22 @@ fn nonsense(line: &str) -> Trouble {
     Trouble::Way(format!("what the relay says is no SMTP: {}", shown(line)))
 }
 
-/// As lettre reads it: every line with its code and a blank or dash, and a real line end.
+/// RFC 5321 §4.2.1: the first digit says what an answer means, and the others may be any.
 fn understood(lines: &[String]) -> Result<Reply, Trouble> {
-    let mut text = String::new();
+    let mut code: Option<u16> = None;
     for line in lines {
-        let (code, rest) = line.split_at_checked(3).ok_or_else(|| nonsense(line))?;
-        let (dash, words) = rest.split_at_checked(1).unwrap_or((" ", ""));
-        // A line of blanks makes lettre's reading of what a relay offers panic.
-        text.extend([code, dash, words.trim(), "\r\n"]);
+        let own = line.get(..3).and_then(|code| code.parse::<u16>().ok());
+        match (own.filter(|own| (200..600).contains(own)), code) {
+            (Some(own), Some(before)) if own / 100 != before / 100 => return Err(nonsense(line)),
+            (Some(own), _) => code = Some(own),
+            (None, _) => return Err(nonsense(line)),
+        }
     }
-    let first = lines.first().map(String::as_str).unwrap_or_default();
-    let response: Response = text.parse().map_err(|_| nonsense(first))?;
-    let code = first.get(..3).and_then(|code| code.parse().ok()).ok_or_else(|| nonsense(first))?;
-    let words: Vec<&str> = response.message().filter(|line| !line.is_empty()).collect();
-    Ok(Reply { code, words: shown(&format!("{code} {}", words.join(" "))), response })
+    let code = code.ok_or_else(|| nonsense(""))?;
+    let lines: Vec<String> =
+        lines.iter().map(|line| line.get(4..).unwrap_or_default().trim().to_owned()).collect();
+    let words: Vec<&str> = lines.iter().map(String::as_str).filter(|line| !line.is_empty()).collect();
+    Ok(Reply { code, words: shown(&format!("{code} {}", words.join(" "))), lines })
 }
 
 /// A relay's words, bounded and without what moves a cursor.
@@ -253,9 +267,9 @@ fn shown(words: &str) -> String {
 
 /// What went wrong on the way, and whether a person has to do something about it.
 fn trouble(error: &io::Error) -> Trouble {
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match (tls, error.kind()) {
-        (Some(error), _) => Trouble::Lock(error.to_string()),
+    match (tls::inside(error), error.kind()) {
+        (Some(error), _) if tls::is_for_a_person(error) => Trouble::Lock(error.to_string()),
+        (Some(error), _) => Trouble::Way(error.to_string()),
         (None, io::ErrorKind::TimedOut) => Trouble::Way("the relay did not answer in time".to_owned()),
         (None, io::ErrorKind::UnexpectedEof) => Trouble::Way("the relay closed the connection".to_owned()),
         _ => Trouble::Way(error.to_string()),
@@ -291,6 +305,13 @@ mod tests {
         assert_eq!(read(&["250-relay", "250-   ", "250 SIZE"]).words, "250 relay SIZE");
         assert_eq!(read(&["550 5.1.1 no\x1b[2J\u{fffd}"]).words, "550 5.1.1 no?[2J\u{fffd}");
         assert!(read(&[&format!("550 {}", "x".repeat(1_000))]).words.len() < 400);
+        for code in [571, 599, 488, 290, 251] {
+            let read = read(&[&format!("{code}-first"), &format!("{code} 5.7.1 second")]);
+            assert_eq!((read.code, read.words.as_str()), (code, &*format!("{code} first 5.7.1 second")));
+        }
+        for no_smtp in ["000 a", "199 a", "600 a", "999 a"] {
+            assert!(understood(&[no_smtp.to_owned()]).is_err(), "{no_smtp}");
+        }
         let mixed = understood(&["250-a".to_owned(), "550 b".to_owned()]);
         assert!(mixed.is_err(), "{mixed:?}");
     }

@@ -6,6 +6,7 @@
 //! final dot no silence is a no: the relay may have the message.
 
 mod channel;
+mod open;
 mod relay;
 
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use lettre::Address;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::commands::{Auth, Data, Ehlo, Mail, Quit, Rcpt, Rset, Starttls};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter, ServerInfo};
-use lettre::transport::smtp::response::Response;
+use lettre::transport::smtp::response::{Category, Code, Detail, Response, Severity};
 use rustls::{ClientConfig, RootCertStore};
+use zeroize::Zeroizing;
 
 use super::secret;
 use crate::model::live::attempt::{Job, Outcome, Relay, Stage, Step, Told};
@@ -25,6 +27,7 @@ use crate::model::live::message::{Envelope, Fate, Fates};
 pub use relay::resolve;
 
 use channel::{Channel, Reply, Trouble, stuffed};
+use open::{Open, replaced};
 
 /// How long each step may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,12 +76,15 @@ const CHALLENGES_MAX: usize = 4;
 const LOGIN_WANTED: [u16; 4] = [530, 534, 535, 538];
 
 /// Makes one attempt. What it would have come to is told each time that changes: whoever cuts it off knows what to make of
-/// it.
-pub fn attempt(job: &Job, patience: &Patience, tell: &mut dyn FnMut(&Told)) -> Outcome {
+/// it. `tell` says whether anybody heard it.
+pub fn attempt(job: &Job, patience: &Patience, tell: &mut dyn FnMut(&Told) -> bool) -> Outcome {
     let mut talk = Talk { tell, outcome: Outcome::default() };
     let fates = match go(&mut talk, job, patience) {
         Ok(fates) => fates,
-        Err(fate) => Outcome::all(&job.envelope.to, &fate).fates,
+        Err(fate) => {
+            talk.outcome.shut = true;
+            Outcome::all(&job.envelope.to, &fate).fates
+        }
     };
     talk.outcome.fates = fates;
     talk.outcome
@@ -86,7 +92,7 @@ pub fn attempt(job: &Job, patience: &Patience, tell: &mut dyn FnMut(&Told)) -> O
 
 /// Who listens, and what is known about the relay so far.
 struct Talk<'a> {
-    tell: &'a mut dyn FnMut(&Told),
+    tell: &'a mut dyn FnMut(&Told) -> bool,
     outcome: Outcome,
 }
 
@@ -95,10 +101,10 @@ impl Talk<'_> {
         (self.tell)(&Told::Step(Step { stage, fine, said }));
     }
 
-    /// What it comes to if nothing more happens.
-    fn so_far(&mut self, fates: Fates) {
+    /// What it comes to if nothing more happens; whether anybody heard it.
+    fn so_far(&mut self, fates: Fates) -> bool {
         let outcome = Outcome { fates, ..self.outcome.clone() };
-        (self.tell)(&Told::Outcome(outcome));
+        (self.tell)(&Told::Outcome(outcome))
     }
 
     /// A step that failed and ends the attempt.
@@ -141,8 +147,19 @@ fn go(talk: &mut Talk<'_>, job: &Job, patience: &Patience) -> Result<Fates, Fate
         Ok(session)
     };
     let mut session = begin(talk)?;
-    let (mut fates, too_large) = session.transaction(talk, &job.envelope, &job.bytes);
-    if let (Some(smaller), Some(why)) = (&job.smaller, too_large) {
+    let mut bytes = &job.bytes;
+    if let (Some(most), Some(smaller)) = (session.offers.size, &job.smaller) {
+        // RFC 1870 §6: what is above the limit would be refused, be it at the end of all of it.
+        let size = stuffed(bytes).len();
+        if size > most {
+            let said = format!("{size} bytes, and the relay takes {most}: without what is attached");
+            talk.step(Stage::Content, true, said);
+            bytes = smaller;
+        }
+    }
+    let (mut fates, too_large) = session.transaction(talk, &job.envelope, bytes);
+    let smaller = job.smaller.as_ref().filter(|smaller| *smaller != bytes);
+    if let (Some(smaller), Some(why)) = (smaller, too_large) {
         let said = format!("too large for the relay ({why}): once more, without what is attached");
         talk.step(Stage::Content, true, said);
         // Whoever was refused before stays refused.
@@ -174,7 +191,8 @@ fn login(talk: &mut Talk<'_>, relay: &Relay) -> Result<Option<Credentials>, Fate
     };
     let password = secret::read(path).map_err(|why| talk.fails(Stage::Password, Fate::Misconfigured(why)))?;
     talk.step(Stage::Password, true, format!("read from {}", path.display()));
-    Ok(Some(Credentials::new(user.clone(), password)))
+    // What lettre keeps of it, here and in its commands, is not wiped: it has no way to. The process ends soon.
+    Ok(Some(Credentials::new(user.clone(), password.to_string())))
 }
 
 /// How many certificate authorities this machine trusts.
@@ -219,7 +237,7 @@ fn greet(
     talk.step(Stage::Greeting, true, banner.words);
     let mut offers = hello(talk, job, patience, &mut channel)?;
     if let (Tls::Required, Some(trust)) = (relay.tls, trust) {
-        if !offers.supports_feature(Extension::StartTls) {
+        if !offers.info.supports_feature(Extension::StartTls) {
             let why =
                 "the relay does not offer STARTTLS: nothing is sent in the clear (mail.tls = \"required\")";
             return Err(talk.fails(Stage::Tls, Fate::Misconfigured(why.to_owned())));
@@ -250,23 +268,29 @@ fn lock(
     }
 }
 
-fn hello(
-    talk: &mut Talk<'_>,
-    job: &Job,
-    patience: &Patience,
-    channel: &mut Channel,
-) -> Result<ServerInfo, Fate> {
+fn hello(talk: &mut Talk<'_>, job: &Job, patience: &Patience, channel: &mut Channel) -> Result<Offers, Fate> {
     // RFC 5321 §4.1.4: a machine without a full name gives an address.
     let id = if job.hello.contains('.') { ClientId::Domain(job.hello.clone()) } else { ClientId::default() };
     let answer = asked(channel, &Ehlo::new(id).to_string(), patience.greeting);
     let reply = settings(talk, Stage::Greeting, "EHLO: ", answer)?;
     // RFC 5321 §2.4: keywords are the same in any case; lettre knows the large ones.
-    let lines: Vec<String> = reply.response.message().map(str::to_ascii_uppercase).collect();
-    let response = Response::new(reply.response.code(), lines);
-    ServerInfo::from_response(&response).map_err(|_| {
+    let lines: Vec<String> = reply.lines.iter().map(|line| line.to_ascii_uppercase()).collect();
+    // RFC 1870 §3: zero is no limit.
+    let size = lines.iter().find_map(|line| line.strip_prefix("SIZE ")?.trim().parse().ok());
+    let good = Code::new(Severity::PositiveCompletion, Category::MailSystem, Detail::Zero);
+    let info = ServerInfo::from_response(&Response::new(good, lines)).map_err(|_| {
         let why = "EHLO: the relay does not say its name".to_owned();
         talk.fails(Stage::Greeting, Fate::NotNow(why))
-    })
+    })?;
+    Ok(Offers { info, size: size.filter(|size| *size > 0) })
+}
+
+/// What a relay offers.
+struct Offers {
+    /// As lettre reads it.
+    info: ServerInfo,
+    /// Bytes of a message at most, if it says so.
+    size: Option<usize>,
 }
 
 fn asked(channel: &mut Channel, command: &str, patience: Duration) -> Result<Reply, Trouble> {
@@ -283,7 +307,7 @@ fn settings(
 ) -> Result<Reply, Fate> {
     let fate = match answer {
         Ok(reply) if reply.is_good() => return Ok(reply),
-        Ok(reply) if reply.code / 100 == 5 => Fate::Misconfigured(format!("{what}{}", reply.words)),
+        Ok(reply) if reply.is_for_good() => Fate::Misconfigured(format!("{what}{}", reply.words)),
         Ok(reply) => Fate::NotNow(format!("{what}{}", reply.words)),
         Err(trouble) => fate(what, trouble),
     };
@@ -300,7 +324,7 @@ fn fate(what: &str, trouble: Trouble) -> Fate {
 /// A relay that was greeted.
 struct Session {
     channel: Channel,
-    offers: ServerInfo,
+    offers: Offers,
     patience: Patience,
 }
 
@@ -310,16 +334,16 @@ impl Session {
             let why = "a password is never sent without TLS";
             return Err(talk.fails(Stage::Login, Fate::Misconfigured(why.to_owned())));
         }
-        let Some(mechanism) = self.offers.get_auth_mechanism(DEFAULT_MECHANISMS) else {
+        let Some(mechanism) = self.offers.info.get_auth_mechanism(DEFAULT_MECHANISMS) else {
             let why = "the relay offers neither AUTH PLAIN nor AUTH LOGIN";
             return Err(talk.fails(Stage::Login, Fate::Misconfigured(why.to_owned())));
         };
         let wrong = |_| Fate::Misconfigured("AUTH: the relay asks for what is not known here".to_owned());
         let mut command = Auth::new(mechanism, login.clone(), None).map_err(wrong);
         for _ in 0..=CHALLENGES_MAX {
-            let command_text = command.map_err(|fate| talk.fails(Stage::Login, fate))?.to_string();
-            let reply = match asked(&mut self.channel, &command_text, self.patience.command) {
-                Ok(reply) if reply.code == 334 => reply,
+            let words = Zeroizing::new(command.map_err(|fate| talk.fails(Stage::Login, fate))?.to_string());
+            let reply = match asked(&mut self.channel, &words, self.patience.command) {
+                Ok(reply) if reply.wants_more() => reply,
                 Ok(reply) if reply.is_good() && reply.code != 235 => {
                     let why = format!("AUTH: the relay's answer fits no question: {}", reply.words);
                     return Err(talk.fails(Stage::Login, Fate::NotNow(why)));
@@ -330,7 +354,9 @@ impl Session {
                     return Ok(());
                 }
             };
-            command = Auth::new_from_response(mechanism, login.clone(), &reply.response).map_err(wrong);
+            let more = Code::new(Severity::PositiveIntermediate, Category::Unspecified3, Detail::Four);
+            let challenge = Response::new(more, reply.lines);
+            command = Auth::new_from_response(mechanism, login.clone(), &challenge).map_err(wrong);
         }
         let why = "AUTH: the relay asks without end".to_owned();
         Err(talk.fails(Stage::Login, Fate::NotNow(why)))
@@ -343,7 +369,7 @@ impl Session {
         envelope: &Envelope,
         bytes: &[u8],
     ) -> (Fates, Option<String>) {
-        let mut open = Open(envelope.to.iter().map(|to| (to.clone(), None)).collect());
+        let mut open = Open::of(&envelope.to);
         let patience = self.patience;
         let sender = match envelope.from.parse::<Address>() {
             Ok(sender) => sender,
@@ -352,7 +378,7 @@ impl Session {
                 return (open.all(&talk.fails(Stage::Sender, Fate::Misconfigured(why))), None);
             }
         };
-        let eight = !bytes.is_ascii() && self.offers.supports_feature(Extension::EightBitMime);
+        let eight = !bytes.is_ascii() && self.offers.info.supports_feature(Extension::EightBitMime);
         let options = eight.then_some(MailParameter::Body(MailBodyParameter::EightBitMime));
         let mail = Mail::new(Some(sender), options.into_iter().collect());
         match asked(&mut self.channel, &mail.to_string(), patience.command) {
@@ -378,7 +404,7 @@ impl Session {
             return (open.all(&Fate::NotNow(String::new())), None);
         }
         match asked(&mut self.channel, &Data.to_string(), patience.data) {
-            Ok(reply) if reply.code == 354 => {}
+            Ok(reply) if reply.wants_more() => {}
             Ok(reply) if reply.is_good() => {
                 let why = format!("DATA: the relay's answer fits no question: {}", reply.words);
                 return (open.all(&talk.fails(Stage::Content, Fate::NotNow(why))), None);
@@ -401,7 +427,10 @@ impl Session {
         // From here on the relay may have it.
         let lost =
             |why: &str| Fate::Perhaps(format!("the relay's answer to the whole message did not come: {why}"));
-        talk.so_far(open.clone().all(&lost("the attempt ended before")));
+        if !talk.so_far(open.clone().all(&lost("the attempt ended before"))) {
+            let why = "nobody hears what comes of it: the final dot was not sent".to_owned();
+            return (open.all(&Fate::NotNow(why)), None);
+        }
         let answer = match self.channel.send(b".\r\n", patience.block) {
             Ok(()) => self.channel.reply(patience.dot),
             Err(trouble) => Err(trouble),
@@ -428,7 +457,7 @@ impl Session {
             Ok(reply) if reply.is_good() => Ok(reply),
             Ok(reply) if LOGIN_WANTED.contains(&reply.code) => Err((Fate::Misconfigured(reply.words), true)),
             // RFC 5321 §4.5.3.1.10: 552 at RCPT is an old word for too many of them.
-            Ok(reply) if reply.code / 100 == 5 && reply.code != 552 => Err((Fate::Never(reply.words), true)),
+            Ok(reply) if reply.is_for_good() && reply.code != 552 => Err((Fate::Never(reply.words), true)),
             Ok(reply) => Err((Fate::NotNow(reply.words), true)),
             Err(trouble) => Err((fate("RCPT: ", trouble), false)),
         }
@@ -442,30 +471,6 @@ impl Session {
     }
 }
 
-/// Recipients, and what is settled about each.
-#[derive(Clone)]
-struct Open(Vec<(String, Option<Fate>)>);
-
-impl Open {
-    fn settle(&mut self, address: &str, fate: &Fate) {
-        for (to, settled) in &mut self.0 {
-            if to == address && settled.is_none() {
-                *settled = Some(fate.clone());
-            }
-        }
-    }
-
-    /// Nobody is left who could get it.
-    fn is_empty(&self) -> bool {
-        self.0.iter().all(|(_, settled)| settled.is_some())
-    }
-
-    /// The same for all who are not settled.
-    fn all(self, fate: &Fate) -> Fates {
-        self.0.into_iter().map(|(to, settled)| (to, settled.unwrap_or_else(|| fate.clone()))).collect()
-    }
-}
-
 /// A no to the whole message.
 fn refused(
     talk: &mut Talk<'_>,
@@ -475,25 +480,15 @@ fn refused(
     reply: &Reply,
 ) -> (Fates, Option<String>) {
     let why = format!("{what}{}", reply.words);
-    let too_large = reply.code == 552 || reply.code / 100 == 5 && reply.words.contains(" 5.3.4");
+    // RFC 3463: 5.3.4 is too large for the system, 5.2.3 for the mailbox.
+    let too_large = reply.code == 552
+        || reply.is_for_good() && [" 5.3.4", " 5.2.3"].iter().any(|code| reply.words.contains(code));
     let fate = if LOGIN_WANTED.contains(&reply.code) {
         Fate::Misconfigured(why.clone())
-    } else if reply.code / 100 == 5 {
+    } else if reply.is_for_good() {
         Fate::Never(why.clone())
     } else {
         Fate::NotNow(why.clone())
     };
     (open.all(&talk.fails(stage, fate)), too_large.then_some(why))
-}
-
-/// Fates, with later ones in their places.
-fn replaced(first: Fates, later: &Fates) -> Fates {
-    let of = |to: &String| later.iter().find(|(other, _)| other == to).map(|(_, fate)| fate.clone());
-    first
-        .into_iter()
-        .map(|(to, fate)| {
-            let fate = of(&to).unwrap_or(fate);
-            (to, fate)
-        })
-        .collect()
 }
