@@ -763,6 +763,16 @@ fn a_storm_of_mails_is_ten_and_then_one_every_six_minutes_with_a_list() {
 }
 
 #[test]
+fn programs_hear_who_it_was_of_every_incident_whatever_mail_is_limited_to() {
+    let mut world = World::with(Policy { burst: 1, per_incident_per_day: 1, ..Policy::default() });
+    world.hear(kernel_line());
+    world.wait(S / 10);
+    world.tick(MIN, S);
+    assert!(!world.told().contains(&About::Evidence(FIRST)), "{:?}", world.told());
+    assert_eq!(world.count(|i| *i == Intent::Known(FIRST)), 1);
+}
+
+#[test]
 fn a_day_has_its_own_limit() {
     let policy = Policy { per_day: 12, ..Policy::default() };
     let mut world = World::with(policy);
