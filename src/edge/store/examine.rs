@@ -9,8 +9,11 @@ use crate::edge::capture::health::{Row, Verdict};
 use crate::model::live::config::Config;
 
 /// Units that are installed with the program, and what each is for.
-const UNITS: [(&str, &str); 2] =
-    [("conntriage-watch.service", "watches"), ("conntriage-mail.timer", "hands messages over")];
+const UNITS: [(&str, &str); 3] = [
+    ("conntriage-watch.service", "watches"),
+    ("conntriage-mail.timer", "hands mail over"),
+    ("conntriage-notify.timer", "tells programs"),
+];
 /// Where systemd shows that it runs this machine (sd_booted).
 const BOOTED: &str = "/run/systemd/system";
 
