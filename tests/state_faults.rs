@@ -544,7 +544,7 @@ fn d09_a_later_programs_state_is_refused_and_an_earlier_ones_taken_over() {
         let db = rusqlite::Connection::open(room.at(state).join("state.db")).unwrap();
         if version == 1 {
             db.execute_batch(
-                "DROP TABLE message; DROP TABLE recipient; DROP TABLE relay; CREATE TABLE message (id TEXT PRIMARY KEY, bytes BLOB) STRICT",
+                "DROP TABLE message; DROP TABLE recipient; DROP TABLE relay; DROP TABLE room; CREATE TABLE message (id TEXT PRIMARY KEY, bytes BLOB) STRICT",
             )
             .unwrap();
         }
