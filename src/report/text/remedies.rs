@@ -73,31 +73,18 @@ fn set_commands(scene: &Scene<'_>, commands: &[Command], page: &mut Page) {
     }
 }
 
-/// A line to copy, on a line of its own. Where it does not fit it gives up its indent; a command is then continued
-/// by `\` at blanks outside quotes, a line of a file is left whole.
+/// A line to copy, on lines of its own, all at one indent with its neighbours. Where it does not fit, a command is
+/// continued by `\` at blanks outside quotes; a line of a file is left whole, as long as it is.
 pub(super) fn set_command(line: &str, what: Copied, indent: usize, page: &mut Page) {
     let text = escape::text(line);
-    let wide = width(&text);
-    if wide <= page.width {
-        let indent = indent.min(page.width - wide);
-        page.line(Style::Plain, format!("{}{text}", " ".repeat(indent)));
-    } else if what == Copied::Shell {
-        for part in continued_within(&text, page.width, indent) {
-            page.line(Style::Plain, part);
-        }
-    } else {
-        page.line(Style::Plain, text);
+    let narrow = page.width.saturating_sub(indent);
+    let lines = match what {
+        Copied::Shell if width(&text) > narrow => continued(&text, narrow),
+        _ => vec![text],
+    };
+    for line in lines {
+        page.line(Style::Plain, format!("{}{line}", " ".repeat(indent)));
     }
-}
-
-/// A shell command over several lines, indented where all of it fits so.
-fn continued_within(command: &str, columns: usize, indent: usize) -> Vec<String> {
-    let narrow = columns.saturating_sub(indent);
-    let lines = continued(command, narrow);
-    if lines.iter().any(|line| width(line) > narrow) {
-        return continued(command, columns);
-    }
-    lines.into_iter().map(|line| format!("{}{line}", " ".repeat(indent))).collect()
 }
 
 /// A shell command over several lines, each but the last ending in ` \`.
