@@ -19,9 +19,20 @@ const NOT_FULL: &str = "no-incident";
 /// Something named was not read whole.
 pub(in super::super) const INCOMPLETE: &str = "Incomplete: something named was not read whole, see Inputs.";
 
-/// `No full table was found in 2 logs (1,234 records).`, and what was not looked at.
+/// `No line about a full table was found in 2 logs (1,234 records).`, and what was not looked at. A table that is full
+/// makes no incident without a line, so that tables alone are not said to be anything here.
 pub(in super::super) fn nothing_found(report: &Report) -> Vec<String> {
-    let mut said = vec![format!("No full table was found in {}.", what_was_read(report))];
+    let lines =
+        |input: &crate::model::input::Input| matches!(input.kind, InputKind::Log | InputKind::Signals);
+    let read = what_was_read(report);
+    let first = if report.inputs.iter().any(lines) {
+        format!("No line about a full table was found in {read}.")
+    } else if report.inputs.is_empty() {
+        format!("No full table was found in {read}.")
+    } else {
+        format!("No log was given that could tell of a full table, only {read}.")
+    };
+    let mut said = vec![first];
     let settings = &report.settings;
     if !settings.hosts.is_empty() || settings.since.is_some() || settings.until.is_some() {
         let text = "Only what --host, --since and --until let through was looked at: others may stand in these inputs.";

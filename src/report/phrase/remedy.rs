@@ -54,9 +54,11 @@ pub(in super::super) fn side_effects(scene: &Scene<'_>, remedy: &Remedy) -> Rich
     if text.is_empty() { text } else { text.with(".") }
 }
 
-/// Whether it lasts; nothing for a remedy without commands.
+/// Whether it lasts; nothing for a remedy without commands, and for one that sets nothing: a look, or a deletion, which
+/// has nothing to take back.
 pub(in super::super) fn persists(remedy: &Remedy) -> Option<&'static str> {
-    (!remedy.commands.is_empty()).then_some(if remedy.persists {
+    let sets = remedy.persists || remedy.commands.iter().any(|command| command.undo.is_some());
+    (sets && !remedy.commands.is_empty()).then_some(if remedy.persists {
         "Survives a reboot and a module reload."
     } else {
         "Does not survive a reboot or a module reload."
