@@ -322,7 +322,8 @@ impl Diagnosis {
     /// The body of a case; what is not known of it goes to the gaps, each thing once.
     fn judge(&mut self, case: &Case<'_>) -> Body {
         let (body, mut open) = rank::body(case);
-        let common = gaps::gaps(case);
+        let mut common = gaps::gaps(case);
+        common.retain(|gap| gap.what != gaps::OWNER.into() || gaps::owner_matters(body.verdict.cause.0));
         open.retain(|gap| common.iter().all(|other| other.what != gap.what));
         self.miss(common);
         self.miss(open);

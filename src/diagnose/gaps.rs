@@ -22,6 +22,27 @@ fn of_container(case: &Case<'_>, line: String) -> String {
     if matches!(case.namespace(), Namespace::Container(_)) { inside(case, line) } else { line }
 }
 
+/// The owner of the leading source.
+pub(crate) const OWNER: &str = "top_sources[].owner";
+/// Causes that no program of this host is behind, or none that opens connections: who opens those of the leading source
+/// helps nobody there. A tunnel's packets are sent by the kernel, and a host met in the middle of its connections is the
+/// server of them.
+const OWNER_OF_NO_USE: [&str; 8] = [
+    "no-incident",
+    "count-list-mismatch",
+    "counter-wrap",
+    "event-listener-backlog",
+    "expectation-table",
+    "other-namespace",
+    "tracked-tunnel",
+    "mid-stream-pickup",
+];
+
+/// Whether a cause asks for the program behind the leading source.
+pub(crate) fn owner_matters(cause: &str) -> bool {
+    !OWNER_OF_NO_USE.contains(&cause)
+}
+
 /// Gaps of one case.
 pub(crate) fn gaps(case: &Case<'_>) -> Vec<Gap> {
     let mut out = Vec::new();
@@ -74,7 +95,7 @@ pub(crate) fn gaps(case: &Case<'_>) -> Vec<Gap> {
         out.push(gap("is_local", why, "ip -o addr".to_owned()));
     }
     if let Some(why) = super::beside::owner_unknown(case) {
-        out.push(gap("top_sources[].owner", why, "ss -tanp".to_owned()));
+        out.push(gap(OWNER, why, "ss -tanp".to_owned()));
     }
     out.extend(counters(case));
     out.extend(read_late(case));
