@@ -56,6 +56,15 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
             Weight::Strong,
             supports("kernel-lets-it", "on this kernel a privileged container that writes the limit sets that of the whole machine (to 5.11)".into()),
         ),
+        // A distributor's kernel may carry the change under an older number: its files tell, its number does not.
+        None if case.kernel.release.is_some() => scales.not_known(
+            Weight::Strong,
+            Open {
+                what: "kernel",
+                why: "whether a container can write the limit is not known of a distributor's kernel (from 5.12 on none can): it can where the mode of the file, in a namespace of its own, has a w".into(),
+                command: Some(format!("unshare -n ls -l /proc/sys/{}", case.kernel.key("max").replace('.', "/"))),
+            },
+        ),
         None => scales.not_known(
             Weight::Strong,
             Open {
@@ -96,8 +105,10 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Candidate> {
         summary: summary(limit.max, default, own, (sign, wrote), &case.kernel.key("max")),
         rate_per_second: case.admitted_per_second(),
         remedies: match wanted(case).filter(|wanted| wanted.max == default) {
-            Some(wanted) => remedies::put_in_force(case, &wanted, None),
-            None => remedies::raise_limit(case).into_iter().collect(),
+            Some(wanted) => vec![remedies::put_back(case, &wanted), remedies::keep_containers_off()],
+            None => {
+                remedies::raise_limit(case).into_iter().chain([remedies::keep_containers_off()]).collect()
+            }
         },
         will_not_help: will_not_help::for_lowered_limit(),
         ..Candidate::new(tier, 1.0, scales)

@@ -47,6 +47,59 @@ pub(crate) fn put_in_force(case: &Case<'_>, wanted: &Wanted, lost: Option<Lost<'
     out
 }
 
+/// The configured limit where a container wrote over it: files and the order in which they are read change nothing there.
+pub(crate) fn put_back(case: &Case<'_>, wanted: &Wanted) -> Remedy {
+    let key = case.kernel.key("max");
+    let undo = case.usage.max.map(|max| format!("sysctl -w {key}={max}"));
+    let room = wanted.max.saturating_sub(case.usage.held().unwrap_or(0));
+    Remedy {
+        id: "limit-in-force",
+        title: sentence![
+            "for now: set the configured limit of",
+            Word::Count(wanted.max, noun::ENTRY),
+            "again"
+        ],
+        commands: vec![here(format!("sysctl -w {key}={}", wanted.max), undo)],
+        effect: Effect {
+            entries_freed_now: Some(0),
+            steady_state_entries: None,
+            note: sentence![
+                "room for",
+                Word::Count(room, noun::ENTRY),
+                "more, at once and without losing a connection, until the container writes again"
+            ],
+        },
+        side_effects: side_effects(case, wanted),
+        persists: false,
+    }
+}
+
+/// What keeps it from being written again.
+pub(crate) fn keep_containers_off() -> Remedy {
+    let look = here(
+        "docker ps -q | xargs docker inspect -f '{{.Name}} {{.HostConfig.Privileged}}'".to_owned(),
+        None,
+    );
+    Remedy {
+        id: "keep-containers-off",
+        title: "the cure: find the container that writes the limit, and take the write out of it, or its privileges".into(),
+        commands: vec![
+            Command { place: "this host: which containers are privileged, with Docker".to_owned(), ..look },
+            in_file(
+                "maxPerCore: 0",
+                "the configuration of kube-proxy, under conntrack, if a node that is a container (kind, k3d) writes it",
+            ),
+        ],
+        effect: Effect {
+            entries_freed_now: Some(0),
+            steady_state_entries: None,
+            note: "the limit then stays as the host sets it; kube-proxy leaves it alone with maxPerCore at 0".into(),
+        },
+        side_effects: vec!["a container without its privileges may lack others that it needs: ask who runs it".into()],
+        persists: true,
+    }
+}
+
 fn side_effects(case: &Case<'_>, wanted: &Wanted) -> Vec<Sentence> {
     let mut out = vec![memory_words(case, wanted.max)];
     if case.usage.buckets.is_some_and(|buckets| wanted.max / buckets.max(1) > 4) {

@@ -46,7 +46,7 @@ pub(crate) use established::established_timeout;
 pub(crate) use expectations::expectation_limit;
 pub(crate) use flowtable::{flowtable_timeouts, offload_less};
 pub(crate) use handshakes::{delete_syns_to, newer_kernel, refuse_at_once, shorter_syn_sent};
-pub(crate) use in_force::put_in_force;
+pub(crate) use in_force::{keep_containers_off, put_back, put_in_force};
 pub(crate) use kube_proxy::{kube_proxy_limit, spread};
 pub(crate) use limit::{more_buckets, raise_limit};
 pub(crate) use log_only::{find_out, gain_time};
