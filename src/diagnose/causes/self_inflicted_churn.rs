@@ -317,7 +317,8 @@ fn port_use(case: &Case<'_>, (pair, entries): (Pair, u64)) -> Option<Evidence> {
 
 fn cures(case: &Case<'_>, churn: &Churn<'_>) -> Vec<Remedy> {
     let mut out = Vec::new();
-    if churn.wide.is_some() {
+    if let Some((_, port)) = churn.wide {
+        out.push(remedies::open_fewer(case, churn.holder.address, port));
         out.extend(remedies::raise_limit(case));
         out.extend(remedies::shorter_time_wait(case));
         out.extend(remedies::more_buckets(case));

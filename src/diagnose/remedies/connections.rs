@@ -1,7 +1,9 @@
 //! Using connections again: the cure of every churn. What to set depends on what opens them.
 
+use std::net::IpAddr;
+
 use crate::model::census::Pair;
-use crate::model::diagnosis::{Command, Remedy};
+use crate::model::diagnosis::{Command, Effect, Remedy};
 use crate::model::flow::L4;
 use crate::model::sentence::{Sentence, Word};
 use crate::sentence;
@@ -32,6 +34,38 @@ pub(crate) fn reuse_connections(case: &Case<'_>, pairs: &[(Pair, u64)]) -> Optio
         ],
         persists: true,
     })
+}
+
+/// Where a source goes to very many addresses (a crawler, a mailer), no pair is worth naming: its program is.
+pub(crate) fn open_fewer(case: &Case<'_>, source: IpAddr, port: Option<u16>) -> Remedy {
+    let owner = beside::owner(case, source);
+    let title = match &owner {
+        Some(owner) => sentence![
+            "the cure: let",
+            Word::Untrusted(owner.name.as_bytes().into()),
+            "on this host open fewer connections at once and use them again"
+        ],
+        None => {
+            "the cure: let the program on this host that opens them open fewer at once and use them again"
+                .into()
+        }
+    };
+    let filter = port.map_or_else(String::new, |port| format!(" dport = :{port}"));
+    let find = here(format!("ss -tnp src {}{filter}", bracketed(source)), None);
+    let find =
+        Command { place: "this host: names the program, while connections are open".to_owned(), ..find };
+    Remedy {
+        id: "open-fewer",
+        title,
+        commands: if owner.is_none() { vec![find] } else { Vec::new() },
+        effect: Effect {
+            entries_freed_now: Some(0),
+            steady_state_entries: None,
+            note: "half as many new connections leave half as many entries, after one lifetime; what is there now runs out by itself".into(),
+        },
+        side_effects: vec!["what that program does takes longer".into()],
+        persists: true,
+    }
 }
 
 fn title(case: &Case<'_>, pair: &Pair) -> Sentence {

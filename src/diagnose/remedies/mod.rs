@@ -40,7 +40,7 @@ pub(crate) use churn::{
     server_keep_alive, stop_the_replay, stop_the_test, untracked_ipvs,
 };
 pub(crate) use closing::{close_connections, close_wait_timeout, delete_closing, shorter_fin_wait};
-pub(crate) use connections::reuse_connections;
+pub(crate) use connections::{open_fewer, reuse_connections};
 pub(crate) use delete::{delete_established_to, delete_time_wait};
 pub(crate) use established::established_timeout;
 pub(crate) use expectations::expectation_limit;
