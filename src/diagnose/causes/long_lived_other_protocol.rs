@@ -218,24 +218,28 @@ fn remedies(case: &Case<'_>, others: &Others) -> Vec<Remedy> {
     }
     let pairs = pairs(case, others.l4);
     if !pairs.is_empty() {
-        out.extend(zones::untrack_protocol(case, &pairs, others.l4, others.of_it));
+        out.extend(zones::untrack_protocol(case, &pairs, others.l4));
     }
     out.extend(raise_limit(case));
     out
 }
 
-/// Leading pairs of that protocol whose addresses are not translated, each once whichever way round.
-fn pairs(case: &Case<'_>, l4: L4) -> Vec<(IpAddr, IpAddr)> {
+/// Leading pairs of that protocol whose addresses are not translated, each once whichever way round, with their entries.
+fn pairs(case: &Case<'_>, l4: L4) -> Vec<((IpAddr, IpAddr), u64)> {
     let rows = case.census.map_or(&[][..], |c| c.who.pairs.leading(c.who.entries));
-    let mut out: Vec<(IpAddr, IpAddr)> = Vec::new();
+    let mut out: Vec<((IpAddr, IpAddr), u64)> = Vec::new();
     for row in rows.iter().filter(|row| row.key.peer.l4 == l4) {
         let (one, other) = (row.key.source, row.key.peer.address);
         let moved = case
             .how(&LeaderKey::Pair(row.key))
             .is_none_or(|how| super::super::datagrams::translated(how) > 0);
         let called = matches!(AddressKind::of(other), AddressKind::Multicast | AddressKind::Broadcast);
-        if !moved && !called && !out.contains(&(one, other)) && !out.contains(&(other, one)) {
-            out.push((one, other));
+        if moved || called {
+            continue;
+        }
+        match out.iter_mut().find(|(ends, _)| *ends == (one, other) || *ends == (other, one)) {
+            Some((_, held)) => *held = held.saturating_add(row.count),
+            None => out.push(((one, other), row.count)),
         }
     }
     out

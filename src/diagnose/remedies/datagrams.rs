@@ -332,6 +332,13 @@ pub(crate) fn cap_program(case: &Case<'_>, source: IpAddr, port: Option<u16>, he
     }
 }
 
+/// Echo requests a second that are let through: no more than monitoring needs, and a fifth of those that come, for a limit
+/// above their rate would change nothing.
+fn echoes_let_through(held: u64, timeout_seconds: Option<u64>) -> u64 {
+    let come = timeout_seconds.map(|seconds| held / seconds.max(1));
+    come.map_or(ECHOES_PER_SECOND, |come| (come / 5).clamp(1, ECHOES_PER_SECOND))
+}
+
 /// Echo requests above a rate, dropped before they are tracked.
 pub(crate) fn fewer_echoes(
     case: &Case<'_>,
@@ -345,20 +352,22 @@ pub(crate) fn fewer_echoes(
     } else {
         ("-p icmpv6 --icmpv6-type echo-request", "ip6", "icmpv6 type echo-request", L4::ICMPV6)
     };
+    let timeout = case.timeouts().of(l4, None, Reply::Replied).map(|timeout| timeout.seconds);
+    let limit = echoes_let_through(held, timeout);
     let made_here = from.is_some_and(|from| case.locals.is_local(from) == Some(true));
     let (flag, word) = if from.is_some() { ("-s", "saddr") } else { ("-d", "daddr") };
     let rule = Rule {
         iptables: format!(
-            "{kind} {flag} {of} -m hashlimit --hashlimit-above {ECHOES_PER_SECOND}/sec --hashlimit-name echoes -j DROP"
+            "{kind} {flag} {of} -m hashlimit --hashlimit-above {limit}/sec --hashlimit-name echoes -j DROP"
         ),
-        nft: format!("{family} {word} {of} {nft_kind} limit rate over {ECHOES_PER_SECOND}/second drop"),
+        nft: format!("{family} {word} {of} {nft_kind} limit rate over {limit}/second drop"),
     };
     let preposition: &'static str = if from.is_some() { "from" } else { "to" };
     Some(Remedy {
         id: "fewer-echoes",
         title: sentence![
             "drop echo requests above",
-            Word::Rate(ECHOES_PER_SECOND as f64),
+            Word::Rate(limit as f64),
             preposition,
             of,
             "before they are tracked"
@@ -366,8 +375,8 @@ pub(crate) fn fewer_echoes(
         commands: before_tracking(case, of.is_ipv4(), made_here, &[rule]),
         effect: Effect {
             entries_freed_now: Some(0),
-            steady_state_entries: case.timeouts().of(l4, None, Reply::Replied).map(|timeout| {
-                let left = held.min(timeout.seconds.saturating_mul(ECHOES_PER_SECOND));
+            steady_state_entries: timeout.map(|seconds| {
+                let left = held.min(seconds.saturating_mul(limit));
                 case.entries().saturating_sub(held).saturating_add(left)
             }),
             note: "echo requests only: errors, neighbour discovery and everything else of ICMP must pass"

@@ -141,15 +141,17 @@ pub(crate) fn bridge_without_filter() -> Remedy {
 }
 
 /// Between two addresses of a protocol without ports.
-pub(crate) fn untrack_protocol(
-    case: &Case<'_>,
-    pairs: &[(IpAddr, IpAddr)],
-    l4: L4,
-    held: u64,
-) -> Option<Remedy> {
+///
+/// # Arguments
+/// `pairs`: the leading ones with their entries. What is predicted is of those that the lines name, not of all.
+pub(crate) fn untrack_protocol(case: &Case<'_>, pairs: &[((IpAddr, IpAddr), u64)], l4: L4) -> Option<Remedy> {
+    let named = || pairs.iter().take(PAIRS_MAX);
+    let held = named().fold(0u64, |sum, (_, held)| sum.saturating_add(*held));
+    let pairs: Vec<(IpAddr, IpAddr)> = named().map(|(ends, _)| *ends).collect();
+    let pairs = &pairs[..];
     let jump = if case.kernel.old_notrack() { "NOTRACK" } else { "CT --notrack" };
     let mut commands: Vec<Command> = Vec::new();
-    for (one, other) in pairs.iter().take(PAIRS_MAX) {
+    for (one, other) in pairs {
         let (one, other) = (one.to_canonical(), other.to_canonical());
         let tool = if one.is_ipv4() { "iptables" } else { "ip6tables" };
         let (own_one, own_other) = (case.locals.is_local(one)?, case.locals.is_local(other)?);
@@ -180,7 +182,7 @@ pub(crate) fn untrack_protocol(
     let mut freed = 0;
     if l4 == L4::SCTP {
         let named: Vec<(IpAddr, IpAddr)> =
-            pairs.iter().take(PAIRS_MAX).map(|(a, b)| (a.to_canonical(), b.to_canonical())).collect();
+            pairs.iter().map(|(a, b)| (a.to_canonical(), b.to_canonical())).collect();
         let (lines, entries) = associations(case, &named);
         commands.extend(lines);
         freed = entries;
@@ -195,11 +197,11 @@ pub(crate) fn untrack_protocol(
             entries_freed_now: Some(freed),
             steady_state_entries: Some(case.entries().saturating_sub(held)),
             note: if freed > 0 {
-                "no new ones come; the last lines delete what is there, which would stay for days".into()
+                "of these addresses no new ones come; the last lines delete what is there, which would stay for days; further pairs in the same way".into()
             } else if l4 == L4::SCTP {
-                "no new ones come; those that are there stay until their timers end, for days".into()
+                "of these addresses no new ones come; those that are there stay until their timers end, for days; further pairs in the same way".into()
             } else {
-                "the entries that are there leave by their timers, and no new ones come".into()
+                "the entries that are there leave by their timers, and no new ones come of these addresses; further pairs in the same way".into()
             },
         },
         side_effects: vec![
