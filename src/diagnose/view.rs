@@ -63,7 +63,7 @@ pub(crate) fn census(case: &Case<'_>) -> Option<CensusView> {
 /// How the ages of each state are spread that holds a good part of the table.
 fn idle_shapes(case: &Case<'_>, ages: Ages<'_>, mix: Mix<'_>) -> Vec<IdleShape> {
     let timeouts = case.timeouts();
-    let shape = |(of, entries): (StateLabel, u64)| {
+    let shape = |(of, _): (StateLabel, u64)| {
         let (l4, state) = match of {
             StateLabel::State(state) => (state_of(mix, state)?, Some(state)),
             StateLabel::Protocol(l4, _) => (l4, None),
@@ -75,6 +75,8 @@ fn idle_shapes(case: &Case<'_>, ages: Ages<'_>, mix: Mix<'_>) -> Vec<IdleShape> 
             Shape::Comb { period_seconds, entries, .. } => Spread::Comb { period_seconds, entries },
             Shape::Flat => Spread::Flat,
         };
+        // Of those whose age is known: beside all of a state, the others would look idle.
+        let entries = ages.of(l4, state, &timeouts).iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
         Some(IdleShape { of, entries, spread })
     };
     let large = mix.states().into_iter().filter(|(_, n)| share(*n, mix.total()) >= SHAPED);
@@ -136,7 +138,7 @@ fn source_note(
         out = out
             .with(";")
             .with(Word::Count(how.reversed, noun::ENTRY))
-            .with("were picked up mid-stream and stand the wrong way round: it is the server of them, not the client");
+            .with("were first seen by an answer and stand the wrong way round: it is the server of them, not the client");
     }
     out
 }

@@ -44,6 +44,8 @@ struct Path {
     one_way: u64,
     tcp: u64,
     packets_each: Option<f64>,
+    /// Entries that the packets were counted of.
+    counted: u64,
     share_of_table: f64,
 }
 
@@ -87,6 +89,7 @@ fn measure(case: &Case<'_>) -> Option<Path> {
         one_way,
         tcp,
         packets_each,
+        counted: if mostly_met { seen.met_in_the_middle() } else { one_way },
         share_of_table,
     })
 }
@@ -101,6 +104,13 @@ fn summary(path: &Path) -> Vec<Sentence> {
         "of the table), to many targets"
     ];
     let how = match path.packets_each {
+        Some(each) if each >= DATA && path.counted < path.one_way => sentence![
+            "data flows in",
+            Word::Number(path.counted),
+            "of them (about",
+            one_way::about_packets(each),
+            "each), so their answers take another way"
+        ],
         Some(each) if each >= DATA => sentence![
             "data flows in them (about",
             one_way::about_packets(each),
@@ -252,14 +262,16 @@ fn kept(case: &Case<'_>, path: &Path, scales: &mut Scales) {
     } else {
         timeouts.named_or_default("tcp_timeout_established")
     };
-    let Some(part) = timeout.and_then(|timeout| one_way::fresh(case, State::Established, timeout, FRESH))
-    else {
-        return;
-    };
+    let Some(timeout) = timeout else { return };
+    let Some(part) = one_way::fresh(case, State::Established, timeout, FRESH) else { return };
     let said = || {
-        context("seen-just-now", sentence![Word::Share(part), "of them were seen within the last moments"])
-            .value("share", part)
-            .read_in_table(case)
+        let fact = sentence![
+            Word::Share(part),
+            "of the established ones had their last packet within",
+            Word::Duration((timeout as f64 * (1.0 - FRESH)).round()),
+            "before the table was read"
+        ];
+        context("seen-just-now", fact).value("share", part).read_in_table(case)
     };
     scales.weigh(Weight::Slight, part >= KEPT, said, said);
 }
