@@ -159,9 +159,9 @@ fn rules(case: &Case<'_>) -> Option<Evidence> {
     let rules = case.counters.rules.as_ref().filter(|rules| rules.rules > 0)?;
     if !rules.need_tracking() {
         let said = sentence![
-            "none of the",
+            "none of the rules given (",
             Word::Count(rules.rules, RULE),
-            "given asks for a connection's state, translates addresses or counts connections: if there are no others (other tables, the other back end of iptables, containers), nothing here needs tracking"
+            ") asks for a connection's state, translates addresses or counts connections: if there are no others (other tables, the other back end of iptables, containers), nothing here needs tracking"
         ];
         return Some(
             context("tracking-not-needed", said).value("rules", rules.rules as f64).read_in_table(case),

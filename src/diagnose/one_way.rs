@@ -180,13 +180,13 @@ pub(crate) fn whose(address: IpAddr, is_local: Option<bool>) -> Sentence {
     }
 }
 
-/// The sockets behind connections with a port.
+/// The sockets behind connections with a port, with their programs.
 pub(crate) fn ask_sockets(case: &Case<'_>, port: Option<u16>, what: &'static str) -> Open {
     let which = port.map_or_else(String::new, |port| format!(" '( sport = :{port} or dport = :{port} )'"));
     // A namespace is entered through a shell line in single quotes: there the filter is left out.
     let line = match super::remedies::place::Way::into(case.namespace()) {
-        Some(_) => "ss -tan".to_owned(),
-        None => format!("ss -tan{which}"),
+        Some(_) => "ss -tanp".to_owned(),
+        None => format!("ss -tanp{which}"),
     };
     Open {
         what: "sockets",

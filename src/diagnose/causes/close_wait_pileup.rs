@@ -142,7 +142,17 @@ fn scales(case: &Case<'_>, pileup: &Pileup<'_>) -> Scales {
         .read_in_table(case),
     );
     lifetime(case, pileup, &mut scales);
-    if let Some((peer, n, _)) = pileup.leading {
+    // The end that does not close is either of the two: one source of most of them is one program as well.
+    let from =
+        case.top_source().map(|source| (source.address, Mix(&source.how.classes).tcp(State::CloseWait)));
+    let from = from.filter(|(_, n)| share(*n, pileup.entries) >= ONE_PROGRAM);
+    if let Some((source, n)) = from.filter(|_| program(pileup).is_none()) {
+        let fact = sentence![Word::Share(share(n, pileup.entries)), "of them come from", source];
+        scales.speaks_for(
+            Weight::Slight,
+            supports("one-program", fact).value("entries", n as f64).read_in_table(case),
+        );
+    } else if let Some((peer, n, _)) = pileup.leading {
         let said = |alone: bool| {
             let part = sentence![
                 Word::Share(share(n, pileup.entries)),

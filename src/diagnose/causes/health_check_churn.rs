@@ -187,7 +187,7 @@ fn scales(case: &Case<'_>, checks: &Checks<'_>, first: &Holder<'_>) -> Scales {
             "fan-out",
             sentence![
                 Word::Count(checks.checkers.len() as u64, noun::SOURCE),
-                "go to some",
+                if checks.checkers.len() == 1 { "goes to some" } else { "go to some" },
                 Word::Count(checks.ends, ADDRESS),
                 "alike;",
                 Word::Share(share(checks.ended, checks.entries)),

@@ -201,7 +201,7 @@ fn useless(case: &Case<'_>) -> Vec<WillNotHelp> {
         ),
         will_not_help::reason(
             "short-udp-timeout",
-            "below 30 s the answer of a slow recursion finds no entry; the table only holds fewer seconds of the same questions".into(),
+            "below 30 s an answer that takes longer (a slow recursion) finds no entry; the table only holds fewer seconds of the same questions".into(),
         ),
     ];
     out.extend(will_not_help::limit_alone(case));

@@ -68,7 +68,7 @@ pub(crate) fn find_module(case: &Case<'_>) -> Remedy {
             format!("cat {file} > /dev/null; sleep 60; sysctl {count}"),
             "conntrack -L dying | wc -l; conntrack -L unconfirmed | wc -l".to_owned(),
         ],
-        "shows whether the gap stays after expired entries are collected; what has leaked comes back with a reboot only",
+        "shows whether the gap stays after expired entries are collected; what has leaked is given back by a reboot only",
     )
 }
 

@@ -225,9 +225,9 @@ pub(crate) fn check_less(case: &Case<'_>, checkers: &[IpAddr], entries: u64, per
         .take(LINES_MAX)
         .map(|checker| {
             let place = if case.locals.is_local(*checker) == Some(true) {
-                "this host: names the program that checks".to_owned()
+                "this host: names the program that checks, if one runs just then".to_owned()
             } else {
-                format!("on {}: names the program that checks", checker.to_canonical())
+                format!("on {}: names the program that checks, if one runs just then", checker.to_canonical())
             };
             Command { place, ..here("ss -tnp".to_owned(), None) }
         })

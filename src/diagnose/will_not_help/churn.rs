@@ -62,7 +62,7 @@ pub(crate) fn blocking_checkers(checker: IpAddr, ends: u64) -> WillNotHelp {
             checker,
             "checks whether",
             Word::Number(ends),
-            "machines are alive: blocked, it takes all of them for dead and sends nobody there"
+            "addresses and ports answer: blocked, it takes all of them for dead and sends nobody there"
         ],
     )
 }
