@@ -179,6 +179,11 @@ fn log_and_counters(case: &Case<'_>) -> Option<Doubt> {
     if counted >= incident.drops.visible || incident.drops.visible < DROPS_MIN || early || begun_anew {
         return None;
     }
+    // Read while it went on, the counter knows nothing of the lines that came after.
+    let amid = case.lead.is_some_and(|fit| fit.distance_seconds.is_some_and(|distance| distance <= 0.0));
+    if amid && counted >= incident.drops.visible / 2 {
+        return None;
+    }
     Some(Doubt {
         evidence: contradicts(
             "log-against-counters",
