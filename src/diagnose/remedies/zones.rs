@@ -54,7 +54,7 @@ pub(crate) fn zone_limits(case: &Case<'_>, zones: &[(u16, u64)]) -> Option<Remed
         effect: Effect {
             entries_freed_now: Some(0),
             steady_state_entries: None,
-            note: "frees nothing: it decides who is refused".into(),
+            note: "it decides who is refused, and gives nobody room".into(),
         },
         side_effects: vec![
             "a zone at its limit refuses new connections while the table has room for others".into(),
