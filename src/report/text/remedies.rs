@@ -106,19 +106,25 @@ fn continued(command: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Pieces of a command between blanks that stand in no quotes.
+/// Pieces of a command between blanks that stand in no quotes and in no substitution.
 fn shell_words(command: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut quote = None;
     let mut begin = 0;
     let mut is_escaped = false;
+    // Within `$(…)` and `$((…))` a line could be continued, and nobody would read it as one.
+    let mut depth = 0_usize;
+    let mut before = ' ';
     for (at, c) in command.char_indices() {
+        let last = std::mem::replace(&mut before, c);
         match (quote, c) {
             _ if is_escaped => is_escaped = false,
             (None | Some('"'), '\\') => is_escaped = true,
             (None, '\'' | '"') => quote = Some(c),
             (Some(open), c) if open == c => quote = None,
-            (None, ' ') => {
+            (None, '(') if depth > 0 || last == '$' => depth += 1,
+            (None, ')') => depth = depth.saturating_sub(1),
+            (None, ' ') if depth == 0 => {
                 words.push(command.get(begin..at).unwrap_or_default());
                 begin = at + 1;
             }
