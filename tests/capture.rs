@@ -662,6 +662,7 @@ fn the_process_behind_the_busiest_pair_is_named() {
 #[test]
 fn an_idle_machine_gives_one_answer() {
     const NAME: &str = "an_idle_machine_gives_one_answer";
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_conntriage");
     if let Some(why) = missing() {
         return skip(NAME, &why);
     }
@@ -670,7 +671,6 @@ fn an_idle_machine_gives_one_answer() {
         let mut command = Command::new(words[0]);
         outcome(&command.args(&words[1..]).current_dir(directory.path()).output().unwrap())
     };
-    const PROGRAM: &str = env!("CARGO_BIN_EXE_conntriage");
     let (_, errors, code) = run(&["unshare", "-n", PROGRAM, "capture", "-o", "bundle"]);
     assert_eq!(code, 0, "{errors}");
     let (text, errors, code) = run(&[PROGRAM, "analyze", "--format", "json", "bundle"]);

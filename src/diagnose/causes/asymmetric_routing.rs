@@ -106,8 +106,8 @@ fn summary(path: &Path) -> Vec<Sentence> {
     let how = match path.packets_each {
         Some(each) if each >= DATA && path.counted < path.one_way => sentence![
             "data flows in",
-            Word::Number(path.counted),
-            "of them (about",
+            Word::Count(path.counted, noun::CONNECTION),
+            "(about",
             one_way::about_packets(each),
             "each), so their answers take another way"
         ],

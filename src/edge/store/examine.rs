@@ -32,13 +32,14 @@ pub fn examine(config: &Config) -> Vec<Row> {
             rows.push(row(Verdict::Absent, "state", said));
         }
         Err(error) => rows.push(row(Verdict::Unknown, "state", format!("{shown}: {error}"))),
-        Ok(meta) => match wrong(&meta) {
-            Some(why) => rows.push(row(Verdict::Fails, "state", format!("{shown} {why}"))),
-            None => {
+        Ok(meta) => {
+            if let Some(why) = wrong(&meta) {
+                rows.push(row(Verdict::Fails, "state", format!("{shown} {why}")));
+            } else {
                 rows.push(kept(directory));
                 rows.push(room(config));
             }
-        },
+        }
     }
     rows.push(watcher(directory));
     rows.extend(units());

@@ -71,7 +71,7 @@ pub(super) fn answer(db: &mut Connection, letter: &Letter, next: &Next) -> rusql
     Ok(Answered::Kept(at))
 }
 
-/// When it is tried again, if the table had room again after its attempt began: at once, as [`retry`] would have had it.
+/// When it is tried again, if the table had room again after its attempt began: at once, as [`super::retry`] would have had it.
 fn hurried(
     db: &Connection,
     at: Option<WallTime>,
