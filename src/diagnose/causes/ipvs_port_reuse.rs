@@ -143,7 +143,7 @@ fn summary(case: &Case<'_>, services: &Services<'_>) -> Vec<Sentence> {
     let (state, seconds) = churn::stays(case, services.how);
     let how = match services.rate.filter(|_| loses_first_syn(case)) {
         Some(rate) => sentence![
-            "each stays",
+            "once over, each stays",
             Word::Duration(seconds as f64),
             "(",
             state,
